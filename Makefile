@@ -1,0 +1,41 @@
+# Each target sets up what it needs by itself: .venv, from the hashed locks in requirements/, only when they changed.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types imports bench check lock clean runtime dev
+MAKEFLAGS += --no-print-directory
+export PYTHON
+
+# Paths or options for pytest: make test ARGS="tests/stories -k consent"
+ARGS ?=
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: runtime  ## one therapy from vein to vein, signed, recorded and verified
+	@.venv/bin/unbroken demo
+
+test: dev  ## every test that can run here (ARGS="-k consent" for some)
+	@.venv/bin/pytest -ra --durations=10 $(ARGS)
+
+lint: dev  ## ruff: rules and format
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+
+types: dev  ## mypy: strict on events and protocol
+	@.venv/bin/mypy $(sort $(patsubst %/,%,$(dir $(wildcard */__init__.py))) tests)
+
+imports: dev  ## import-linter: imports run downward only
+	@.venv/bin/lint-imports --no-logo
+
+bench: runtime  ## the performance figures
+	@.venv/bin/python -m benchmarks
+
+check: test lint types imports  ## test, lint, types, imports
+
+lock:  ## resolve pyproject.toml anew into requirements/*.txt, with hashes
+	@.ci/lock
+
+clean:  ## remove .venv and what tools left behind
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+runtime dev:
+	@.ci/setup $@

@@ -1,0 +1,258 @@
+"""A rehearsal: what a careful person would enter for any step of any protocol, so that a study can be played through.
+
+Values are chosen inside every limit that the file states. Nothing here decides or records; `protocol.desk` does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from events.facts.base import LabelFate
+from events.identifiers import Bag, Din, with_check
+from protocol.commands import BookedSlot, Entered, Perform, Presented
+from protocol.due import Due
+from protocol.model import Limit, Record, ReleaseCriterion, ScanSpec, Step, StudyProtocol
+from protocol.state import Therapy
+
+PRODUCT_CODE = "S1150V"
+"""Description and collection type of the demo's bags; the division follows. Structure only: ISBT's tables are licensed."""
+_LABELS_A_SET = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """Who is played: a number, what is chosen at enrolment, how many bags are filled, and values that differ.
+
+    `values`: (step, reading) to what is entered there instead of a value inside the limits.
+    """
+
+    number: int
+    therapy: str
+    choices: Mapping[str, str] = field(default_factory=dict)
+    bags: int = 1
+    values: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    @property
+    def din(self) -> Din:
+        """The number of the first collection."""
+        return Din(f"G123426{100000 + self.number:06d}")
+
+    def code(self, prefix: str) -> str:
+        """A code of this patient, with its check character."""
+        return f"{prefix}-{with_check(f'{self.number:05d}')}".replace("*", "X")
+
+
+def lot_code(name: str) -> str:
+    """The code of the rehearsal's lot of an item."""
+    return f"LOT-{name.upper().replace('_', '-')}"[:40]
+
+
+def device_code(name: str) -> str:
+    """The code of the rehearsal's device."""
+    return f"DEV-{name.upper().replace('_', '-')}"[:40]
+
+
+def entry(patient: Patient, therapy: Therapy, protocol: StudyProtocol, due: Due, at: datetime) -> Perform:
+    """What is entered for an instance of a step at this time."""
+    step = due.step
+    return Perform(
+        step=step.id,
+        occurrence=due.at.occurrence,
+        material=due.at.material or None,
+        started=at,
+        ended=at,
+        readings={r.name: _entered(patient, therapy, protocol, step, r, at) for r in step.records if not r.late},
+        scans=_scans(patient, therapy, protocol, due),
+        used={n: lot_code(n) for n in step.needs.lots} | {n: device_code(n) for n in step.needs.devices},
+        permits=step.permits if step.kind == "consent" else (),
+        outcome="eligible" if step.kind == "assessment" else None,
+        subject=patient.code("S") if step.kind == "enrolment" else None,
+        coi=patient.code("COI") if step.kind == "enrolment" else None,
+        screening=patient.code("SCR") if step.kind == "consent" else None,
+        choices=_choices(patient, protocol) if step.kind == "enrolment" else {},
+        slots=_slots(patient, step, at),
+        issued=_serials(patient, due) if step.kind == "labelling" else (),
+        labels=_fates(patient, due) if step.kind == "labelling" else (),
+        room=f"SUITE-{patient.number}" if step.one_patient_in else None,
+        decision="released" if step.kind == "disposition" else None,
+    )
+
+
+def late_values(
+    patient: Patient, therapy: Therapy, protocol: StudyProtocol, step: Step, at: datetime
+) -> dict[str, Entered]:
+    """The values of a step that come late."""
+    return {r.name: _entered(patient, therapy, protocol, step, r, at) for r in step.records if r.late}
+
+
+def _choices(patient: Patient, protocol: StudyProtocol) -> dict[str, str]:
+    return {name: patient.choices.get(name, next(iter(spec.options))) for name, spec in protocol.choices.items()}
+
+
+def _slots(patient: Patient, step: Step, at: datetime) -> tuple[BookedSlot, ...]:
+    day = at.replace(hour=8, minute=0, second=0, microsecond=0) + timedelta(days=7)
+    return tuple(
+        BookedSlot(
+            resource=name,
+            code=f"{name.upper().replace('_', '-')}-{patient.number}"[:40],
+            starts=day + timedelta(days=number),
+            ends=day + timedelta(days=number, hours=8),
+        )
+        for number, name in enumerate(step.resources)
+    )
+
+
+def _serials(patient: Patient, due: Due) -> tuple[str, ...]:
+    stem = hashlib.sha256(f"{due.at}{patient.number}".encode()).hexdigest()[:6].upper()
+    return tuple(f"L-{stem}-{n}" for n in range(1, _LABELS_A_SET + 1))
+
+
+def _fates(patient: Patient, due: Due) -> tuple[LabelFate, ...]:
+    first, second, *others = _serials(patient, due)
+    spare = tuple(LabelFate(serial=serial, fate="destroyed") for serial in others)
+    return (
+        LabelFate(serial=first, fate="applied"),
+        LabelFate(serial=second, fate="attached_to_record"),
+        *spare,
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------- scans
+
+
+def _scans(patient: Patient, therapy: Therapy, protocol: StudyProtocol, due: Due) -> tuple[Presented, ...]:
+    scans = [
+        Presented(name=name, code=code)
+        for name, spec in due.step.scans.items()
+        for code in _codes(patient, therapy, protocol, due, name, spec)
+    ]
+    if due.step.kind == "enrolment":
+        scans.append(Presented(name="wristband", code=patient.code("W")))
+    return tuple(scans)
+
+
+def _codes(
+    patient: Patient, therapy: Therapy, protocol: StudyProtocol, due: Due, name: str, spec: ScanSpec
+) -> list[str]:
+    least, most = spec.count
+    if spec.what == "patient":
+        return [therapy.wristband]
+    if spec.what == "chain_of_identity":
+        return [therapy.coi]
+    if spec.new is None:
+        if due.at.material and due.step.for_each == spec.what:
+            return [due.at.material]
+        return [m.code for m in therapy.live(spec.what)][:most]
+    count = min(max(least, patient.bags if protocol.materials[spec.new].identifier == "bag" else 1), most)
+    before = sum(1 for m in therapy.materials.values() if m.kind == spec.new)
+    return [_new_code(patient, protocol, spec.new, before + n) for n in range(count)]
+
+
+def _new_code(patient: Patient, protocol: StudyProtocol, kind: str, number: int) -> str:
+    match protocol.materials[kind].identifier:
+        case "din":
+            return Din(f"G123426{100000 + patient.number + 50000 * number:06d}").scanned()
+        case "bag":
+            return Bag(patient.din, f"{PRODUCT_CODE}{chr(65 + number)}0").scanned()
+        case _:
+            initials = "".join(word[0] for word in kind.split("_")).upper()
+            return f"{initials}-{patient.number:04d}-{kind.upper().replace('_', '')[:12]}-{number + 1}"
+
+
+# ---------------------------------------------------------------------------------------------------------- values
+
+
+def _entered(
+    patient: Patient, therapy: Therapy, protocol: StudyProtocol, step: Step, record: Record, at: datetime
+) -> Entered:
+    given = patient.values.get((step.id, record.name))
+    unit = record.unit if record.type == "number" else None
+    if given is not None:
+        return Entered(value=given, unit=unit)
+    match record.type:
+        case "number":
+            return Entered(value=_number(therapy, protocol, step, record), unit=unit)
+        case "choice" | "yes_no":
+            return Entered(value=_word(protocol, step, record))
+        case "date":
+            return Entered(value=f"{at - timedelta(days=1):%Y-%m-%d}")
+        case "file":
+            return Entered(value=hashlib.sha256(f"{therapy.id}/{step.id}/{record.name}".encode()).hexdigest())
+        case _:
+            return Entered(value=f"{record.name.upper().replace('_', '-')}-{patient.number}")
+
+
+def _word(protocol: StudyProtocol, step: Step, record: Record) -> str:
+    must = [limit.must_be for limit in record.limits if limit.must_be]
+    criteria = _criteria(protocol, step, record)
+    must += [c.must_be for c in criteria if c.must_be]
+    if must:
+        return must[0][0]
+    return record.options[0] if record.options else "no"
+
+
+def _criteria(protocol: StudyProtocol, step: Step, record: Record) -> list[ReleaseCriterion]:
+    criteria = protocol.release.criteria if protocol.release else ()
+    return [c for c in criteria if c.measure.of == f"{step.id}.{record.name}"]
+
+
+def _number(therapy: Therapy, protocol: StudyProtocol, step: Step, record: Record) -> str:
+    low, high = record.plausible or (Decimal(0), Decimal(100))
+    lows, highs = [low], [high]
+    for limit in record.limits:
+        _narrow(limit, lows, highs, Decimal(1))
+    for criterion in _criteria(protocol, step, record):
+        scale = _scale(therapy, protocol, step, criterion)
+        if (target := _target(therapy, protocol, criterion)) is not None:
+            return _plain(target * scale)
+        _narrow(criterion, lows, highs, scale)
+    least, most = max(lows), min(highs)
+    if least == low and most < high:
+        return _plain(least + (most - least) / 2)
+    if most == high and least > low:
+        return _plain(min(most, least + abs(least) / 4))
+    if (least, most) == (low, high):
+        return _plain(low + (high - low) / 4 if low >= 0 else (low + high) / 2)
+    return _plain((least + most) / 2)
+
+
+def _narrow(limit: Limit | ReleaseCriterion, lows: list[Decimal], highs: list[Decimal], scale: Decimal) -> None:
+    for bound in (limit.at_least, limit.above):
+        if bound is not None:
+            lows.append(bound * scale)
+    for bound in (limit.at_most, limit.below):
+        if bound is not None:
+            highs.append(bound * scale)
+
+
+def _scale(therapy: Therapy, protocol: StudyProtocol, step: Step, criterion: ReleaseCriterion) -> Decimal:
+    """By what a bound of the criterion is multiplied to become a bound of the one reading."""
+    scale = Decimal(1)
+    for source in criterion.measure.divide:
+        scale *= _latest(therapy, source)
+    for source in criterion.measure.multiply:
+        scale /= _latest(therapy, source)
+    if criterion.measure.combine == "sum" and step.for_each:
+        scale /= max(1, len(therapy.live(step.for_each)))
+    return scale
+
+
+def _latest(therapy: Therapy, source: str) -> Decimal:
+    step, _, name = source.partition(".")
+    found = [now.value for (at, reading), now in therapy.readings.items() if at.step == step and reading == name]
+    return Decimal(found[-1]) if found else Decimal(1)
+
+
+def _target(therapy: Therapy, protocol: StudyProtocol, criterion: ReleaseCriterion) -> Decimal | None:
+    option = therapy.option(criterion.within) if criterion.within else None
+    target = protocol.choices[criterion.within].options[option].target if criterion.within and option else None
+    return target.value if target else None
+
+
+def _plain(value: Decimal) -> str:
+    rounded = Decimal(f"{value:.4g}")
+    return f"{rounded.normalize():f}" if Decimal("0.001") <= abs(rounded) < 10**6 or not rounded else f"{rounded:.4g}"

@@ -1,0 +1,137 @@
+"""What all facts share, and the small values they are made of. Decimals are strings beside their unit."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt, StringConstraints
+
+from events.identifiers import Account, Code, Digest, Name, PersonId, Text, TherapyId
+from events.instant import Instant
+
+Short = Annotated[str, StringConstraints(max_length=500, strip_whitespace=True)]
+Grade = Literal["minor", "major", "critical"]
+Flag = StrictBool
+Count = StrictInt
+
+
+class Value(BaseModel):
+    """A frozen value inside a fact; unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+class Fact(Value):
+    """Something that happened. `wire` is its name in the log for ever; a changed shape gets a new version."""
+
+    wire: ClassVar[str]
+
+    def to_wire(self) -> dict[str, Any]:
+        """The object that stands in a statement: the wire name and every field that is set."""
+        return {"fact": self.wire, **self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)}
+
+
+class TherapyFact(Fact):
+    """A fact about one therapy; it stands in that therapy's stream."""
+
+    therapy: TherapyId
+
+
+class Reading(Value):
+    """One recorded value under the name that the protocol gives it; numbers are decimal strings with a unit."""
+
+    name: Name
+    value: Short
+    unit: Short | None = None
+
+
+class Scan(Value):
+    """One scanned barcode: what was asked for (`name`), its canonical code, and whether it was typed by hand."""
+
+    name: Name
+    code: Code
+    typed: Flag = False
+
+
+class Used(Value):
+    """A lot or a device that a step used."""
+
+    what: Literal["lot", "device"]
+    name: Name
+    code: Code
+
+
+class NewMaterial(Value):
+    """A material that comes into being: its code, what it is, what it was made from."""
+
+    code: Code
+    kind: Name
+    parent: Code | None = None
+
+
+class Choice(Value):
+    """An option of the protocol that was chosen for this patient (cohort, dose level, starting material)."""
+
+    name: Name
+    option: Name
+
+
+class Slot(Value):
+    """A booked resource, from `starts` until before `ends`."""
+
+    resource: Name
+    code: Code
+    starts: Instant
+    ends: Instant
+
+
+class LabelFate(Value):
+    """What became of one serial label."""
+
+    serial: Code
+    fate: Literal["applied", "attached_to_record", "destroyed"]
+
+
+class Criterion(Value):
+    """One release criterion as evaluated: what was found, what passes."""
+
+    name: Name
+    verdict: Literal["passed", "failed", "pending"]
+    found: Short = ""
+    passes: Short = ""
+
+
+class ActKey(Value):
+    """Which instance of a step: the step, its occurrence, and the material where the step is done per material."""
+
+    step: Name
+    occurrence: Name = "1"
+    material: Code | None = None
+
+
+__all__ = [
+    "Account",
+    "ActKey",
+    "Choice",
+    "Code",
+    "Count",
+    "Criterion",
+    "Digest",
+    "Fact",
+    "Flag",
+    "Grade",
+    "Instant",
+    "LabelFate",
+    "Name",
+    "NewMaterial",
+    "PersonId",
+    "Reading",
+    "Scan",
+    "Short",
+    "Slot",
+    "Text",
+    "TherapyFact",
+    "TherapyId",
+    "Used",
+    "Value",
+]

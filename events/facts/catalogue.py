@@ -1,0 +1,116 @@
+"""Every fact by its wire name, and how a fact is read from a statement: old versions are upcast, never rewritten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from events.errors import Corrupt
+from events.facts import authority, course, quality, site, steps
+from events.facts.base import Fact, TherapyFact
+
+STEP_FACTS: tuple[type[steps.StepFact], ...] = (
+    steps.ConsentGiven,
+    steps.PatientAssessed,
+    steps.PatientEnrolled,
+    steps.SlotsBooked,
+    steps.CellsCollected,
+    steps.LabelsReconciled,
+    steps.CustodyGiven,
+    steps.TransportReported,
+    steps.MaterialReceived,
+    steps.ProcessPerformed,
+    steps.SampleTested,
+    steps.DispositionDecided,
+    steps.ConditioningGiven,
+    steps.IdentityChecked,
+    steps.ProductThawed,
+    steps.ProductInfused,
+    steps.PatientObserved,
+)
+THERAPY_FACTS: tuple[type[TherapyFact], ...] = (
+    *STEP_FACTS,
+    course.TherapyOpened,
+    course.ActWitnessed,
+    course.ActDeclined,
+    course.ActWithdrawn,
+    course.ReadingReported,
+    course.FactCorrected,
+    course.StepOffered,
+    course.DeadlineSet,
+    course.DeadlineMissed,
+    course.SlotsFreed,
+    course.ScreeningFailed,
+    course.PatientWithdrew,
+    course.PatientDied,
+    course.TherapyCompleted,
+    quality.DeviationOpened,
+    quality.DeviationAssessed,
+    quality.DeviationClosed,
+    quality.MaterialQuarantined,
+    quality.QuarantineDecided,
+    quality.MaterialDisposed,
+    quality.IdentityMismatched,
+    quality.ItemPresentedElsewhere,
+    quality.IdentityHoldCleared,
+    quality.ReleaseEvaluated,
+)
+SITE_FACTS: tuple[type[Fact], ...] = (
+    site.ProtocolAdopted,
+    site.LotReleased,
+    site.LotRecalled,
+    site.DeviceCalibrated,
+    site.TrainingRecorded,
+    authority.SignInFailed,
+    authority.SignInSucceeded,
+    authority.AccountUnlocked,
+)
+AUTHORITY_FACTS: tuple[type[Fact], ...] = (
+    authority.LogOpened,
+    authority.PersonEnrolled,
+    authority.RolesChanged,
+    authority.KeyAdded,
+    authority.KeyRevoked,
+)
+CATALOGUE: Mapping[str, type[Fact]] = {fact.wire: fact for fact in (*THERAPY_FACTS, *SITE_FACTS, *AUTHORITY_FACTS)}
+AUTHORITY_NAMES = frozenset(fact.wire for fact in AUTHORITY_FACTS)
+
+Upcast = Callable[[dict[str, Any]], dict[str, Any]]
+UPCASTS: Mapping[str, Upcast] = {}
+"""Old wire name to the function that gives the next version's object. Empty: every fact is at its first version."""
+
+
+def read_fact(
+    stored: Mapping[str, Any],
+    upcasts: Mapping[str, Upcast] = UPCASTS,
+    catalogue: Mapping[str, type[Fact]] = CATALOGUE,
+) -> Fact:
+    """Read one fact as it stands in a statement.
+
+    Raises:
+        Corrupt: nobody knows this name, or the fields are not its shape; whoever folds it must stop there.
+    """
+    document = dict(stored)
+    while (name := document["fact"]) in upcasts:
+        document = upcasts[name](document)
+    body = {field: value for field, value in document.items() if field != "fact"}
+    shape = catalogue.get(name)
+    if shape is None:
+        raise _unreadable(name, "this version of the program does not know it")
+    try:
+        return shape.model_validate(body)
+    except ValidationError as problem:
+        first = problem.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise _unreadable(name, f"{where}: {first['msg']}") from None
+
+
+def _unreadable(name: str, why: str) -> Corrupt:
+    return Corrupt(
+        "record.fact",
+        f"A recorded fact {name!r} cannot be read: {why}.",
+        values={"fact": name},
+        advice="Update this program if the record was written by a newer one; otherwise call QA.",
+    )

@@ -1,0 +1,102 @@
+"""Facts of quality: deviations, quarantine, identity holds, release evaluation, disposal."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from events.facts.base import ActKey, Code, Criterion, Digest, Grade, Instant, Name, Short, Text, TherapyFact
+
+
+class DeviationOpened(TherapyFact):
+    """Something was not as the protocol says. `limit` and `found` carry units."""
+
+    wire: ClassVar[str] = "deviation.opened.v1"
+    deviation: Code
+    grade: Grade
+    rule: Name
+    key: ActKey | None = None
+    limit: Short = ""
+    found: Short = ""
+    says: Text
+
+
+class DeviationAssessed(TherapyFact):
+    """The impact of a deviation on the product was assessed."""
+
+    wire: ClassVar[str] = "deviation.assessed.v1"
+    deviation: Code
+    impact: Text
+
+
+class DeviationClosed(TherapyFact):
+    """A deviation was closed, by another person than its opener."""
+
+    wire: ClassVar[str] = "deviation.closed.v1"
+    deviation: Code
+    conclusion: Text
+
+
+class MaterialQuarantined(TherapyFact):
+    """Materials were put under quarantine."""
+
+    wire: ClassVar[str] = "material.quarantined.v1"
+    materials: tuple[Code, ...]
+    rule: Name
+    reason: Text
+
+
+class QuarantineDecided(TherapyFact):
+    """QA decided about quarantined materials."""
+
+    wire: ClassVar[str] = "quarantine.decided.v1"
+    materials: tuple[Code, ...]
+    decision: Literal["lifted", "rejected"]
+    reason: Text
+
+
+class MaterialDisposed(TherapyFact):
+    """Materials were disposed of; their custody ends."""
+
+    wire: ClassVar[str] = "material.disposed.v1"
+    materials: tuple[Code, ...]
+    at: Instant
+    reason: Text
+
+
+class IdentityMismatched(TherapyFact):
+    """A wrong item was presented and the act stopped before anything moved. The therapy's items are held.
+
+    `other` is the therapy to which the presented item belongs, whose items are held in the same record.
+    """
+
+    wire: ClassVar[str] = "identity.mismatched.v1"
+    key: ActKey
+    scan: Name
+    expected: Code
+    presented: Code
+    other: Short = ""
+
+
+class ItemPresentedElsewhere(TherapyFact):
+    """An item of this therapy was presented for another patient. This therapy's items are held."""
+
+    wire: ClassVar[str] = "item.presented_elsewhere.v1"
+    presented: Code
+    other: Short
+
+
+class IdentityHoldCleared(TherapyFact):
+    """A hold after a wrong item was cleared, with a right rescan and a reason."""
+
+    wire: ClassVar[str] = "identity_hold.cleared.v1"
+    mismatch: Digest
+    wristband: Code
+    reason: Text
+    awaits: tuple[Name, ...] = ()
+
+
+class ReleaseEvaluated(TherapyFact):
+    """The system's own: each release criterion passed, failed or pending, as the results stood."""
+
+    wire: ClassVar[str] = "release.evaluated.v1"
+    criteria: tuple[Criterion, ...]

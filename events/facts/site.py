@@ -1,0 +1,54 @@
+"""Facts of a site: its protocol, lots, devices and training."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import StringConstraints
+
+from events.facts.base import Code, Digest, Fact, Instant, Name, PersonId, Text
+
+
+class ProtocolAdopted(Fact):
+    """A protocol file was adopted: its whole text and the SHA-256 of its bytes. Stream ``protocol/DIGEST``."""
+
+    wire: ClassVar[str] = "protocol.adopted.v1"
+    protocol: Name
+    version: Name
+    digest: Digest
+    text: Annotated[str, StringConstraints(min_length=1, max_length=150_000)]
+
+
+class LotReleased(Fact):
+    """A lot of reagent, kit or vector may be used until it expires. Stream ``lot/CODE``."""
+
+    wire: ClassVar[str] = "lot.released.v1"
+    lot: Code
+    item: Name
+    expires: Instant
+
+
+class LotRecalled(Fact):
+    """A lot may not be used any more."""
+
+    wire: ClassVar[str] = "lot.recalled.v1"
+    lot: Code
+    reason: Text
+
+
+class DeviceCalibrated(Fact):
+    """A device is in calibration until `due`. Stream ``device/CODE``."""
+
+    wire: ClassVar[str] = "device.calibrated.v1"
+    device: Code
+    item: Name
+    due: Instant
+
+
+class TrainingRecorded(Fact):
+    """A person's training on a topic is current until `until`. Stream ``training/PERSON``."""
+
+    wire: ClassVar[str] = "training.recorded.v1"
+    person: PersonId
+    topic: Name
+    until: Instant

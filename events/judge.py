@@ -1,0 +1,106 @@
+"""The judge: small, pure and stable. Everyone who reads the same prefix of a log accepts the same records.
+
+A record is accepted if and only if its bytes keep the grammar, the log is ours, the signature verifies by a key of
+that person in force at that position, its authority facts (if any) are an administrator's and sound, and every head
+it names is where the stream stands. No clock, no medicine. Only `Malformed` and `NotAllowed` mean "invalid": anything
+else, running out of memory included, is the reader's own trouble and must stop it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from events.authority import STREAM, Authority, NotAllowed, check_authority
+from events.envelope import Envelope, open_envelope, pre_authentication
+from events.facts.authority import LogOpened
+from events.grammar import Malformed
+from events.heads import NOWHERE, Head
+from events.keys import verifies
+from events.statement import Statement, read_statement
+
+JUDGE_VERSION = 1
+
+Why = Literal["grammar", "log", "key", "signature", "authority", "head"]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The record stands: it extends each stream in `statement.heads` by one, and `link` is their new head."""
+
+    statement: Statement
+    link: str
+    authority: Authority
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The record does not stand; `why` is which of the judge's rules, `says` the particulars."""
+
+    why: Why
+    says: str
+    statement: Statement | None = None
+
+
+Verdict = Accepted | Rejected
+
+
+def judge(value: bytes, position: int, log: str | None, head: Callable[[str], Head], authority: Authority) -> Verdict:
+    """Judge the record at `position`.
+
+    Args:
+        value: the record's bytes.
+        log: the log's id; None for genesis, which must stand at position 0.
+        head: where a stream stands before this position.
+        authority: who may sign, folded from every accepted record before this position.
+    """
+    try:
+        envelope = open_envelope(value)
+        statement = read_statement(envelope.payload)
+    except Malformed as problem:
+        return Rejected("grammar", f"{problem.kind}: {problem}")
+    if statement.log != log:
+        return Rejected("log", "the record belongs to another log", statement)
+    if log is None:
+        return _judge_genesis(envelope, statement)
+    if refusal := check_signature(envelope, statement, authority, position):
+        return refusal
+    for stream, seen in statement.heads.items():
+        stands = head(stream)
+        if stands != seen:
+            says = f"{stream} stands at {stands.number} ({stands.link[:12]}), the record extends "
+            return Rejected("head", f"{says}{seen.number} ({seen.link[:12]})", statement)
+    try:
+        after = check_authority(authority, statement, position)
+    except NotAllowed as problem:
+        return Rejected("authority", str(problem), statement)
+    return Accepted(statement, envelope.link, authority if after is None else after)
+
+
+def check_signature(envelope: Envelope, statement: Statement, authority: Authority, position: int) -> Rejected | None:
+    """Whether a key of that person, in force at that position, signed exactly these bytes."""
+    key = authority.key_in_force(envelope.keyid, position)
+    person = authority.people.get(statement.account)
+    if key is None or statement.key != envelope.keyid:
+        return Rejected("key", f"key {envelope.keyid[:12]} is not in force at position {position}", statement)
+    if person is None or key.account != statement.account or person.person != statement.person:
+        return Rejected("key", f"key {key.id[:12]} is not {statement.person}'s under {statement.account}", statement)
+    if not verifies(key.public, envelope.signature, pre_authentication(envelope.payload)):
+        return Rejected("signature", f"the signature is not by key {key.id[:12]}", statement)
+    return None
+
+
+def _judge_genesis(envelope: Envelope, statement: Statement) -> Verdict:
+    if dict(statement.heads) != {STREAM: Head(0, NOWHERE)} or len(statement.facts) != 1:
+        return Rejected("head", "genesis opens the stream authority, and only that", statement)
+    if statement.facts[0]["fact"] != LogOpened.wire:
+        return Rejected("authority", "the first record of a log is log.opened.v1", statement)
+    try:
+        authority = check_authority(Authority(), statement, 0)
+    except NotAllowed as problem:
+        return Rejected("authority", str(problem), statement)
+    assert authority is not None  # genesis touches authority
+    if refusal := check_signature(envelope, statement, authority, 0):
+        return refusal
+    return Accepted(statement, envelope.link, authority)

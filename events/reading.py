@@ -1,0 +1,84 @@
+"""Reading one stream for a decision: every signature and link of it is verified again, every time a process first sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from events.authority import STREAM, Authority
+from events.envelope import open_envelope
+from events.errors import Corrupt
+from events.facts.base import Fact
+from events.facts.catalogue import read_fact
+from events.grammar import Malformed
+from events.heads import Head
+from events.judge import check_signature
+from events.log import EventLog, Stored
+from events.statement import Statement, read_statement
+
+
+@dataclass(frozen=True)
+class Record:
+    """An accepted record, read: where it stands, its link, what was signed, and the facts in it."""
+
+    position: int
+    link: str
+    statement: Statement
+
+    @cached_property
+    def facts(self) -> tuple[Fact, ...]:
+        """The facts, read and upcast.
+
+        Raises:
+            Corrupt: this program cannot read one of them.
+        """
+        return tuple(read_fact(raw) for raw in self.statement.facts)
+
+
+def read_record(stored: Stored) -> Record:
+    """Read an accepted record without verifying it again."""
+    envelope = open_envelope(stored.value)
+    return Record(stored.position, envelope.link, read_statement(envelope.payload))
+
+
+def verified_stream(log: EventLog, stream: str, seen: Head | None = None) -> Iterator[Record]:
+    """The records of a stream after `seen`, each verified: signature, person, and the link to the one before.
+
+    Raises:
+        Corrupt: a record that does not stand; the caller must not decide anything.
+    """
+    authority = log.authority()
+    head = seen or Head(0, log.id)
+    for stored in log.stream(stream, head.number):
+        record = _verify(stored, stream, head, log.id, authority)
+        yield record
+        head = Head(head.number + 1, record.link)
+
+
+def _verify(stored: Stored, stream: str, head: Head, log: str, authority: Authority) -> Record:
+    try:
+        envelope = open_envelope(stored.value)
+        statement = read_statement(envelope.payload)
+    except Malformed as problem:
+        raise _broken(stored, stream, head, str(problem)) from None
+    if stream == STREAM and head.number == 0:
+        if envelope.link != log:
+            raise _broken(stored, stream, head, "it is not the record that began this log")
+    else:
+        if statement.log != log:
+            raise _broken(stored, stream, head, "it belongs to another log")
+        if statement.heads.get(stream) != head:
+            raise _broken(stored, stream, head, "it does not extend the record before it")
+        if refusal := check_signature(envelope, statement, authority, stored.position):
+            raise _broken(stored, stream, head, refusal.says)
+    return Record(stored.position, envelope.link, statement)
+
+
+def _broken(stored: Stored, stream: str, head: Head, why: str) -> Corrupt:
+    return Corrupt(
+        "record.stands",
+        f"Record {head.number + 1} of {stream} (position {stored.position}) was altered: {why}.",
+        values={"stream": stream, "number": head.number + 1, "position": stored.position},
+        advice="Nothing can be decided on it. Stop, run `unbroken verify`, and call QA.",
+    )

@@ -1,0 +1,99 @@
+"""The rows of one therapy, as a pure function of its state. Times are wire strings, so that a row is the same everywhere."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from events.errors import UnbrokenError
+from events.instant import to_wire
+from protocol.custody import custody_trail
+from protocol.model import StudyProtocol
+from protocol.schedule import schedule
+from protocol.state import Therapy
+from protocol.status import batch_status
+from protocol.worklist import worklist
+
+Row = dict[str, Any]
+
+
+def rows_of(therapy: Therapy, protocol: StudyProtocol) -> dict[str, list[Row]]:
+    """Every row of every view of one therapy, by table."""
+    return {
+        "batch_status": [{**batch_status(therapy, protocol), "finding": ""}],
+        "patient_schedule": _schedule(therapy, protocol),
+        "custody_trail": _custody(therapy),
+        "worklist": _worklist(therapy, protocol),
+    }
+
+
+def rows_of_broken(name: str, problem: UnbrokenError) -> dict[str, list[Row]]:
+    """The rows of a therapy that cannot be folded: its status says so, and nothing else is told of it."""
+    return {"batch_status": [{"therapy": name, "state": "Stopped", "finding": problem.says}]}
+
+
+def _time(moment: datetime | None) -> str:
+    return to_wire(moment) if moment else ""
+
+
+def _schedule(therapy: Therapy, protocol: StudyProtocol) -> list[Row]:
+    return [
+        {
+            "therapy": therapy.id,
+            "line": line,
+            "step": entry.at.step,
+            "occurrence": entry.at.occurrence,
+            "material": entry.at.material,
+            "title": entry.title,
+            "roles": ", ".join(entry.roles),
+            "standing": entry.standing,
+            "earliest": _time(entry.earliest),
+            "planned": _time(entry.planned),
+            "latest": _time(entry.latest),
+            "started": _time(entry.happened[0] if entry.happened else None),
+            "ended": _time(entry.happened[1] if entry.happened else None),
+            "why": entry.why,
+        }
+        for line, entry in enumerate(schedule(therapy, protocol), start=1)
+    ]
+
+
+def _custody(therapy: Therapy) -> list[Row]:
+    return [
+        {
+            "therapy": therapy.id,
+            "line": line,
+            "material": entry.material,
+            "kind": entry.kind,
+            "since": _time(entry.since),
+            "until": _time(entry.until),
+            "place": entry.place,
+            "holder": entry.holder,
+            "given_by": entry.given_by,
+            "how": entry.how,
+            "link": entry.link,
+        }
+        for line, entry in enumerate(custody_trail(therapy), start=1)
+    ]
+
+
+def _worklist(therapy: Therapy, protocol: StudyProtocol) -> list[Row]:
+    return [
+        {
+            "therapy": therapy.id,
+            "line": line,
+            "kind": item.kind,
+            "step": item.step,
+            "occurrence": item.occurrence,
+            "material": item.material,
+            "title": item.title,
+            "roles": ", ".join(item.roles),
+            "says": item.says,
+            "act": item.act or "",
+            "since": _time(item.since),
+            "opens": _time(item.opens),
+            "due": _time(item.due),
+            "required": int(item.required),
+        }
+        for line, item in enumerate(worklist(therapy, protocol), start=1)
+    ]

@@ -1,0 +1,58 @@
+"""The tables of the views. `stem` lets a rebuild fill new tables beside the old ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Column, Integer, MetaData, String, Table, Text
+
+NAMES = ("batch_status", "patient_schedule", "custody_trail", "worklist")
+VERSION = 1
+"""Of the tables' shape; views of another version are rebuilt, never migrated."""
+
+_BATCH_TEXT = (
+    "screening subject coi choices protocol digest opened last_step last_ended state waits_for due disposition "
+    "pending_tests product worst_deviation stopped completed head finding"
+).split()
+_BATCH_NUMBERS = "steps_done deviations_open deviations quarantined held records".split()
+_LINES = {
+    "patient_schedule": "step occurrence material title roles standing earliest planned latest started ended why".split(),
+    "custody_trail": "material kind since until place holder given_by how link".split(),
+    "worklist": "kind step occurrence material title roles says act since opens due".split(),
+}
+
+
+@dataclass(frozen=True)
+class Views:
+    """One set of tables: the four views, and the position up to which they were filled."""
+
+    metadata: MetaData
+    tables: dict[str, Table]
+    position: Table
+
+
+def views(stem: str = "") -> Views:
+    """The tables under names that begin with `stem`."""
+    metadata = MetaData()
+    numbers = [Column(name, Integer, nullable=False, default=0) for name in _BATCH_NUMBERS]
+    texts = [Column(name, Text, nullable=False, default="") for name in _BATCH_TEXT]
+    batch = Table(f"{stem}batch_status", metadata, Column("therapy", String(32), primary_key=True), *texts, *numbers)
+    tables = {"batch_status": batch}
+    for name, columns in _LINES.items():
+        more = [Column("required", Integer, nullable=False, default=1)] if name == "worklist" else []
+        tables[name] = Table(
+            f"{stem}{name}",
+            metadata,
+            Column("therapy", String(32), primary_key=True),
+            Column("line", Integer, primary_key=True),
+            *[Column(column, Text, nullable=False, default="") for column in columns],
+            *more,
+        )
+    position = Table(
+        f"{stem}position",
+        metadata,
+        Column("log", String(64), primary_key=True),
+        Column("version", Integer, nullable=False),
+        Column("position", Integer, nullable=False),
+    )
+    return Views(metadata, tables, position)

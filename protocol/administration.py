@@ -1,0 +1,195 @@
+"""Decisions about the site itself: who may sign, which lots and devices may be used, which protocol is in force."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from events.authority import ADMINISTRATOR, SYSTEM, Authority
+from events.facts import authority as facts
+from events.facts import site
+from events.facts.base import Fact
+from protocol.model import StudyProtocol
+from protocol.refusals import refuse
+from protocol.surroundings import Actor
+
+QA, SUPERVISOR = "quality", "supervisor"
+"""Roles of a site beside those of its protocol: quality releases lots and records calibration and training."""
+SITE_ROLES = (ADMINISTRATOR, QA, SUPERVISOR)
+MOST_FAILURES = 5
+"""Wrong passphrases in a row after which an account is locked (21 CFR 11.300(d))."""
+
+
+def _asks(actor: Actor, what: str, *roles: str) -> None:
+    if not actor.roles & set(roles):
+        raise refuse(
+            "authority.role",
+            f"{actor.account} may not {what}: it asks for {' or '.join(roles)}, "
+            f"the account holds {', '.join(sorted(actor.roles)) or 'no role'}.",
+            "Fetch somebody who holds the role; an administrator can change roles.",
+            account=actor.account,
+            asks=list(roles),
+        )
+
+
+def known_roles(protocols: list[StudyProtocol]) -> frozenset[str]:
+    """The roles that somebody may hold here."""
+    return frozenset(SITE_ROLES).union(*(protocol.roles for protocol in protocols))
+
+
+def enrol(
+    actor: Actor,
+    authority: Authority,
+    known: frozenset[str],
+    *,
+    person: str,
+    account: str,
+    printed_name: str,
+    public: bytes,
+    roles: tuple[str, ...],
+) -> Fact:
+    """Enrol a person's account.
+
+    Raises:
+        Refused: not an administrator, the account exists, or a role that nobody knows.
+    """
+    _asks(actor, "enrol people", ADMINISTRATOR)
+    if account in authority.people:
+        raise refuse(
+            "authority.account",
+            f"Account {account} is enrolled already, for {authority.printed_name(account)}.",
+            "Change its roles, or choose another name; an account is never reused.",
+            account=account,
+        )
+    _check_roles(roles, known)
+    return facts.PersonEnrolled(
+        person=person, account=account, printed_name=printed_name, public_key=public.hex(), roles=roles
+    )
+
+
+def _check_roles(roles: tuple[str, ...], known: frozenset[str]) -> None:
+    if unknown := sorted(set(roles) - known - {SYSTEM}):
+        raise refuse(
+            "authority.role-known",
+            f"No protocol of this site knows the role {', '.join(unknown)}.",
+            f"Roles are: {', '.join(sorted(known))}.",
+            unknown=unknown,
+        )
+
+
+def change_roles(
+    actor: Actor, authority: Authority, known: frozenset[str], account: str, roles: tuple[str, ...], why: str
+) -> Fact:
+    """Give an account other roles."""
+    _asks(actor, "change roles", ADMINISTRATOR)
+    _known_account(authority, account)
+    _check_roles(roles, known)
+    return facts.RolesChanged(account=account, roles=roles, why=why)
+
+
+def add_key(actor: Actor, authority: Authority, account: str, public: bytes, why: str) -> Fact:
+    """Give an account a further key."""
+    _asks(actor, "add keys", ADMINISTRATOR)
+    _known_account(authority, account)
+    return facts.KeyAdded(account=account, public_key=public.hex(), why=why)
+
+
+def revoke_keys(
+    actor: Actor, authority: Authority, account: str, why: str, suspect_since: datetime | None
+) -> tuple[Fact, ...]:
+    """Revoke every key of an account that is in force.
+
+    Raises:
+        Refused: not an administrator, unknown, nothing to revoke, or it is one's own last administrator's key.
+    """
+    _asks(actor, "revoke keys", ADMINISTRATOR)
+    _known_account(authority, account)
+    keys = [key for key in authority.keys.values() if key.account == account and key.until is None]
+    if not keys:
+        raise refuse(
+            "authority.key", f"Account {account} has no key in force.", "There is nothing to revoke.", account=account
+        )
+    others = {
+        p.account
+        for p in authority.people.values()
+        if ADMINISTRATOR in p.roles_at() and p.account != account
+        and any(k.account == p.account and k.until is None for k in authority.keys.values())
+    }
+    if ADMINISTRATOR in authority.people[account].roles_at() and not others:
+        raise refuse(
+            "authority.last-administrator",
+            f"{account} is the last administrator; without a key nobody could enrol or revoke any more.",
+            "Enrol another administrator first.",
+            account=account,
+        )
+    return tuple(facts.KeyRevoked(key=key.id, why=why, suspect_since=suspect_since) for key in keys)
+
+
+def _known_account(authority: Authority, account: str) -> None:
+    if account not in authority.people:
+        raise unknown_account(account)
+
+
+def unknown_account(account: str) -> Exception:
+    """The refusal of an account that nobody enrolled."""
+    return refuse(
+        "authority.account",
+        f"Nobody is enrolled as {account}.",
+        "Check the spelling; an administrator enrols people with `unbroken person add`.",
+        account=account,
+    )
+
+
+def adopt(actor: Actor, protocol: StudyProtocol) -> Fact:
+    """Adopt a protocol file."""
+    _asks(actor, "adopt a protocol", ADMINISTRATOR, QA)
+    head = protocol.protocol
+    return site.ProtocolAdopted(protocol=head.id, version=head.version, digest=protocol.digest, text=protocol.text)
+
+
+def release_lot(actor: Actor, lot: str, item: str, expires: datetime) -> Fact:
+    """Release a lot for use until it expires."""
+    _asks(actor, "release lots", QA)
+    return site.LotReleased(lot=lot, item=item, expires=expires)
+
+
+def recall_lot(actor: Actor, lot: str, reason: str) -> Fact:
+    """Recall a lot."""
+    _asks(actor, "recall lots", QA)
+    return site.LotRecalled(lot=lot, reason=reason)
+
+
+def calibrate(actor: Actor, device: str, item: str, due: datetime) -> Fact:
+    """Record that a device is in calibration until `due`."""
+    _asks(actor, "record calibrations", QA)
+    return site.DeviceCalibrated(device=device, item=item, due=due)
+
+
+def train(actor: Actor, person: str, topic: str, until: datetime) -> Fact:
+    """Record that a person's training is current until `until`; nobody records one's own."""
+    _asks(actor, "record training", QA)
+    if actor.person == person:
+        raise refuse(
+            "authority.own-training",
+            f"{actor.account} may not record training of {person}: that is the same person.",
+            "Another person of quality records it.",
+            person=person,
+        )
+    return site.TrainingRecorded(person=person, topic=topic, until=until)
+
+
+def unlock(actor: Actor, account: str, failures: int, why: str, own_person: str) -> Fact:
+    """Unlock an account after too many wrong passphrases; a supervisor does it, not the locked person."""
+    _asks(actor, "unlock accounts", SUPERVISOR, ADMINISTRATOR)
+    if own_person == actor.person:
+        raise refuse(
+            "authority.two-people",
+            f"{actor.account} may not unlock {account}: that is the same person.",
+            "Another supervisor unlocks it.",
+            account=account,
+        )
+    if failures < MOST_FAILURES:
+        raise refuse(
+            "authority.locked", f"{account} is not locked ({failures} failures).", "Nothing to do.", account=account
+        )
+    return facts.AccountUnlocked(account=account, why=why)
+

@@ -1,0 +1,120 @@
+"""Checks of a protocol file: the release table, and the choices that doses come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from protocol.check_steps import BOUNDS, bounds
+from protocol.model import Record, ReleaseCriterion
+from protocol.problems import Path, Problem, Study, twice, unknown
+
+
+def check_release(study: Study) -> Iterator[Problem]:
+    """The product exists, each criterion measures something that is recorded, and can be known when QA decides."""
+    release = study.protocol.release
+    dispositions = study.of_kind("disposition")
+    for name, choice in study.protocol.choices.items():
+        if not choice.options:
+            yield Problem(("choices", name, "options"), "a choice needs options")
+        units = sorted({option.target.unit for option in choice.options.values() if option.target is not None})
+        if len(units) > 1:
+            yield Problem(("choices", name, "options"), f"targets are in {' and in '.join(units)}; write one unit")
+    for number, step in dispositions[1:]:
+        yield Problem(("steps", number, "kind"), f"{step.id} is a second disposition; a product has one")
+    if release is None:
+        for number, step in dispositions[:1]:
+            yield Problem(("steps", number, "kind"), f"{step.id} decides on a product; the file needs `release`")
+        return
+    if not dispositions:
+        yield Problem(("release",), "no step decides on it; the file needs a step of kind disposition")
+    if release.product not in study.protocol.materials:
+        reason = unknown(release.product, "material", study.protocol.materials, "materials")
+        yield Problem(("release", "product"), reason)
+    elif dispositions and not study.made_before(dispositions[0][1], release.product):
+        yield Problem(("release", "product"), f"no step before {dispositions[0][1].id} makes {release.product}")
+    if not release.criteria:
+        yield Problem(("release", "criteria"), "no criteria: nothing would be asked of the product")
+    for at, name in twice(criterion.id for criterion in release.criteria):
+        yield Problem(("release", "criteria", at, "id"), f"there are two criteria {name}")
+    known = study.before[dispositions[0][1].id] if dispositions else frozenset(study.ids)
+    for at, criterion in enumerate(release.criteria):
+        yield from _criterion(study, ("release", "criteria", at), criterion, known)
+
+
+def _criterion(study: Study, path: Path, criterion: ReleaseCriterion, known: frozenset[str]) -> Iterator[Problem]:
+    measure = criterion.measure
+    step, record, problem = _reading(study, measure.of)
+    if problem:
+        yield Problem((*path, "measure", "of"), problem)
+    elif step not in known and not criterion.may_be_pending:
+        reason = f"{step} does not come before the disposition; add it to that `after`, or say may_be_pending"
+        yield Problem((*path, "measure", "of"), reason)
+    for name in ("multiply", "divide"):
+        for at, source in enumerate(getattr(measure, name)):
+            _, factor, problem = _reading(study, source)
+            if problem or (factor is not None and factor.type != "number"):
+                yield Problem((*path, "measure", name, at), problem or f"{source} is no number")
+    numbers = [name for name in BOUNDS if getattr(criterion, name) is not None]
+    numbers += ["within"] if criterion.within is not None else []
+    if criterion.must_be is None and not numbers:
+        yield Problem(path, "passes always; say at_least, at_most, above, below, within or must_be")
+    if record is not None:
+        yield from _fits(path, criterion, record, numbers)
+    yield from bounds(path, criterion)
+    yield from _within(study, path, criterion)
+
+
+def _reading(study: Study, source: str) -> tuple[str, Record | None, str]:
+    """The step and the record that a measure reads, or the reason why it reads nothing."""
+    step, dot, name = source.partition(".")
+    if not dot or not name:
+        return step, None, f"{source!r} is no reading; write STEP.RECORD"
+    if step not in study.protocol.by_id:
+        return step, None, unknown(step, "step", study.ids, "steps")
+    records = study.protocol.by_id[step].record_by_name
+    if name not in records:
+        return step, None, unknown(name, f"record of {step}", records, step)
+    return step, records[name], ""
+
+
+def _fits(path: Path, criterion: ReleaseCriterion, record: Record, numbers: list[str]) -> Iterator[Problem]:
+    measure = criterion.measure
+    computed = bool(measure.multiply or measure.divide)
+    if record.type == "number":
+        if criterion.must_be is not None:
+            yield Problem((*path, "must_be"), f"{measure.of} is a number; give it bounds")
+        if criterion.unit is None:
+            yield Problem((*path, "unit"), "is missing: a number needs a unit")
+        elif not computed and criterion.unit != record.unit:
+            yield Problem((*path, "unit"), f"{measure.of} is in {record.unit}, not in {criterion.unit}")
+        return
+    if record.type not in ("choice", "yes_no"):
+        yield Problem((*path, "measure"), f"{measure.of} is a {record.type}; a criterion reads numbers and choices")
+        return
+    for name in numbers:
+        yield Problem((*path, name), f"{measure.of} is no number; say must_be")
+    if computed or measure.combine != "latest":
+        yield Problem((*path, "measure"), f"{measure.of} is no number; it cannot be computed with")
+    options = record.options or ("yes", "no")
+    for at, value in enumerate(criterion.must_be or ()):
+        if value not in options:
+            yield Problem((*path, "must_be", at), f"{measure.of} is never {value!r}; it is {' or '.join(options)}")
+
+
+def _within(study: Study, path: Path, criterion: ReleaseCriterion) -> Iterator[Problem]:
+    if (criterion.within is None) != (criterion.percent is None):
+        missing = "percent" if criterion.percent is None else "within"
+        yield Problem((*path, missing), "is missing: within names a choice with targets, percent how far off it may be")
+    if criterion.within is None:
+        return
+    choices = study.protocol.choices
+    if criterion.within not in choices:
+        yield Problem((*path, "within"), unknown(criterion.within, "choice", choices, "choices"))
+        return
+    options = choices[criterion.within].options
+    without = [name for name, option in options.items() if option.target is None]
+    if without:
+        yield Problem((*path, "within"), f"option {' and '.join(without)} of {criterion.within} has no target")
+    wrong = sorted({o.target.unit for o in options.values() if o.target is not None} - {criterion.unit or ""})
+    if wrong:
+        yield Problem((*path, "unit"), f"the targets of {criterion.within} are in {wrong[0]}, not in {criterion.unit}")

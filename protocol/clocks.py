@@ -1,0 +1,63 @@
+"""Clocks of the protocol: from a moment that happened to a step that should, with thresholds on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from protocol.model import ClockLimit, Moment, Step, StudyProtocol
+from protocol.readings import Breach
+from protocol.state import Instance, Therapy
+
+
+class Strike(NamedTuple):
+    """One threshold of a clock that runs for an instance: its name in the log, when it strikes, what follows."""
+
+    name: str
+    due: datetime
+    limit: ClockLimit
+    says: str
+    edge: str
+
+
+def moment(therapy: Therapy, protocol: StudyProtocol, what: Moment, material: str = "") -> datetime | None:
+    """When a moment happened (of the step's last occurrence); None while it has not."""
+    step = protocol.by_id[what.step]
+    acts = [a for a in therapy.of_step(what.step) if not (step.for_each and material) or a.at.material == material]
+    if not acts:
+        return None
+    return max(a.fact.started if what.edge == "start" else a.fact.ended for a in acts)
+
+
+def strikes(therapy: Therapy, protocol: StudyProtocol, step: Step, at: Instance) -> Iterator[Strike]:
+    """Every threshold of the clocks that run for this instance now."""
+    for clock in step.clocks:
+        begun = moment(therapy, protocol, clock.start, at.material)
+        if begun is None:
+            continue
+        for limit in clock.limits:
+            name = f"{clock.start}-{clock.to}-{limit.at}".replace(" ", "")
+            says = f"{step.id} must {clock.to} within {limit.at} of {clock.start}"
+            yield Strike(name, limit.at.after(begun), limit, says, clock.to)
+
+
+def clock_breaches(
+    therapy: Therapy, protocol: StudyProtocol, step: Step, at: Instance, started: datetime, ended: datetime
+) -> Iterator[Breach]:
+    """What follows from when this step was done. A threshold that the system recorded as missed follows once only."""
+    for strike in strikes(therapy, protocol, step, at):
+        edge = ended if strike.edge == "end" else started
+        if edge > strike.due and (strike.name, at) not in therapy.missed:
+            late = f"{edge - strike.due} late"
+            yield Breach(f"clock.{step.id}", strike.limit.then, strike.says, late, f"{strike.says}; it was {late}")
+    for clock in step.clocks:
+        begun = moment(therapy, protocol, clock.start, at.material)
+        if begun is None or clock.no_sooner is None or clock.sooner is None:
+            continue
+        edge = ended if clock.to == "end" else started
+        earliest = clock.no_sooner.after(begun)
+        if edge < earliest:
+            says = f"{step.id} must not {clock.to} sooner than {clock.no_sooner} after {clock.start}"
+            yield Breach(f"clock.{step.id}", clock.sooner, says, f"{earliest - edge} early", says)
+

@@ -1,0 +1,70 @@
+"""From a limit that was not kept to the facts that follow. What happened is recorded; nothing is hidden or refused here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from events.facts.course import StepOffered
+from events.facts.base import TherapyFact
+from events.facts.quality import DeviationOpened, MaterialQuarantined
+from protocol.readings import Breach
+from protocol.refusals import refuse
+from protocol.state import Instance, Therapy
+
+
+def follow(
+    therapy: Therapy, at: Instance | None, breaches: Iterable[Breach], materials: tuple[str, ...], opened: int = 0
+) -> list[TherapyFact]:
+    """Deviations, quarantine and offers that follow.
+
+    Args:
+        materials: what a quarantine would hold: the material of the act, or all live ones it touched.
+        opened: how many deviations the same record opens already, so that their numbers stay unique.
+
+    Raises:
+        Refused: a limit whose consequence is to refuse.
+    """
+    facts: list[TherapyFact] = []
+    count = len(therapy.deviations) + opened
+    key = at.key() if at else None
+    for breach in breaches:
+        for consequence in breach.consequences:
+            match consequence.what:
+                case "refuse" | "not_eligible":
+                    raise refuse(
+                        breach.rule,
+                        f"{breach.says[:1].upper()}{breach.says[1:]}.",
+                        "The protocol does not let this step go on with this value.",
+                        limit=breach.limit,
+                        found=breach.found,
+                    )
+                case "deviation":
+                    count += 1
+                    facts.append(
+                        DeviationOpened(
+                            therapy=therapy.id,
+                            deviation=f"D-{count}",
+                            grade=consequence.grade or "major",
+                            rule=breach.rule,
+                            key=key,
+                            limit=breach.limit,
+                            found=breach.found,
+                            says=breach.says,
+                        )
+                    )
+                case "quarantine" if materials:
+                    facts.append(
+                        MaterialQuarantined(
+                            therapy=therapy.id, materials=materials, rule=breach.rule, reason=breach.says
+                        )
+                    )
+                case "offer" if consequence.step and consequence.step not in therapy.offers:
+                    facts.append(StepOffered(therapy=therapy.id, step=consequence.step, why=breach.says))
+                case _:
+                    pass
+    return facts
+
+
+def opened_in(facts: Iterable[TherapyFact]) -> int:
+    """How many deviations these facts open."""
+    return sum(1 for fact in facts if isinstance(fact, DeviationOpened))

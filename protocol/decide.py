@@ -1,0 +1,339 @@
+"""`decide`: a command, a state, a protocol and what is around them become facts, or a refusal. Pure and total."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from events.facts.base import Reading, TherapyFact
+from events.facts.course import (
+    ActDeclined,
+    ActWithdrawn,
+    ActWitnessed,
+    FactCorrected,
+    PatientDied,
+    PatientWithdrew,
+    ReadingReported,
+    ScreeningFailed,
+    SlotsFreed,
+)
+from events.facts.quality import MaterialDisposed
+from events.identifiers import read_code
+from protocol import quality
+from protocol.automatic import let_pass
+from protocol.commands import (
+    AnyCommand,
+    AssessDeviation,
+    ClearHold,
+    CloseDeviation,
+    Correct,
+    DecideQuarantine,
+    Decline,
+    Dispose,
+    Entered,
+    FailScreening,
+    LetPass,
+    OpenDeviation,
+    Perform,
+    ReportDeath,
+    ReportLate,
+    TakeBack,
+    WithdrawPatient,
+    Witness,
+)
+from protocol.consequences import follow, opened_in
+from protocol.decision import Decision, slot_stream
+from protocol.gate import check_role, check_running, known_step
+from protocol.model import Step, StudyProtocol
+from protocol.perform import perform
+from protocol.readings import breaches, read_value, read_values
+from protocol.recheck import late_failures
+from protocol.refusals import refuse
+from protocol.state import Act, Instance, Therapy
+from protocol.surroundings import Surroundings
+
+RULEBOOK = 1
+"""The version of these rules, signed into every statement that they decided."""
+LEAST_LINK = 8
+
+
+def decide(therapy: Therapy, protocol: StudyProtocol, command: AnyCommand, around: Surroundings) -> Decision:
+    """What follows from a command.
+
+    Raises:
+        Refused: naming the rule, the values, and what to do; nothing is to be signed.
+    """
+    match command:
+        case Perform():
+            return perform(therapy, protocol, command, around)
+        case Witness():
+            return _witness(therapy, command, around)
+        case Decline() | TakeBack():
+            return _not_to_stand(therapy, command, around)
+        case ReportLate():
+            return _report_late(therapy, protocol, command, around)
+        case Correct():
+            return _correct(therapy, protocol, command, around)
+        case OpenDeviation():
+            return quality.open_deviation(therapy, command, around)
+        case AssessDeviation():
+            return quality.assess_deviation(therapy, protocol, command, around)
+        case CloseDeviation():
+            return quality.close_deviation(therapy, protocol, command, around)
+        case DecideQuarantine():
+            return quality.decide_quarantine(therapy, protocol, command, around)
+        case ClearHold():
+            return quality.clear_hold(therapy, protocol, command, around)
+        case Dispose():
+            return _dispose(therapy, command, around)
+        case WithdrawPatient() | ReportDeath() | FailScreening():
+            return _ends(therapy, protocol, command, around)
+        case LetPass():
+            return let_pass(therapy, protocol, around.now)
+        case _:
+            assert_never(command)
+
+
+def _pending(therapy: Therapy, link: str) -> Act:
+    found = [act for key, act in therapy.pending.items() if key.startswith(link)] if len(link) >= LEAST_LINK else []
+    if len(found) != 1:
+        waiting = ", ".join(f"{key[:12]} ({act.at})" for key, act in therapy.pending.items()) or "nothing"
+        raise refuse(
+            "signature.pending",
+            f"No act {link} of {therapy.id} waits for a second signature.",
+            f"Waiting are: {waiting}.",
+            act=link,
+        )
+    return found[0]
+
+
+def _witness(therapy: Therapy, command: Witness, around: Surroundings) -> Decision:
+    check_running(therapy)
+    act = _pending(therapy, command.act)
+    actor = around.actor
+    if actor.person == act.by.person:
+        other = f" (as {act.by.account})" if act.by.account != actor.account else ""
+        raise refuse(
+            "authority.two-people",
+            f"{actor.account} may not sign {act.at} second: {actor.person} performed it{other}.",
+            "One person is one person under any account. Fetch another.",
+            person=actor.person,
+            performed_as=act.by.account,
+            account=actor.account,
+        )
+    check_role(act.fact.awaits, actor, f"sign {act.at} second")
+    if therapy.holds and act.fact.moves:
+        hold = next(iter(therapy.holds.values()))
+        raise refuse(
+            "identity.hold",
+            f"The items of {therapy.id} are held: {hold.says}.",
+            "QA and a second person clear it after a right rescan: `unbroken hold clear`.",
+            therapy=therapy.id,
+        )
+    fact = ActWitnessed(therapy=therapy.id, act=act.by.link, key=act.at.key())
+    return Decision((fact,), act.fact.second_meaning, around.now)
+
+
+def _not_to_stand(therapy: Therapy, command: Decline | TakeBack, around: Surroundings) -> Decision:
+    act = _pending(therapy, command.act)
+    own = around.actor.person == act.by.person
+    if isinstance(command, TakeBack):
+        if not own:
+            raise refuse(
+                "authority.own-act",
+                f"{around.actor.account} did not perform {act.at}; {act.by.account} did.",
+                "Only the performer takes an act back; a second person declines it.",
+                account=around.actor.account,
+                performer=act.by.account,
+            )
+        withdrawn = ActWithdrawn(therapy=therapy.id, act=act.by.link, key=act.at.key(), reason=command.reason)
+        return Decision((withdrawn,), "withdrawn", around.now)
+    if own:
+        raise refuse(
+            "authority.two-people",
+            f"{around.actor.account} performed {act.at} and cannot decline it as the second person.",
+            "Take it back instead.",
+            account=around.actor.account,
+        )
+    check_role(act.fact.awaits, around.actor, f"decline {act.at}")
+    declined = ActDeclined(therapy=therapy.id, act=act.by.link, key=act.at.key(), reason=command.reason)
+    return Decision((declined,), "declined", around.now)
+
+
+def _standing_act(therapy: Therapy, protocol: StudyProtocol, command: ReportLate | Correct) -> tuple[Act, Step]:
+    step = known_step(protocol, command.step)
+    at = Instance(command.step, command.occurrence, read_code(command.material) if command.material else "")
+    act = therapy.acts.get(at) or therapy.waiting(at)
+    if act is None:
+        fitting = [a for a in therapy.acts.values() if a.at.step == step.id]
+        if len(fitting) != 1 or command.material or command.occurrence != "1":
+            raise refuse(
+                "correction.act",
+                f"Step {at} has not been done.",
+                f"Done are: {', '.join(str(a.at) for a in fitting) or 'none of this step'}.",
+                step=str(at),
+            )
+        act = fitting[0]
+    return act, step
+
+
+def _report_late(
+    therapy: Therapy, protocol: StudyProtocol, command: ReportLate, around: Surroundings
+) -> Decision:
+    check_running(therapy)
+    act, step = _standing_act(therapy, protocol, command)
+    check_role((*step.performed_by, *(step.second[0] if step.second else ())), around.actor, f"report for {step.id}")
+    readings = read_values(step, command.readings, around.now, late=True)
+    for reading in readings:
+        if not step.record_by_name[reading.name].late:
+            raise refuse(
+                "record.late",
+                f"{reading.name} of {step.id} is not a value that may come late.",
+                "If it was recorded wrongly, correct it with `unbroken correct`.",
+                reading=reading.name,
+            )
+        if (act.at, reading.name) in therapy.readings:
+            raise refuse(
+                "record.once",
+                f"{reading.name} of {act.at} was reported already.",
+                "Correct it with `unbroken correct`, saying why.",
+                reading=reading.name,
+            )
+    if not readings:
+        raise refuse("record.complete", f"No value of {step.id} is given.", "Name at least one.", step=step.id)
+    fact = ReadingReported(therapy=therapy.id, act=act.by.link, key=act.at.key(), readings=readings)
+    return Decision(_with_what_follows(therapy, protocol, act, step, fact, readings), "performed", around.now)
+
+
+def _with_what_follows(
+    therapy: Therapy,
+    protocol: StudyProtocol,
+    act: Act,
+    step: Step,
+    fact: TherapyFact,
+    readings: tuple[Reading, ...],
+) -> tuple[TherapyFact, ...]:
+    touched = tuple(new.code for new in act.fact.created) or ((act.at.material,) if act.at.material else ())
+    live = tuple(c for c in touched if c in therapy.materials and therapy.materials[c].live)
+    follows = follow(therapy, act.at, breaches(step, readings, act.fact.started), live)
+    follows += late_failures(therapy, protocol, act.at, readings, opened_in(follows))
+    return (fact, *follows)
+
+
+def _correct(therapy: Therapy, protocol: StudyProtocol, command: Correct, around: Surroundings) -> Decision:
+    act, step = _standing_act(therapy, protocol, command)
+    check_role((*step.performed_by, *(step.second[0] if step.second else ())), around.actor, f"correct {step.id}")
+    if not command.why.strip():
+        raise refuse(
+            "correction.why",
+            f"The correction of {command.reading} of {act.at} gives no reason.",
+            "Say why; a correction without a reason is refused (EU GMP Annex 11).",
+            reading=command.reading,
+        )
+    if command.reading not in step.record_by_name:
+        raise refuse(
+            "record.known",
+            f"Step {step.id} does not record {command.reading}.",
+            f"It records: {', '.join(step.record_by_name)}.",
+            reading=command.reading,
+        )
+    standing = therapy.readings.get((act.at, command.reading))
+    written = next((r for r in act.fact.readings if r.name == command.reading), None)
+    if standing is None and written is None:
+        raise refuse(
+            "correction.recorded",
+            f"{command.reading} of {act.at} has not been recorded.",
+            "Report it with `unbroken late`; only what stands can be corrected.",
+            reading=command.reading,
+        )
+    old = Reading(name=command.reading, value=standing.value, unit=standing.unit) if standing else written
+    assert old is not None  # one of the two stands
+    new = read_value(
+        step.record_by_name[command.reading], Entered(value=command.value, unit=command.unit), act.fact.started
+    )
+    if new == old:
+        raise refuse(
+            "correction.changes",
+            f"{command.reading} of {act.at} is {old.value} {old.unit or ''} already.".replace(" already", " already"),
+            "Nothing to correct.",
+            reading=command.reading,
+        )
+    fact = FactCorrected(
+        therapy=therapy.id,
+        act=standing.link if standing else act.by.link,
+        key=act.at.key(),
+        old=old,
+        new=new,
+        why=command.why.strip(),
+    )
+    return Decision(_with_what_follows(therapy, protocol, act, step, fact, (new,)), "corrected", around.now)
+
+
+def _dispose(therapy: Therapy, command: Dispose, around: Surroundings) -> Decision:
+    check_running(therapy)
+    codes = tuple(dict.fromkeys(read_code(code) for code in command.materials))
+    for code in codes:
+        material = quality.known_material(therapy, code)
+        if not material.live:
+            raise refuse(
+                "identity.material-live",
+                f"{code} was {material.ended} already.",
+                "It has no holder any more.",
+                code=code,
+            )
+        usable = material.status in ("available", "released") and not therapy.stopped
+        if usable and not therapy.infused:
+            raise refuse(
+                "custody.dispose",
+                f"{code} is {material.status} and its therapy goes on; it is not disposed of.",
+                "Only rejected or quarantined material, or that of a therapy that stopped or was infused, is disposed of.",
+                code=code,
+                status=material.status,
+            )
+    fact = MaterialDisposed(therapy=therapy.id, materials=codes, at=around.now, reason=command.reason)
+    return Decision((fact,), "performed", around.now)
+
+
+def _ends(
+    therapy: Therapy,
+    protocol: StudyProtocol,
+    command: WithdrawPatient | ReportDeath | FailScreening,
+    around: Surroundings,
+) -> Decision:
+    check_running(therapy)
+    roles = tuple(dict.fromkeys(r for s in protocol.steps if s.kind in ("consent", "assessment", "observation")
+                                for r in s.performed_by))
+    check_role(roles, around.actor, "record the course of a patient")
+    happened = around.now if isinstance(command, FailScreening) else command.at
+    if happened > around.now:
+        raise refuse(
+            "time.future",
+            f"{happened:%Y-%m-%d %H:%M %Z} lies in the future (now {around.now:%Y-%m-%d %H:%M} UTC).",
+            "Record it when it has happened.",
+            given=happened,
+            now=around.now,
+        )
+    fact: TherapyFact
+    match command:
+        case WithdrawPatient():
+            fact = PatientWithdrew(
+                therapy=therapy.id, withdrawn=command.withdrawn, at=command.at, reason=command.reason
+            )
+        case ReportDeath():
+            if therapy.died is not None:
+                raise refuse("order.done", "The death is recorded already.", "Correct the record instead.")
+            fact = PatientDied(therapy=therapy.id, at=command.at, reason=command.reason)
+        case FailScreening():
+            if therapy.subject:
+                raise refuse(
+                    "order.screening",
+                    f"{therapy.id} is enrolled as {therapy.subject}; screening is over.",
+                    "Record a withdrawal instead: `unbroken withdraw`.",
+                    subject=therapy.subject,
+                )
+            fact = ScreeningFailed(therapy=therapy.id, reason=command.reason)
+    stops = not isinstance(command, WithdrawPatient) or "treatment" in command.withdrawn
+    freed = tuple(s.code for s in therapy.slots if s.ends > around.now) if stops else ()
+    facts: tuple[TherapyFact, ...] = (fact,)
+    if freed:
+        facts += (SlotsFreed(therapy=therapy.id, slots=freed, reason=command.reason),)
+    return Decision(facts, "performed", happened, tuple(slot_stream(code) for code in freed))

@@ -1,0 +1,181 @@
+"""Which instances of which steps there are for a patient, and what each is waiting for. Order lives here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from protocol.model import Step, StudyProtocol, Visit
+from protocol.state import Instance, Therapy
+
+Standing = Literal["done", "awaiting_second", "missed", "ready", "waiting", "closed"]
+
+WINDOW, HOLD = "window", "slot-hold"
+"""Names of the deadlines that are not a step's clock: a visit's window closes, booked slots are given back."""
+AFTER_STOP = frozenset({"observation"})
+"""Kinds that go on for an infused patient after treatment stopped."""
+NEEDS_RELEASE = frozenset({"conditioning", "identity_check", "thaw", "infusion"})
+"""Kinds that no patient may enter before a product is released (process page, steps 19 to 23)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An instance of a step and how it stands; `waits_for` names the steps that must come first."""
+
+    at: Instance
+    step: Step
+    standing: Standing
+    waits_for: tuple[str, ...] = ()
+    visit: Visit | None = None
+
+    @property
+    def required(self) -> bool:
+        """Whether the therapy waits for it; a further occurrence than the protocol's least is welcome, not awaited."""
+        repeat = self.step.repeat
+        return repeat is None or int(self.at.occurrence) <= repeat.at_least
+
+
+def applies(step: Step, therapy: Therapy) -> bool:
+    """Whether a step belongs to this patient's path: its choices match, and a reserve step has been offered."""
+    if step.reserve and step.id not in therapy.offers:
+        return False
+    return _chosen(step.when, therapy)
+
+
+def _chosen(when: dict[str, tuple[str, ...]], therapy: Therapy) -> bool:
+    # Before enrolment nothing is chosen; then a step that depends on a choice is not yet on anybody's list.
+    return all(therapy.option(choice) in options for choice, options in when.items())
+
+
+def could_apply(step: Step, therapy: Therapy) -> bool:
+    """Whether a step may still come to belong to this patient's path, as far as is known now."""
+    open_choice = all(therapy.option(c) is None or therapy.option(c) in options for c, options in step.when.items())
+    return open_choice and (not step.reserve or step.id in therapy.offers)
+
+
+def instances(therapy: Therapy, protocol: StudyProtocol) -> list[Due]:
+    """Every instance of every step of this patient's path, in the file's order."""
+    return [due for step in protocol.steps if applies(step, therapy) for due in _of_step(therapy, protocol, step)]
+
+
+def find(therapy: Therapy, protocol: StudyProtocol, at: Instance) -> Due | None:
+    """One instance, None where the patient's path has no such instance."""
+    step = protocol.by_id.get(at.step)
+    if step is None or not applies(step, therapy):
+        return None
+    return next((due for due in _of_step(therapy, protocol, step) if due.at == at), None)
+
+
+def ready(therapy: Therapy, protocol: StudyProtocol) -> list[Due]:
+    """What can be done now."""
+    return [due for due in instances(therapy, protocol) if due.standing == "ready"]
+
+
+def _of_step(therapy: Therapy, protocol: StudyProtocol, step: Step) -> Iterator[Due]:
+    by_id = {visit.id: visit for visit in step.visits}
+    for at in _enumerate(therapy, protocol, step):
+        standing, waits = _standing(therapy, protocol, step, at)
+        yield Due(at, step, standing, waits, by_id.get(at.occurrence))
+
+
+def _enumerate(therapy: Therapy, protocol: StudyProtocol, step: Step) -> list[Instance]:
+    if step.visits:
+        occurrences = [v.id for v in step.visits if _chosen(v.when, therapy)]
+        return [Instance(step.id, occurrence) for occurrence in occurrences]
+    materials = [""] if step.for_each is None else _materials_of(therapy, step)
+    return [Instance(step.id, o, m) for m in materials for o in _occurrences(therapy, protocol, step, m)]
+
+
+def _materials_of(therapy: Therapy, step: Step) -> list[str]:
+    """The live materials of the kind, and those for which this step has been done."""
+    done = {at.material for at in therapy.acts if at.step == step.id}
+    kind = step.for_each
+    return sorted(m.code for m in therapy.materials.values() if m.kind == kind and (m.live or m.code in done))
+
+
+def _occurrences(therapy: Therapy, protocol: StudyProtocol, step: Step, material: str) -> list[str]:
+    if step.kind == "booking":
+        lapsed = sum(1 for name, at in therapy.missed if name == HOLD and at.step == step.id)
+        return [str(n) for n in range(1, lapsed + 2)]
+    if step.repeat is None:
+        return ["1"]
+    begun = {at.occurrence for at in _begun(therapy) if at.step == step.id and at.material == material}
+    count = len(begun)
+    open_end = count < step.repeat.at_least or not _successor_begun(therapy, protocol, step)
+    if count < step.repeat.at_most and open_end:
+        count = max(count + 1, step.repeat.at_least if step.repeat.every else count + 1)
+    return [str(n) for n in range(1, count + 1)]
+
+
+def _begun(therapy: Therapy) -> list[Instance]:
+    return [*therapy.acts, *(act.at for act in therapy.pending.values())]
+
+
+def _successor_begun(therapy: Therapy, protocol: StudyProtocol, step: Step) -> bool:
+    followers = {s.id for s in protocol.steps if any(name == step.id for name, _ in s.predecessors)}
+    return any(at.step in followers for at in _begun(therapy))
+
+
+def _standing(
+    therapy: Therapy, protocol: StudyProtocol, step: Step, at: Instance
+) -> tuple[Standing, tuple[str, ...]]:
+    if at in therapy.acts:
+        return ("missed" if (HOLD, at) in therapy.missed else "done"), ()
+    if therapy.waiting(at) is not None:
+        return "awaiting_second", ()
+    if step.visits and (WINDOW, at) in therapy.missed:
+        return "missed", ()
+    if therapy.completed or _is_closed(therapy, step, at):
+        return "closed", ()
+    waits = tuple(
+        name for name, first in step.predecessors if not _satisfied(therapy, protocol, name, first, step, at)
+    )
+    if step.repeat and at.occurrence != "1":
+        before = Instance(at.step, str(int(at.occurrence) - 1), at.material)
+        waits += () if before in therapy.acts else (step.id,)
+    if step.kind in NEEDS_RELEASE and not waits and not _released(therapy, at):
+        waits = (next((s.id for s in protocol.steps if s.kind == "disposition"), "disposition"),)
+    return ("waiting", waits) if waits else ("ready", ())
+
+
+def _released(therapy: Therapy, at: Instance) -> bool:
+    if at.material:
+        return therapy.materials[at.material].status == "released"
+    return any(m.status == "released" for m in therapy.materials.values())
+
+
+def _is_closed(therapy: Therapy, step: Step, at: Instance) -> bool:
+    """Whether the therapy's course has passed this instance for good."""
+    if therapy.died is not None:
+        return True
+    if step.kind == "observation" and "visits" in therapy.withdrawn:
+        return True
+    if therapy.stopped and not (step.kind in AFTER_STOP and therapy.infused):
+        return True
+    return bool(at.material) and not therapy.materials[at.material].live
+
+
+def _satisfied(
+    therapy: Therapy, protocol: StudyProtocol, name: str, first: bool, follower: Step, at: Instance
+) -> bool:
+    step = protocol.by_id[name]
+    if not applies(step, therapy):
+        return not could_apply(step, therapy) or step.reserve
+    if step.for_each is not None and step.for_each == follower.for_each:
+        return _done_for(therapy, protocol, step, at.material, first)
+    if step.for_each is not None:
+        begun = {i.material for i in therapy.acts if i.step == name}
+        codes = begun if first else begun | set(_materials_of(therapy, step))
+        return bool(begun) and all(_done_for(therapy, protocol, step, code, first) for code in codes)
+    if step.visits and not first:
+        return all(d.standing in ("done", "missed", "closed") for d in _of_step(therapy, protocol, step))
+    return _done_for(therapy, protocol, step, "", first)
+
+
+def _done_for(therapy: Therapy, protocol: StudyProtocol, step: Step, material: str, first: bool) -> bool:
+    done = sum(
+        1 for at in therapy.acts if at.step == step.id and at.material == material and (HOLD, at) not in therapy.missed
+    )
+    needed = 1 if first or step.repeat is None else step.repeat.at_least
+    return done >= needed

@@ -1,0 +1,326 @@
+"""What is special to each kind of step: its own facts and the one or two rules that no other kind has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from events.facts import steps
+from events.facts.base import Choice, LabelFate, Slot
+from events.identifiers import read_code
+from protocol.clocks import moment
+from protocol.commands import Perform
+from protocol.gate import Admitted
+from protocol.model import StudyProtocol
+from protocol.readings import Breach
+from protocol.refusals import refuse
+from protocol.release import evaluate, unmet
+from protocol.model import Consequence
+from protocol.scans import WrongItem
+from protocol.state import Therapy
+from protocol.surroundings import Surroundings
+
+Special = Callable[[Therapy, StudyProtocol, Perform, Admitted, Surroundings], dict[str, Any]]
+
+
+def special_fields(
+    therapy: Therapy, protocol: StudyProtocol, command: Perform, act: Admitted, around: Surroundings
+) -> tuple[type[steps.StepFact], dict[str, Any]]:
+    """The fact class of the step's kind, and the fields that only this kind has.
+
+    Raises:
+        Refused: a rule of the kind says no.
+        WrongItem: an identifier to be bound belongs to another patient.
+    """
+    fact, special = _KINDS[act.step.kind]
+    return fact, special(therapy, protocol, command, act, around)
+
+
+def room_breaches(therapy: Therapy, command: Perform, act: Admitted, around: Surroundings) -> list[Breach]:
+    """Two patients' cells open in one room at a time: it happened, so it is recorded, as a critical deviation."""
+    name = act.step.one_patient_in
+    if name is None:
+        return []
+    room = _room(command, act)
+    found = [
+        i
+        for i in around.rooms.get(room, ())
+        if i.therapy != therapy.id and i.starts < act.ended and act.started < i.ends
+    ]
+    critical = (Consequence(what="deviation", grade="critical"), Consequence(what="quarantine"))
+    return [
+        Breach(
+            f"room.{act.step.id}",
+            critical,
+            "one patient at a time",
+            f"{i.therapy} {i.starts:%Y-%m-%d %H:%M} to {i.ends:%H:%M}",
+            f"cells of {i.therapy} were open in {room} at the same time",
+        )
+        for i in found
+    ]
+
+
+def _room(command: Perform, act: Admitted) -> str:
+    if not command.room:
+        raise refuse(
+            "record.room",
+            f"Step {act.step.id} asks for the {act.step.one_patient_in} in which it was done.",
+            "Scan the room's code.",
+            step=act.step.id,
+        )
+    return read_code(command.room)
+
+
+def _nothing(*_: object) -> dict[str, Any]:
+    return {}
+
+
+def _consent(_t: Therapy, _p: StudyProtocol, command: Perform, act: Admitted, _a: Surroundings) -> dict[str, Any]:
+    if unknown := sorted(set(command.permits) - set(act.step.permits)):
+        raise refuse(
+            "consent.known",
+            f"The consent form cannot permit {', '.join(unknown)}.",
+            f"It can permit: {', '.join(act.step.permits)}.",
+            unknown=unknown,
+        )
+    if missing := sorted(set(act.step.requires) - set(command.permits)):
+        raise refuse(
+            "consent.requires",
+            f"The study needs consent to {', '.join(missing)}.",
+            "Without it the patient cannot take part.",
+            missing=missing,
+        )
+    return {"permits": command.permits}
+
+
+def _assessment(_t: Therapy, _p: StudyProtocol, command: Perform, act: Admitted, _a: Surroundings) -> dict[str, Any]:
+    if command.outcome is None:
+        raise refuse(
+            "record.outcome",
+            f"Step {act.step.id} asks for its outcome.",
+            "Say eligible or not_eligible.",
+            step=act.step.id,
+        )
+    return {"outcome": command.outcome}
+
+
+def _enrolment(
+    therapy: Therapy, protocol: StudyProtocol, command: Perform, act: Admitted, around: Surroundings
+) -> dict[str, Any]:
+    wristbands = [read_code(s.code) for s in command.scans if s.name == "wristband"]
+    ids = {"subject": command.subject, "coi": command.coi, "wristband": wristbands[0] if wristbands else None}
+    if missing := [name for name, code in ids.items() if not code]:
+        raise refuse(
+            "record.complete",
+            f"Step {act.step.id} lacks {', '.join(missing)}.",
+            "Give the subject number and the chain-of-identity id, and scan the new wristband.",
+            missing=missing,
+        )
+    bound = {name: read_code(code or "") for name, code in ids.items()}
+    if len(set(bound.values())) < len(bound):
+        raise refuse(
+            "identity.new-code",
+            f"Subject, chain of identity and wristband must be three codes: {', '.join(bound.values())}.",
+            "Give each its own.",
+            **bound,
+        )
+    for name, code in bound.items():
+        _check_free(therapy, name, code, around)
+    missing_choices = [c for c in protocol.choices if c not in command.choices]
+    wrong = [f"{c} {o}" for c, o in command.choices.items() if o not in _options(protocol, c)]
+    if missing_choices or wrong:
+        offered = "; ".join(f"{c}: {', '.join(spec.options)}" for c, spec in protocol.choices.items())
+        raise refuse(
+            "record.choices",
+            f"Step {act.step.id} lacks or misnames a choice: {', '.join([*missing_choices, *wrong])}.",
+            f"Choose one of each: {offered}.",
+            missing=missing_choices,
+            wrong=wrong,
+        )
+    choices = [Choice(name=c, option=command.choices[c]) for c in protocol.choices]
+    return {**bound, "choices": choices}
+
+
+def _options(protocol: StudyProtocol, choice: str) -> Mapping[str, object]:
+    return protocol.choices[choice].options if choice in protocol.choices else {}
+
+
+def _check_free(therapy: Therapy, name: str, code: str, around: Surroundings) -> None:
+    owner = around.owners.get(code)
+    if owner is not None and owner != therapy.id:
+        raise WrongItem(name, f"NEW-{name.upper()}", code, owner)
+    if owner is not None:
+        raise refuse(
+            "identity.new-code",
+            f"{code} is in use for this patient already; {name} needs a new code.",
+            "A code is used once.",
+            code=code,
+        )
+
+
+def _booking(
+    therapy: Therapy, _p: StudyProtocol, command: Perform, act: Admitted, around: Surroundings
+) -> dict[str, Any]:
+    given = {slot.resource for slot in command.slots}
+    if missing := [r for r in act.step.resources if r not in given]:
+        raise refuse(
+            "record.complete",
+            f"Step {act.step.id} lacks a slot for {', '.join(missing)}.",
+            "Book the whole chain in one act, so that no link of it is missing.",
+            missing=missing,
+        )
+    slots = []
+    for slot in command.slots:
+        if slot.ends <= slot.starts:
+            raise refuse(
+                "time.order",
+                f"Slot {slot.code} ends ({slot.ends:%Y-%m-%d %H:%M}) before it starts ({slot.starts:%Y-%m-%d %H:%M}).",
+                "Correct the times.",
+                slot=slot.code,
+            )
+        for other in around.booked.get(slot.code, ()):
+            if other.therapy != therapy.id and other.starts < slot.ends and slot.starts < other.ends:
+                raise refuse(
+                    "booking.free",
+                    f"{slot.code} is booked for {other.therapy} from {other.starts:%Y-%m-%d %H:%M} "
+                    f"to {other.ends:%Y-%m-%d %H:%M} UTC.",
+                    "Choose another time or another resource.",
+                    slot=slot.code,
+                    taken_by=other.therapy,
+                )
+        slots.append(Slot(resource=slot.resource, code=slot.code, starts=slot.starts, ends=slot.ends))
+    hold = act.step.hold.after(act.ended) if act.step.hold else None
+    return {"slots": slots, "hold_until": hold}
+
+
+def _collection(_t: Therapy, _p: StudyProtocol, _c: Perform, act: Admitted, _a: Surroundings) -> dict[str, Any]:
+    dins = [new.code for new in act.scanned.created]
+    if not dins:
+        raise refuse(
+            "identity.din",
+            f"Step {act.step.id} makes no new material.",
+            "The protocol's collection step must scan a new material.",
+            step=act.step.id,
+        )
+    return {"din": dins[0]}
+
+
+def _labelling(_t: Therapy, _p: StudyProtocol, command: Perform, act: Admitted, _a: Surroundings) -> dict[str, Any]:
+    issued = [read_code(serial) for serial in command.issued]
+    fates = [LabelFate(serial=read_code(label.serial), fate=label.fate) for label in command.labels]
+    serials = [fate.serial for fate in fates]
+    unaccounted = sorted(set(issued) - set(serials))
+    doubled = sorted({s for s in serials if serials.count(s) > 1} | {s for s in issued if issued.count(s) > 1})
+    strange = sorted(set(serials) - set(issued))
+    if not issued or unaccounted or doubled or strange:
+        raise refuse(
+            "label.one-fate",
+            f"Labels of {act.step.id}: {len(issued)} issued, unaccounted {unaccounted or 'none'}, "
+            f"doubled {doubled or 'none'}, never issued {strange or 'none'}.",
+            "Each serial label has exactly one fate: applied, attached_to_record or destroyed. Find the missing ones.",
+            unaccounted=unaccounted,
+            doubled=doubled,
+            strange=strange,
+        )
+    return {"issued": issued, "labels": fates}
+
+
+def _process(_t: Therapy, _p: StudyProtocol, command: Perform, act: Admitted, _a: Surroundings) -> dict[str, Any]:
+    return {"suite": _room(command, act)} if act.step.one_patient_in else {}
+
+
+def _test(_t: Therapy, _p: StudyProtocol, _c: Perform, act: Admitted, _a: Surroundings) -> dict[str, Any]:
+    codes = [code for codes in act.scanned.known.values() for code in codes]
+    return {"sample": codes[0] if codes else None}
+
+
+def _disposition(
+    therapy: Therapy, protocol: StudyProtocol, command: Perform, act: Admitted, _a: Surroundings
+) -> dict[str, Any]:
+    product = protocol.release.product if protocol.release else ""
+    materials = [m for m in therapy.live(product) if m.status != "rejected"]
+    if act.at.material:
+        materials = [m for m in materials if m.code == act.at.material]
+    criteria = evaluate(therapy, protocol)
+    if command.decision is None:
+        raise refuse(
+            "record.decision", f"Step {act.step.id} asks for its decision.", "Say released or rejected.", step=act.step.id
+        )
+    if command.decision == "released":
+        _check_releasable(therapy, protocol, [m.code for m in materials if m.status == "quarantined"])
+    return {
+        "decision": command.decision,
+        "materials": [m.code for m in materials],
+        "criteria": criteria,
+        "pending": [c.name for c in criteria if c.verdict == "pending"],
+    }
+
+
+def _check_releasable(therapy: Therapy, protocol: StudyProtocol, quarantined: list[str]) -> None:
+    if stops := unmet(evaluate(therapy, protocol), protocol):
+        told = "; ".join(f"{c.name} {c.verdict} ({c.found or 'no result'}; passes {c.passes})" for c in stops)
+        raise refuse(
+            "release.criteria",
+            f"The product cannot be released: {told}.",
+            "Wait for the results that are pending; a failed product is rejected.",
+            criteria=[c.name for c in stops],
+        )
+    if therapy.blocking:
+        told = "; ".join(f"{d.code} {d.grade}: {d.says}" for d in therapy.blocking)
+        raise refuse(
+            "release.deviations",
+            f"The product cannot be released: {told}.",
+            "A critical deviation must be closed, a major one must have its impact assessed: `unbroken deviation`.",
+            deviations=[d.code for d in therapy.blocking],
+        )
+    if quarantined:
+        raise refuse(
+            "material.quarantined",
+            f"The product cannot be released: {', '.join(quarantined)} quarantined.",
+            "QA decides on the quarantine first: `unbroken quarantine`.",
+            materials=quarantined,
+        )
+
+
+def _conditioning(
+    therapy: Therapy, _p: StudyProtocol, _c: Perform, act: Admitted, _a: Surroundings
+) -> dict[str, Any]:
+    needed = act.step.repeat.at_least if act.step.repeat else 1
+    return {"last": len(therapy.of_step(act.step.id)) + 1 >= needed}
+
+
+def _infusion(_t: Therapy, protocol: StudyProtocol, _c: Perform, act: Admitted, _a: Surroundings) -> dict[str, Any]:
+    product = protocol.release.product if protocol.release else ""
+    bags = act.scanned.known.get(product, ()) or ((act.at.material,) if act.at.material else ())
+    return {"infused": bags, "consumed": tuple(dict.fromkeys([*act.consumed, *bags]))}
+
+
+def _observation(
+    therapy: Therapy, protocol: StudyProtocol, _c: Perform, act: Admitted, _a: Surroundings
+) -> dict[str, Any]:
+    visit = next((v for v in act.step.visits if v.id == act.at.occurrence), None)
+    if visit is None or act.step.visits_from is None:
+        return {}
+    begun = moment(therapy, protocol, act.step.visits_from)
+    return {"planned": visit.at.after(begun) if begun else None}
+
+
+_KINDS: dict[str, tuple[type[steps.StepFact], Special]] = {
+    "consent": (steps.ConsentGiven, _consent),
+    "assessment": (steps.PatientAssessed, _assessment),
+    "enrolment": (steps.PatientEnrolled, _enrolment),
+    "booking": (steps.SlotsBooked, _booking),
+    "collection": (steps.CellsCollected, _collection),
+    "labelling": (steps.LabelsReconciled, _labelling),
+    "hand_over": (steps.CustodyGiven, _nothing),
+    "transport": (steps.TransportReported, _nothing),
+    "receipt": (steps.MaterialReceived, _nothing),
+    "process": (steps.ProcessPerformed, _process),
+    "test": (steps.SampleTested, _test),
+    "disposition": (steps.DispositionDecided, _disposition),
+    "conditioning": (steps.ConditioningGiven, _conditioning),
+    "identity_check": (steps.IdentityChecked, _nothing),
+    "thaw": (steps.ProductThawed, _nothing),
+    "infusion": (steps.ProductInfused, _infusion),
+    "observation": (steps.PatientObserved, _observation),
+}

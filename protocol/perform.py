@@ -1,0 +1,205 @@
+"""Decide the performance of a step: the gate, the kind's own rules, then what follows from limits and clocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal
+
+from events.errors import Refused
+from events.facts.base import TherapyFact
+from events.facts.course import TherapyOpened
+from events.facts.quality import DeviationOpened, IdentityMismatched, ItemPresentedElsewhere, MaterialQuarantined
+from events.facts.steps import PatientAssessed, PatientEnrolled, SampleTested, SlotsBooked, StepFact
+from events.identifiers import read_code
+from protocol.clocks import clock_breaches, moment
+from protocol.commands import Perform
+from protocol.consequences import follow, opened_in
+from protocol.decision import Decision, code_stream, room_stream, slot_stream, therapy_stream
+from protocol.gate import Admitted, admit, check_role, known_step
+from protocol.kinds import room_breaches, special_fields
+from protocol.model import Consequence, Step, StudyProtocol, Visit
+from protocol.readings import Breach, breaches, read_values
+from protocol.recheck import late_failures
+from protocol.refusals import refuse
+from protocol.scans import WrongItem
+from protocol.state import Instance, Therapy
+from protocol.surroundings import Surroundings
+
+
+def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around: Surroundings) -> Decision:
+    """The facts of a step that was performed, or of a wrong item that was presented.
+
+    Raises:
+        Refused: naming the rule, the values, and what to do.
+    """
+    try:
+        act = admit(therapy, protocol, command, around)
+        fact_class, special = special_fields(therapy, protocol, command, act, around)
+    except WrongItem as wrong:
+        return _stopped(therapy, command, wrong, around)
+    readings = read_values(act.step, command.readings, act.started)
+    fact = fact_class.model_validate(
+        {
+            "therapy": therapy.id,
+            "key": act.at.key(),
+            "started": act.started,
+            "ended": act.ended,
+            "readings": readings,
+            "scans": act.scanned.scans,
+            "used": act.used,
+            "created": act.scanned.created,
+            "consumed": act.consumed,
+            "place": act.step.at,
+            "awaits": act.step.second[0] if act.step.second else (),
+            "second_meaning": act.step.second[1] if act.step.second else "witnessed",
+            "moves": act.moves,
+            "to_place": act.step.to,
+            **special,
+        }
+    )
+    found = [*_value_breaches(act, fact), *_time_breaches(therapy, protocol, act)]
+    found += room_breaches(therapy, command, act, around)
+    follows = follow(therapy, act.at, found, act.touched)
+    if isinstance(fact, SampleTested):
+        follows += late_failures(therapy, protocol, act.at, fact.readings, opened_in(follows))
+    return Decision(
+        facts=(fact, *follows),
+        meaning=_meaning(fact),
+        happened=fact.ended,
+        extends=_extends(fact, command),
+        warnings=tuple(f.says for f in follows if isinstance(f, DeviationOpened))
+        + tuple(f"quarantined: {f.reason}" for f in follows if isinstance(f, MaterialQuarantined)),
+    )
+
+
+def open_therapy(
+    therapy: Therapy, protocol: StudyProtocol, command: Perform, around: Surroundings, *, site: str, simulated: bool
+) -> Decision:
+    """The consent that opens a therapy and pins it to the protocol.
+
+    Raises:
+        Refused: the therapy is open already, the screening number is missing or in use, or the consent is refused.
+    """
+    if therapy.opened is not None:
+        raise refuse(
+            "order.therapy",
+            f"Therapy {therapy.id} was opened already.",
+            "Choose another id, or let the program choose one.",
+            therapy=therapy.id,
+        )
+    check_role(protocol.first.performed_by, around.actor, "open a therapy")
+    if not command.screening:
+        raise refuse("record.complete", "The screening number is missing.", "Give it with --screening.")
+    screening = read_code(command.screening)
+    if screening in around.owners:
+        raise refuse(
+            "identity.new-code",
+            f"Screening number {screening} is in use for {around.owners[screening]}.",
+            "A screening number is used once.",
+            code=screening,
+        )
+    head = protocol.protocol
+    opened = TherapyOpened(
+        therapy=therapy.id,
+        screening=screening,
+        site=site,
+        protocol=head.id,
+        version=head.version,
+        digest=protocol.digest,
+        simulated=simulated,
+    )
+    ready = Therapy(id=therapy.id, opened=opened)
+    consent = perform(ready, protocol, command, around)
+    return Decision(
+        facts=(opened, *consent.facts),
+        meaning=consent.meaning,
+        happened=consent.happened,
+        extends=(*consent.extends, code_stream(screening)),
+        warnings=consent.warnings,
+    )
+
+
+def _meaning(fact: StepFact) -> Literal["performed", "given", "released", "rejected", "received"]:
+    if fact.second_meaning == "received" and fact.awaits:
+        return "given"
+    decision = getattr(fact, "decision", None)
+    if decision in ("released", "rejected"):
+        return "released" if decision == "released" else "rejected"
+    return "performed"
+
+
+def _value_breaches(act: Admitted, fact: StepFact) -> Iterator[Breach]:
+    for breach in breaches(act.step, fact.readings, act.started):
+        barred = any(c.what == "not_eligible" for c in breach.consequences)
+        if barred and isinstance(fact, PatientAssessed) and fact.outcome == "not_eligible":
+            continue  # that is what the assessment says
+        yield breach
+
+
+def _time_breaches(therapy: Therapy, protocol: StudyProtocol, act: Admitted) -> Iterator[Breach]:
+    yield from clock_breaches(therapy, protocol, act.step, act.at, act.started, act.ended)
+    visit = next((v for v in act.step.visits if v.id == act.at.occurrence), None)
+    if visit is not None:
+        yield from _window_breaches(therapy, protocol, act.step, act.at, visit, act.ended)
+
+
+def window(therapy: Therapy, protocol: StudyProtocol, step: Step, visit: Visit) -> tuple[datetime, datetime] | None:
+    """When a visit's window opens and closes; None before the moment that it counts from."""
+    begun = moment(therapy, protocol, step.visits_from) if step.visits_from else None
+    if begun is None:
+        return None
+    planned = visit.at.after(begun)
+    return visit.early.before(planned), visit.late.after(planned)
+
+
+def _window_breaches(
+    therapy: Therapy, protocol: StudyProtocol, step: Step, at: Instance, visit: Visit, ended: datetime
+) -> Iterator[Breach]:
+    span = window(therapy, protocol, step, visit)
+    if span is None or span[0] <= ended <= span[1]:
+        return
+    limit = f"{span[0]:%Y-%m-%d %H:%M} to {span[1]:%Y-%m-%d %H:%M}"
+    says = f"visit {visit.id} of {step.id} was outside its window"
+    yield Breach(f"window.{step.id}", (Consequence(what="deviation", grade="minor"),), limit, f"{ended:%Y-%m-%d %H:%M}", says)
+
+
+def _extends(fact: StepFact, command: Perform) -> tuple[str, ...]:
+    codes = [new.code for new in fact.created]
+    if isinstance(fact, PatientEnrolled):
+        codes += [fact.subject, fact.coi, fact.wristband]
+    streams = [code_stream(code) for code in codes]
+    if suite := getattr(fact, "suite", None):
+        streams.append(room_stream(suite))
+    if isinstance(fact, SlotsBooked):
+        streams += [slot_stream(slot.code) for slot in fact.slots]
+    return tuple(dict.fromkeys(streams))
+
+
+def _stopped(therapy: Therapy, command: Perform, wrong: WrongItem, around: Surroundings) -> Decision:
+    """A wrong item was presented and nothing moved: the scan is recorded, both patients' items are held, the act stops."""
+    facts: tuple[TherapyFact, ...] = (
+        IdentityMismatched(
+            therapy=therapy.id,
+            key=Instance(command.step, command.occurrence or "1").key(),
+            scan=wrong.name,
+            expected=wrong.expected,
+            presented=wrong.presented,
+            other=wrong.other,
+        ),
+        ItemPresentedElsewhere(therapy=wrong.other, presented=wrong.presented, other=therapy.id),
+    )
+    stop: Refused = refuse(
+        "identity.wrong-item",
+        f"STOP. {wrong.presented} belongs to {wrong.other}; {wrong.expected} was expected for {therapy.id}.",
+        "Nothing was moved or applied. The scan is recorded, the items of both patients are held; call QA: "
+        "`unbroken hold clear` after a right rescan.",
+        presented=wrong.presented,
+        expected=wrong.expected,
+        scan=wrong.name,
+        other=wrong.other,
+    )
+    return Decision(facts, "performed", around.now, (therapy_stream(wrong.other),), stop)
+
+
+__all__ = ["known_step", "open_therapy", "perform", "window"]

@@ -1,0 +1,172 @@
+"""Decisions of quality: deviations opened, assessed and closed, quarantine, holds after a wrong item."""
+
+from __future__ import annotations
+
+from events.facts.quality import (
+    DeviationAssessed,
+    DeviationClosed,
+    DeviationOpened,
+    IdentityHoldCleared,
+    QuarantineDecided,
+)
+from events.identifiers import read_code
+from protocol.commands import AssessDeviation, ClearHold, CloseDeviation, DecideQuarantine, OpenDeviation
+from protocol.decision import Decision
+from protocol.gate import check_role, check_running
+from protocol.model import StudyProtocol
+from protocol.refusals import refuse
+from protocol.state import Deviation, Material, Therapy
+from protocol.surroundings import Surroundings
+
+
+def qa_roles(protocol: StudyProtocol) -> tuple[str, ...]:
+    """The roles that decide on quality: those that perform or second the disposition."""
+    found = [r for s in protocol.steps if s.kind == "disposition" for r in s.performed_by]
+    return tuple(dict.fromkeys(found))
+
+
+def known_material(therapy: Therapy, code: str) -> Material:
+    """A material of this therapy.
+
+    Raises:
+        Refused: the therapy has no such material.
+    """
+    if code not in therapy.materials:
+        raise refuse(
+            "identity.material",
+            f"{code} is no material of {therapy.id}.",
+            f"Its materials: {', '.join(therapy.materials) or 'none yet'}.",
+            code=code,
+        )
+    return therapy.materials[code]
+
+
+def open_deviation(therapy: Therapy, command: OpenDeviation, around: Surroundings) -> Decision:
+    """A person opens a deviation; anybody enrolled may."""
+    check_running(therapy)
+    fact = DeviationOpened(
+        therapy=therapy.id,
+        deviation=f"D-{len(therapy.deviations) + 1}",
+        grade=command.grade,
+        rule="reported",
+        says=command.says,
+    )
+    return Decision((fact,), "performed", around.now)
+
+
+def _open(therapy: Therapy, name: str) -> Deviation:
+    deviation = therapy.deviations.get(name.upper())
+    if deviation is None or deviation.closed:
+        standing = ", ".join(d.code for d in therapy.deviations.values() if not d.closed) or "none"
+        raise refuse(
+            "deviation.open",
+            f"{therapy.id} has no open deviation {name}.",
+            f"Open are: {standing}.",
+            deviation=name,
+        )
+    return deviation
+
+
+def assess_deviation(
+    therapy: Therapy, protocol: StudyProtocol, command: AssessDeviation, around: Surroundings
+) -> Decision:
+    """QA assesses the impact of a deviation."""
+    check_running(therapy)
+    check_role(qa_roles(protocol), around.actor, "assess a deviation")
+    deviation = _open(therapy, command.deviation)
+    fact = DeviationAssessed(therapy=therapy.id, deviation=deviation.code, impact=command.impact)
+    return Decision((fact,), "reviewed", around.now)
+
+
+def close_deviation(
+    therapy: Therapy, protocol: StudyProtocol, command: CloseDeviation, around: Surroundings
+) -> Decision:
+    """QA closes a deviation; not the person who opened it.
+
+    Raises:
+        Refused: closed by its opener, or nobody assessed its impact.
+    """
+    check_running(therapy)
+    check_role(qa_roles(protocol), around.actor, "close a deviation")
+    deviation = _open(therapy, command.deviation)
+    if deviation.opener == around.actor.person:
+        raise refuse(
+            "deviation.other-person",
+            f"{around.actor.account} may not close {deviation.code}: {deviation.opener} opened it.",
+            "Another person of QA closes it.",
+            deviation=deviation.code,
+            opener=deviation.opener,
+        )
+    if not deviation.impact:
+        raise refuse(
+            "deviation.assessed",
+            f"The impact of {deviation.code} has not been assessed.",
+            "Assess it first: `unbroken deviation assess`.",
+            deviation=deviation.code,
+        )
+    fact = DeviationClosed(therapy=therapy.id, deviation=deviation.code, conclusion=command.conclusion)
+    return Decision((fact,), "approved", around.now)
+
+
+def decide_quarantine(
+    therapy: Therapy, protocol: StudyProtocol, command: DecideQuarantine, around: Surroundings
+) -> Decision:
+    """QA lifts a quarantine, or rejects the material."""
+    check_running(therapy)
+    check_role(qa_roles(protocol), around.actor, "decide on a quarantine")
+    codes = tuple(dict.fromkeys(read_code(code) for code in command.materials))
+    for code in codes:
+        material = known_material(therapy, code)
+        if material.status != "quarantined":
+            raise refuse(
+                "material.quarantined",
+                f"{code} is {material.status}, not quarantined.",
+                "There is nothing to decide.",
+                code=code,
+                status=material.status,
+            )
+    fact = QuarantineDecided(
+        therapy=therapy.id, materials=codes, decision=command.decision, reason=command.reason
+    )
+    return Decision((fact,), "approved" if command.decision == "lifted" else "rejected", around.now)
+
+
+def clear_hold(therapy: Therapy, protocol: StudyProtocol, command: ClearHold, around: Surroundings) -> Decision:
+    """QA and a second person clear a hold, after the right wristband was scanned again.
+
+    Raises:
+        Refused: nothing is held, the scan is wrong, one person twice, or neither of the two is QA.
+    """
+    check_running(therapy)
+    if not therapy.holds:
+        raise refuse("identity.hold", f"Nothing of {therapy.id} is held.", "There is nothing to clear.")
+    scanned = read_code(command.wristband)
+    if scanned != therapy.wristband:
+        raise refuse(
+            "identity.scan-matches",
+            f"Scan wristband shows {scanned}, expected {therapy.wristband}.",
+            "Scan the wristband of this patient; the hold stays.",
+            presented=scanned,
+            expected=therapy.wristband,
+        )
+    hold = next(iter(therapy.holds.values()))
+    qa = qa_roles(protocol)
+    if hold.pending is None:
+        check_role(qa, around.actor, "clear a hold")
+        awaits = tuple(dict.fromkeys(r for s in protocol.steps for r in s.performed_by))
+        fact = IdentityHoldCleared(
+            therapy=therapy.id, mismatch=hold.link, wristband=scanned, reason=command.reason, awaits=awaits
+        )
+        return Decision((fact,), "approved", around.now)
+    if hold.pending[1].person == around.actor.person:
+        raise refuse(
+            "authority.two-people",
+            f"{around.actor.account} may not clear the hold alone: {around.actor.person} signed first.",
+            "One person is one person under any account. Fetch another.",
+            person=around.actor.person,
+        )
+    check_role(hold.pending[0].awaits, around.actor, "clear a hold as the second person")
+    second = IdentityHoldCleared(
+        therapy=therapy.id, mismatch=hold.link, wristband=scanned, reason=command.reason
+    )
+    return Decision((second,), "witnessed", around.now)

@@ -1,0 +1,120 @@
+"""The release gate: each criterion of the protocol passed, failed or pending, from the readings as they stand."""
+
+from __future__ import annotations
+
+from decimal import Decimal, DivisionByZero
+
+from events.facts.base import Criterion
+from protocol.due import could_apply
+from protocol.model import ReleaseCriterion, StudyProtocol
+from protocol.readings import number_breaks
+from protocol.state import Current, Instance, Therapy
+
+
+def evaluate(therapy: Therapy, protocol: StudyProtocol) -> tuple[Criterion, ...]:
+    """Every criterion that belongs to this patient's path, in the file's order."""
+    if protocol.release is None:
+        return ()
+    return tuple(
+        _evaluate(therapy, criterion, protocol)
+        for criterion in protocol.release.criteria
+        if could_apply(protocol.by_id[criterion.measure.of.split(".")[0]], therapy)
+    )
+
+
+def _evaluate(therapy: Therapy, criterion: ReleaseCriterion, protocol: StudyProtocol) -> Criterion:
+    passes = describe(criterion, therapy, protocol)
+    if criterion.must_be is not None:
+        found = _readings(therapy, criterion.measure.of)
+        if not found:
+            return Criterion(name=criterion.id, verdict="pending", passes=passes)
+        # A criterion of words falls if any result of it falls: an earlier positive is not outvoted by a later negative.
+        wrong = [r.value for r in found if r.value not in criterion.must_be]
+        verdict, shown = ("failed", wrong[0]) if wrong else ("passed", found[-1].value)
+        return Criterion.model_validate({"name": criterion.id, "verdict": verdict, "found": shown, "passes": passes})
+    value = _measured(therapy, criterion)
+    if value is None:
+        return Criterion(name=criterion.id, verdict="pending", passes=passes)
+    fails = number_breaks(criterion, value, criterion.unit or "") or _misses_target(therapy, protocol, criterion, value)
+    shown = f"{_plain(value)} {criterion.unit or ''}".strip()
+    return Criterion(name=criterion.id, verdict="failed" if fails else "passed", found=shown, passes=passes)
+
+
+def _readings(therapy: Therapy, source: str) -> list[Current]:
+    step, _, name = source.partition(".")
+    found = [(at, now) for (at, reading), now in therapy.readings.items() if at.step == step and reading == name]
+    return [now for _, now in sorted(found, key=lambda pair: _in_order(pair[0]))]
+
+
+def _in_order(at: Instance) -> tuple[int, str, str]:
+    return (int(at.occurrence) if at.occurrence.isdigit() else 0, at.occurrence, at.material)
+
+
+def _measured(therapy: Therapy, criterion: ReleaseCriterion) -> Decimal | None:
+    measure = criterion.measure
+    value = _combined([Decimal(r.value) for r in _readings(therapy, measure.of)], measure.combine)
+    for source in measure.multiply:
+        factor = _combined([Decimal(r.value) for r in _readings(therapy, source)], "latest")
+        value = None if value is None or factor is None else value * factor
+    for source in measure.divide:
+        divisor = _combined([Decimal(r.value) for r in _readings(therapy, source)], "latest")
+        try:
+            value = None if value is None or divisor is None else value / divisor
+        except DivisionByZero:
+            value = None
+    return value
+
+
+def _combined(values: list[Decimal], how: str) -> Decimal | None:
+    if not values:
+        return None
+    match how:
+        case "sum":
+            return sum(values, Decimal(0))
+        case "lowest":
+            return min(values)
+        case "highest":
+            return max(values)
+        case _:
+            return values[-1]
+
+
+def _target(therapy: Therapy, protocol: StudyProtocol, criterion: ReleaseCriterion) -> tuple[Decimal, Decimal] | None:
+    if criterion.within is None or criterion.percent is None:
+        return None
+    option = therapy.option(criterion.within)
+    target = protocol.choices[criterion.within].options[option].target if option else None
+    if target is None:
+        return None
+    margin = target.value * criterion.percent / 100
+    return target.value - margin, target.value + margin
+
+
+def _misses_target(therapy: Therapy, protocol: StudyProtocol, criterion: ReleaseCriterion, value: Decimal) -> bool:
+    window = _target(therapy, protocol, criterion)
+    return window is not None and not window[0] <= value <= window[1]
+
+
+def describe(criterion: ReleaseCriterion, therapy: Therapy, protocol: StudyProtocol) -> str:
+    """What passes, in words."""
+    unit = criterion.unit or ""
+    bounds = {"at least": criterion.at_least, "at most": criterion.at_most}
+    bounds |= {"above": criterion.above, "below": criterion.below}
+    words = [f"{word} {_plain(bound)} {unit}".strip() for word, bound in bounds.items() if bound is not None]
+    if criterion.must_be is not None:
+        words.append(" or ".join(criterion.must_be))
+    if window := _target(therapy, protocol, criterion):
+        words.append(f"{_plain(window[0])} to {_plain(window[1])} {unit}".strip())
+    return " and ".join(words)
+
+
+def _plain(value: Decimal) -> str:
+    """A number as people read it: no trailing zeros, an exponent only where it is long."""
+    rounded = value if value == value.to_integral_value() else Decimal(f"{value:.4g}")
+    return f"{rounded.normalize():f}" if abs(rounded) < 10**6 else f"{rounded:.3g}"
+
+
+def unmet(criteria: tuple[Criterion, ...], protocol: StudyProtocol) -> list[Criterion]:
+    """The criteria that keep a product from being released: failed, or pending where the protocol does not allow it."""
+    allowed = {c.id for c in (protocol.release.criteria if protocol.release else ()) if c.may_be_pending}
+    return [c for c in criteria if c.verdict == "failed" or (c.verdict == "pending" and c.name not in allowed)]

@@ -1,0 +1,169 @@
+"""Scans against wristband, bag, label and chain of identity. No scan, no start; nobody overrides it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from events.errors import Refused
+from events.facts.base import NewMaterial, Scan
+from events.identifiers import Bag, Din, read_code
+from protocol.commands import Presented
+from protocol.model import ScanSpec, Step, StudyProtocol
+from protocol.refusals import refuse
+from protocol.state import Therapy
+from protocol.surroundings import Surroundings
+
+
+class WrongItem(Exception):
+    """An item of another patient was presented: the act stops, and the scan is recorded for both."""
+
+    def __init__(self, name: str, expected: str, presented: str, other: str) -> None:
+        self.name, self.expected, self.presented, self.other = name, expected, presented, other
+        super().__init__(presented)
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What the scans of an act say: the scans themselves, known materials by kind, new materials."""
+
+    scans: tuple[Scan, ...] = ()
+    known: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    created: tuple[NewMaterial, ...] = ()
+
+
+def check_scans(
+    therapy: Therapy,
+    protocol: StudyProtocol,
+    step: Step,
+    material: str,
+    presented: tuple[Presented, ...],
+    around: Surroundings,
+) -> Scanned:
+    """Hold every scan against what the step asks for.
+
+    Raises:
+        Refused: a scan missing, unreadable, unknown, or another item of the same patient.
+        WrongItem: an item of another patient.
+    """
+    by_name: dict[str, list[Scan]] = {}
+    for item in presented:
+        if step.kind == "enrolment" and item.name == "wristband":
+            continue  # it is bound by this step, not matched: see the kind's own rule
+        scan = Scan(name=item.name, code=read_code(item.code), typed=item.typed)
+        by_name.setdefault(item.name, []).append(scan)
+    if unknown := sorted(set(by_name) - set(step.scans)):
+        raise refuse(
+            "identity.scan-known",
+            f"Step {step.id} asks for no scan called {', '.join(unknown)}.",
+            f"It asks for: {', '.join(step.scans) or 'none'}.",
+            step=step.id,
+            unknown=unknown,
+        )
+    scans: list[Scan] = []
+    known: dict[str, tuple[str, ...]] = {}
+    fresh: list[tuple[ScanSpec, Scan]] = []
+    for name, spec in step.scans.items():
+        given = by_name.get(name, [])
+        _check_count(step, name, spec, given)
+        for scan in given:
+            _foreign(therapy, spec, scan, around)
+            if spec.new is not None:
+                _check_new(protocol, spec.new, scan, around, scans)
+                fresh.append((spec, scan))
+            else:
+                _check_known(therapy, step, spec, scan, material)
+                if spec.what not in ("patient", "chain_of_identity"):
+                    known[spec.what] = (*known.get(spec.what, ()), scan.code)
+            scans.append(scan)
+    return Scanned(tuple(scans), known, _created(therapy, fresh, known))
+
+
+def _check_count(step: Step, name: str, spec: ScanSpec, given: list[Scan]) -> None:
+    least, most = spec.count
+    if not least <= len(given) <= most:
+        wanted = f"{least}" if least == most else f"{least} to {most}"
+        raise refuse(
+            "identity.scan-present",
+            f"Step {step.id} asks for {wanted} scan of {name} ({spec.what}); there are {len(given)}.",
+            "Scan it; no step starts without its scans.",
+            step=step.id,
+            scan=name,
+            given=len(given),
+        )
+
+
+def _foreign(therapy: Therapy, spec: ScanSpec, scan: Scan, around: Surroundings) -> None:
+    owner = around.owners.get(scan.code)
+    if owner is not None and owner != therapy.id:
+        expected = {"patient": therapy.wristband, "chain_of_identity": therapy.coi}.get(spec.what, "")
+        raise WrongItem(scan.name, expected or spec.what.upper().replace("_", "-").replace(" ", "-"), scan.code, owner)
+
+
+def _check_new(
+    protocol: StudyProtocol, kind: str, scan: Scan, around: Surroundings, before: list[Scan]
+) -> None:
+    if scan.code in around.owners or any(scan.code == other.code for other in before):
+        raise refuse(
+            "identity.new-code",
+            f"{scan.code} has been used for this patient already; {scan.name} needs a new code.",
+            "Take a new label; a number is used once.",
+            scan=scan.name,
+            code=scan.code,
+        )
+    identifier = protocol.materials[kind].identifier
+    if identifier == "din":
+        Din.read(scan.code)
+    elif identifier == "bag":
+        Bag.read(scan.code)
+
+
+def _check_known(therapy: Therapy, step: Step, spec: ScanSpec, scan: Scan, material: str) -> None:
+    if spec.what in ("patient", "chain_of_identity"):
+        expected = therapy.wristband if spec.what == "patient" else therapy.coi
+        if scan.code != expected:
+            raise _mismatch(step, scan, expected)
+        return
+    item = therapy.materials.get(scan.code)
+    if item is None or item.kind != spec.what:
+        live = ", ".join(m.code for m in therapy.live(spec.what)) or f"no {spec.what} at all"
+        raise _mismatch(step, scan, live)
+    if not item.live:
+        raise refuse(
+            "identity.material-live",
+            f"{scan.code} was {item.ended}; it cannot be used in {step.id}.",
+            "Scan the material that is in your hands again, and call QA if it is this one.",
+            code=scan.code,
+            ended=item.ended,
+        )
+    if material and step.for_each == spec.what and scan.code != material:
+        raise _mismatch(step, scan, material)
+
+
+def _mismatch(step: Step, scan: Scan, expected: str) -> Refused:
+    return refuse(
+        "identity.scan-matches",
+        f"Scan {scan.name} of step {step.id} shows {scan.code}, expected {expected}.",
+        "Stop. Scan again; if it shows the same, you hold the wrong item or an unknown label: call QA.",
+        step=step.id,
+        scan=scan.name,
+        presented=scan.code,
+        expected=expected,
+    )
+
+
+def _created(
+    therapy: Therapy, fresh: list[tuple[ScanSpec, Scan]], known: dict[str, tuple[str, ...]]
+) -> tuple[NewMaterial, ...]:
+    made: dict[str, str] = {}
+    for spec, scan in fresh:
+        made.setdefault(spec.new or "", scan.code)
+    created = []
+    for spec, scan in fresh:
+        parent = None
+        if spec.parent is not None:
+            live = [m.code for m in therapy.live(spec.parent)]
+            parent = made.get(spec.parent) or next(iter(known.get(spec.parent, ())), None) or next(iter(live), None)
+        else:
+            parent = next((codes[0] for codes in known.values()), None)
+        created.append(NewMaterial(code=scan.code, kind=spec.new or "", parent=parent))
+    return tuple(created)

@@ -1,0 +1,197 @@
+"""A therapy as folded from its stream: what stands, what waits for a second signature, where every material is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from events.facts.base import ActKey, Choice, Slot
+from events.facts.course import TherapyOpened
+from events.facts.quality import IdentityHoldCleared
+from events.facts.steps import DispositionDecided, StepFact
+
+
+class Instance(NamedTuple):
+    """One instance of a step: its occurrence, and the material where it is done per material."""
+
+    step: str
+    occurrence: str = "1"
+    material: str = ""
+
+    def key(self) -> ActKey:
+        """As it stands in a fact."""
+        return ActKey(step=self.step, occurrence=self.occurrence, material=self.material or None)
+
+    def __str__(self) -> str:
+        words = self.step if self.occurrence == "1" else f"{self.step} {self.occurrence}"
+        return f"{words} of {self.material}" if self.material else words
+
+
+def instance(key: ActKey) -> Instance:
+    """The instance that a fact's key names."""
+    return Instance(key.step, key.occurrence, key.material or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Where a fact stands and who signed it: everything evolve may know of the record around it."""
+
+    position: int
+    number: int
+    link: str
+    person: str
+    account: str
+    meaning: str
+    happened: datetime
+    recorded: datetime
+    protocol: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A step that was performed, with its signatures; `second` is None while one is awaited, or none is needed."""
+
+    at: Instance
+    fact: StepFact
+    by: Signed
+    second: Signed | None = None
+
+    def people(self) -> frozenset[str]:
+        """The persons who signed it."""
+        return frozenset({self.by.person} | ({self.second.person} if self.second else set()))
+
+
+class Current(NamedTuple):
+    """A reading as it stands now: its value, unit, the record that says so, and how often it was corrected."""
+
+    value: str
+    unit: str | None
+    link: str
+    corrections: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """A material: what it is, where it came from, who holds it, and how it ended."""
+
+    code: str
+    kind: str
+    parent: str | None
+    made_in: Instance
+    place: str
+    holder: str
+    status: str = "available"
+    ended: str | None = None
+    why: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Whether somebody is still accountable for it."""
+        return self.ended is None
+
+
+class CustodyEntry(NamedTuple):
+    """One line of a custody trail: from `since` on this person was accountable for the material at this place."""
+
+    material: str
+    since: datetime
+    place: str
+    account: str
+    how: str
+    given_by: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """A deviation and how far its handling has come."""
+
+    code: str
+    grade: str
+    rule: str
+    says: str
+    opener: str
+    opened: datetime
+    at: Instance | None
+    impact: str = ""
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Items held after a wrong item was presented; `pending` is a clearance that waits for its second person."""
+
+    link: str
+    says: str
+    presented: str
+    other: str
+    pending: tuple[IdentityHoldCleared, Signed] | None = None
+
+
+@dataclass(frozen=True)
+class Therapy:
+    """Everything that is known of one therapy; `number` and `link` are the head of its stream.
+
+    `quarantined_early`: materials quarantined while the act that makes them still waits for its second signature.
+    """
+
+    id: str
+    number: int = 0
+    link: str = ""
+    opened: TherapyOpened | None = None
+    opened_at: datetime | None = None
+    subject: str = ""
+    coi: str = ""
+    wristband: str = ""
+    choices: tuple[Choice, ...] = ()
+    acts: dict[Instance, Act] = field(default_factory=dict)
+    pending: dict[str, Act] = field(default_factory=dict)
+    readings: dict[tuple[Instance, str], Current] = field(default_factory=dict)
+    materials: dict[str, Material] = field(default_factory=dict)
+    quarantined_early: frozenset[str] = frozenset()
+    custody: tuple[CustodyEntry, ...] = ()
+    deviations: dict[str, Deviation] = field(default_factory=dict)
+    holds: dict[str, Hold] = field(default_factory=dict)
+    offers: dict[str, str] = field(default_factory=dict)
+    deadlines: dict[tuple[str, Instance], datetime] = field(default_factory=dict)
+    missed: dict[tuple[str, Instance], datetime] = field(default_factory=dict)
+    slots: tuple[Slot, ...] = ()
+    slot_hold: datetime | None = None
+    disposition: DispositionDecided | None = None
+    evaluated: tuple[tuple[str, str], ...] | None = None
+    withdrawn: frozenset[str] = frozenset()
+    died: datetime | None = None
+    stopped: str = ""
+    completed: str = ""
+    last_happened: datetime | None = None
+
+    def option(self, choice: str) -> str | None:
+        """What was chosen for this patient, None before enrolment."""
+        return next((c.option for c in self.choices if c.name == choice), None)
+
+    def of_step(self, step: str) -> list[Act]:
+        """The acts of a step that stand, in the order in which they were signed."""
+        return sorted((act for at, act in self.acts.items() if at.step == step), key=lambda act: act.by.number)
+
+    def waiting(self, at: Instance) -> Act | None:
+        """The act of this instance that waits for its second signature."""
+        return next((act for act in self.pending.values() if act.at == at), None)
+
+    def live(self, kind: str) -> list[Material]:
+        """The live materials of a kind, by code."""
+        return sorted((m for m in self.materials.values() if m.kind == kind and m.live), key=lambda m: m.code)
+
+    @property
+    def infused(self) -> bool:
+        """Whether any product has been infused."""
+        return any(m.ended == "infused" for m in self.materials.values())
+
+    @property
+    def blocking(self) -> list[Deviation]:
+        """Open deviations that block a release: critical ones, and major ones without an assessed impact."""
+        return [
+            d
+            for d in self.deviations.values()
+            if not d.closed and (d.grade == "critical" or (d.grade == "major" and not d.impact))
+        ]

@@ -1,0 +1,53 @@
+"""The status of one batch in one look: where the patient and the product are, and what stands in the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from events.instant import to_wire
+from protocol.model import StudyProtocol
+from protocol.state import Therapy
+from protocol.worklist import resting_state, worklist
+
+
+def batch_status(therapy: Therapy, protocol: StudyProtocol) -> dict[str, Any]:
+    """The row of a batch; every value is a string, a number or None, so that two ways of making it can be compared."""
+    acts = sorted(therapy.acts.values(), key=lambda act: (act.second or act.by).number)
+    last = acts[-1] if acts else None
+    state, says = resting_state(therapy, protocol)
+    product = protocol.release.product if protocol.release else ""
+    bags = [m for m in sorted(therapy.materials.values(), key=lambda m: m.code) if m.kind == product]
+    items = worklist(therapy, protocol)
+    return {
+        "therapy": therapy.id,
+        "screening": therapy.opened.screening if therapy.opened else "",
+        "subject": therapy.subject,
+        "coi": therapy.coi,
+        "choices": ", ".join(f"{c.name} {c.option}" for c in therapy.choices),
+        "protocol": f"{protocol.protocol.id} {protocol.protocol.version}",
+        "digest": protocol.digest,
+        "opened": to_wire(therapy.opened_at) if therapy.opened_at else "",
+        "last_step": str(last.at) if last else "",
+        "last_ended": to_wire(last.fact.ended) if last else "",
+        "steps_done": len(acts),
+        "state": state,
+        "waits_for": says,
+        "due": min((to_wire(i.due) for i in items if i.due and i.required), default=""),
+        "disposition": therapy.disposition.decision if therapy.disposition else "",
+        "pending_tests": ", ".join(therapy.disposition.pending) if therapy.disposition else "",
+        "product": ", ".join(f"{m.code} {m.ended or m.status}" for m in bags),
+        "deviations_open": sum(1 for d in therapy.deviations.values() if not d.closed),
+        "deviations": len(therapy.deviations),
+        "worst_deviation": _worst(therapy),
+        "quarantined": sum(1 for m in therapy.materials.values() if m.live and m.status == "quarantined"),
+        "held": len(therapy.holds),
+        "stopped": therapy.stopped,
+        "completed": therapy.completed,
+        "records": therapy.number,
+        "head": therapy.link,
+    }
+
+
+def _worst(therapy: Therapy) -> str:
+    grades = [d.grade for d in therapy.deviations.values() if not d.closed]
+    return next((grade for grade in ("critical", "major", "minor") if grade in grades), "")

@@ -1,0 +1,56 @@
+"""What a decision may know besides the therapy itself, looked up beforehand so that deciding stays pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: the account, the person behind it, and the roles in force."""
+
+    account: str
+    person: str
+    roles: frozenset[str]
+
+
+class Lot(NamedTuple):
+    """A lot as the log knows it."""
+
+    item: str
+    expires: datetime
+    recalled: str = ""
+
+
+class Device(NamedTuple):
+    """A device as the log knows it."""
+
+    item: str
+    due: datetime
+
+
+class Interval(NamedTuple):
+    """Somebody's time in a room, or a booked slot."""
+
+    therapy: str
+    starts: datetime
+    ends: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Answers to everything the command names: codes, lots, devices, training, rooms, slots.
+
+    `owners`: code to the therapy that it is bound to; a code that nobody has bound is not in it.
+    """
+
+    now: datetime
+    actor: Actor
+    owners: dict[str, str] = field(default_factory=dict)
+    lots: dict[str, Lot] = field(default_factory=dict)
+    devices: dict[str, Device] = field(default_factory=dict)
+    training: dict[str, datetime] = field(default_factory=dict)
+    rooms: dict[str, tuple[Interval, ...]] = field(default_factory=dict)
+    booked: dict[str, tuple[Interval, ...]] = field(default_factory=dict)

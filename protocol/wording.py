@@ -1,0 +1,109 @@
+"""What pydantic says about a wrong field, in words that the writer of a protocol file can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from protocol.model import StudyProtocol
+from protocol.problems import Path, Problem
+
+_NAME = "1 to 64 letters, digits, _ . + -, and the first a letter or digit"
+
+
+def in_words(problem: ValidationError) -> list[Problem]:
+    """Every error with its path in the file and its reason."""
+    return [Problem(_path(error["loc"]), _reason(error)) for error in problem.errors(include_url=False)]
+
+
+def _path(loc: tuple[int | str, ...]) -> Path:
+    # A wrong key of a mapping ends in "[key]", and a date or number in a pair may carry the pair's position.
+    return tuple(part for part in loc if part != "[key]")
+
+
+def _reason(error: Any) -> str:
+    kind, given, context = error["type"], error.get("input"), error.get("ctx", {})
+    match kind:
+        case "missing":
+            return "is missing"
+        case "extra_forbidden":
+            return _unknown_field(error["loc"])
+        case "string_pattern_mismatch":
+            return f"{given!r} cannot be a name: {_NAME}"
+        case "literal_error":
+            return _one_of(str(given), context.get("expected", ""))
+        case "decimal_parsing" | "decimal_type" | "finite_number" | "decimal_max_digits":
+            return f"{_shown(given)} is no number; write for example 1, 0.5 or 1e9"
+        case "int_parsing" | "int_type" | "int_from_float":
+            return f"{_shown(given)} is no whole number"
+        case "bool_parsing" | "bool_type":
+            return f"{_shown(given)} is neither true nor false"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return f"expected fields, found {_shown(given)}"
+        case "tuple_type" | "list_type":
+            return f"expected a list, found {_shown(given)}"
+        case "string_type":
+            return f"expected one value, found {_shown(given)}"
+        case "string_too_short":
+            return "is empty"
+        case "string_too_long":
+            return f"is longer than {context.get('max_length')} characters"
+        case "too_short":
+            return f"needs at least {context.get('min_length')}"
+        case "too_long":
+            return f"has {context.get('actual_length')} values, {context.get('max_length')} is the most"
+        case "greater_than_equal":
+            return f"{given} is less than {context.get('ge')}"
+        case "less_than_equal":
+            return f"{given} is more than {context.get('le')}"
+        case _:
+            return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _shown(given: object) -> str:
+    if given in ("", None):
+        return "nothing"
+    if isinstance(given, str):
+        return repr(given) if len(given) <= 60 else repr(given[:57] + "...")
+    return "a list" if isinstance(given, (list, tuple)) else "fields"
+
+
+def _one_of(given: str, expected: str) -> str:
+    options = [word.strip(" '") for part in expected.split(" or ") for word in part.split(",")]
+    near = get_close_matches(given, options, 1, 0.6)
+    return f"{given!r} is none of {', '.join(options)}" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _unknown_field(loc: tuple[int | str, ...]) -> str:
+    part = _part_at(loc[:-1])
+    if part is None:
+        return "is no field"
+    fields = [field.alias or name for name, field in part.model_fields.items()]
+    fields = [name for name in fields if part is not StudyProtocol or name not in ("digest", "text")]
+    near = get_close_matches(str(loc[-1]), fields, 1, 0.6)
+    if near:
+        return f"is no field here; did you mean {near[0]}?"
+    return f"is no field here; the fields are {', '.join(fields)}"
+
+
+def _part_at(loc: tuple[int | str, ...]) -> type[BaseModel] | None:
+    """The part of the model that a path leads to; None where it leads to a name or a value."""
+    part: type[BaseModel] | None = StudyProtocol
+    for word in loc:
+        if part is None:
+            return None
+        field = next((f for n, f in part.model_fields.items() if word in (n, f.alias)), None)
+        # A position in a list, or a name that the file chose, stays within the part found before it.
+        if field is not None:
+            part = next(_parts(field.annotation), None)
+    return part
+
+
+def _parts(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _parts(inner)

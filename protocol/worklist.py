@@ -1,0 +1,149 @@
+"""What waits for whom: steps to perform, second signatures, late values, holds, quarantines and deviations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from protocol.clocks import strikes
+from protocol.due import Due, instances
+from protocol.model import StudyProtocol
+from protocol.perform import window
+from protocol.quality import qa_roles
+from protocol.release import evaluate, unmet
+from protocol.state import Therapy
+
+What = Literal["perform", "second_signature", "late_value", "hold", "quarantine", "deviation"]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkItem:
+    """Something that waits for somebody in one of `roles`; `due` is when a clock of it strikes next."""
+
+    therapy: str
+    kind: What
+    step: str
+    occurrence: str
+    material: str
+    title: str
+    roles: tuple[str, ...]
+    says: str
+    act: str | None = None
+    since: datetime | None = None
+    opens: datetime | None = None
+    due: datetime | None = None
+    required: bool = True
+
+
+def worklist(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
+    """Everything that waits in one therapy, in the protocol's order; nothing in one that is completed."""
+    if therapy.opened is None or therapy.completed:
+        return []
+    items: list[WorkItem] = []
+    for due in instances(therapy, protocol):
+        if due.standing == "ready":
+            items.append(_to_perform(therapy, protocol, due))
+        elif due.standing == "awaiting_second":
+            items.append(_to_sign(therapy, due))
+    return [*_held(therapy, protocol), *items, *_late(therapy, protocol), *_quality(therapy, protocol)]
+
+
+def _to_perform(therapy: Therapy, protocol: StudyProtocol, due: Due) -> WorkItem:
+    at, step = due.at, due.step
+    says, opens = f"{step.title}: to be done", None
+    ends = [strike.due for strike in strikes(therapy, protocol, step, at) if (strike.name, at) not in therapy.missed]
+    if due.visit is not None and (span := window(therapy, protocol, step, due.visit)):
+        opens = span[0]
+        ends.append(span[1])
+        says = f"{due.visit.title or step.title}: visit {due.visit.id}"
+    if step.kind == "disposition":
+        open_criteria = unmet(evaluate(therapy, protocol), protocol)
+        told = ", ".join(f"{c.name} {c.verdict}" for c in open_criteria)
+        says = f"{step.title}: {told or 'every criterion is met'}"
+    return WorkItem(
+        therapy.id, "perform", at.step, at.occurrence, at.material, step.title, step.performed_by, says,
+        since=therapy.last_happened, opens=opens, due=min(ends, default=None), required=due.required,
+    )  # fmt: skip
+
+
+def _to_sign(therapy: Therapy, due: Due) -> WorkItem:
+    act = therapy.waiting(due.at)
+    assert act is not None  # that is what awaiting_second means
+    words = {"witnessed": "a witness", "reviewed": "review", "approved": "approval", "received": "somebody to take over"}
+    says = f"{due.step.title}: signed by {act.by.account}, waits for {words[act.fact.second_meaning]}"
+    return WorkItem(
+        therapy.id, "second_signature", due.at.step, due.at.occurrence, due.at.material, due.step.title,
+        act.fact.awaits, says, act=act.by.link, since=act.by.recorded,
+    )  # fmt: skip
+
+
+def _late(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
+    items = []
+    for at, act in therapy.acts.items():
+        step = protocol.by_id.get(at.step)
+        for record in step.records if step else ():
+            if record.late and not record.optional and (at, record.name) not in therapy.readings:
+                says = f"{step.title if step else at.step}: {record.name} has not come yet"
+                items.append(
+                    WorkItem(
+                        therapy.id, "late_value", at.step, at.occurrence, at.material, record.title or record.name,
+                        step.performed_by if step else (), says, since=act.fact.ended, required=False,
+                    )  # fmt: skip
+                )
+    return items
+
+
+def _held(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
+    items = []
+    for hold in therapy.holds.values():
+        roles = hold.pending[0].awaits if hold.pending else qa_roles(protocol)
+        says = f"HELD: {hold.says}; rescan the wristband and clear it"
+        items.append(WorkItem(therapy.id, "hold", "", "", "", "Clear the hold", roles, says, act=hold.link))
+    return items
+
+
+def _quality(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
+    roles = qa_roles(protocol)
+    items = [
+        WorkItem(
+            therapy.id, "quarantine", "", "", m.code, f"Decide on {m.code}", roles, f"{m.code} quarantined: {m.why}"
+        )
+        for m in sorted(therapy.materials.values(), key=lambda m: m.code)
+        if m.live and m.status == "quarantined"
+    ]
+    for d in therapy.deviations.values():
+        if not d.closed:
+            says = f"{d.code} {d.grade}: {d.says}"
+            what = "close" if d.impact else "assess the impact of"
+            items.append(
+                WorkItem(
+                    therapy.id, "deviation", "", "", d.code, f"{what.capitalize()} {d.code}", roles, says,
+                    since=d.opened, required=False,
+                )  # fmt: skip
+            )
+    return items
+
+
+def resting_state(therapy: Therapy, protocol: StudyProtocol) -> tuple[str, str]:
+    """In which state a therapy rests, as a name and a sentence: which step waits for which role."""
+    if therapy.completed:
+        return "Completed", therapy.completed.replace("_", " ")
+    items = [i for i in worklist(therapy, protocol) if i.required]
+    if not items:
+        return "AwaitingTime", "nothing waits for anybody"
+    first = items[0]
+    name = {
+        "perform": "AwaitingStep",
+        "second_signature": "AwaitingSignature",
+        "hold": "Held",
+        "quarantine": "Quarantined",
+    }.get(first.kind, "AwaitingStep")
+    told = [f"{i.step or i.title}{_occurrence(i)}: waiting for {' or '.join(i.roles)}" for i in items[:3]]
+    more = f" (and {len(items) - 3} more)" if len(items) > 3 else ""
+    return name, "; ".join(told) + more
+
+
+def _occurrence(item: WorkItem) -> str:
+    words = f" {item.occurrence}" if item.occurrence not in ("", "1") else ""
+    return f"{words} of {item.material}" if item.material and item.step else words

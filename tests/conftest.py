@@ -1,0 +1,102 @@
+"""What holds for every test: nothing leaves this machine, a missing server fails in CI, the summary says what ran."""
+
+import atexit
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Generator
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+# Prefect reads these when it is first imported, so they are set before any test module is.
+if "PREFECT_HOME" not in os.environ:
+    os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="unbroken-prefect-")
+    atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
+os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "90")
+os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
+os.environ["DO_NOT_TRACK"] = "1"
+
+# A loaded machine is slow, not wrong: no deadline per example.
+settings.register_profile("house", deadline=None, print_blob=True)
+settings.load_profile("house")
+
+NEEDS_REAL = "needs real"
+BACKEND = pytest.StashKey[str]()
+RAN = pytest.StashKey["Counter[tuple[str, str]]"]()
+
+
+def in_ci() -> bool:
+    return os.environ.get("CI", "").lower() in {"true", "1"}
+
+
+def missing_part(report: pytest.TestReport | pytest.CollectReport) -> str | None:
+    """The reason of a skip that only says a real server is missing here ("needs real Kafka: ..."), else None."""
+    if not report.skipped or hasattr(report, "wasxfail") or not isinstance(report.longrepr, tuple):
+        return None
+    reason = report.longrepr[2].removeprefix("Skipped: ")
+    return reason if reason.lower().startswith(NEEDS_REAL) else None
+
+
+def failed_in_ci(report: Any) -> Any:
+    reason = missing_part(report)
+    if reason is not None and in_ci():
+        report.outcome = "failed"
+        report.longrepr = f"skipped elsewhere, a failure in CI: {reason}"
+    return report
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[RAN] = Counter()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return failed_in_ci((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = failed_in_ci((yield))
+    backend = backend_of(item)
+    if backend and (report.when == "call" or (report.when == "setup" and not report.passed)):
+        item.config.stash[RAN][backend, report.outcome] += 1
+    return report
+
+
+def backend_of(item: pytest.Item) -> str | None:
+    """The id under which the fixture `log_backend` parametrised this test, e.g. "sqlite"."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is None or "log_backend" not in callspec.params:
+        return None
+    backend = callspec.params["log_backend"]
+    return backend if isinstance(backend, str) else getattr(backend, "name", None) or getattr(backend, "__name__", None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    write = terminalreporter.write_line
+    counts = config.stash[RAN]
+    terminalreporter.section("what these tests ran on")
+    for backend in sorted({backend for backend, _ in counts}):
+        told = ", ".join(
+            f"{counts[backend, how]} {how}" for how in ("passed", "failed", "skipped") if counts[backend, how]
+        )
+        write(f"log backend {backend}: {told}")
+    if not counts:
+        write("log backend: no test asked for one")
+    write(f"SQLite {sqlite3.sqlite_version}, Prefect {installed('prefect')}, SQLAlchemy {installed('sqlalchemy')}")
+
+
+def installed(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "not installed"
