@@ -16,6 +16,7 @@ from events.identifiers import Bag, Din, with_check
 from protocol.commands import BookedSlot, Entered, Perform, Presented
 from protocol.due import Due
 from protocol.model import Limit, Record, ReleaseCriterion, ScanSpec, Step, StudyProtocol
+from protocol.schedule import schedule
 from protocol.state import Therapy
 
 PRODUCT_CODE = "S1150V"
@@ -74,7 +75,7 @@ def entry(patient: Patient, therapy: Therapy, protocol: StudyProtocol, due: Due,
         coi=patient.code("COI") if step.kind == "enrolment" else None,
         screening=patient.code("SCR") if step.kind == "consent" else None,
         choices=_choices(patient, protocol) if step.kind == "enrolment" else {},
-        slots=_slots(patient, step, at),
+        slots=_slots(patient, therapy, protocol, step, at),
         issued=_serials(patient, due) if step.kind == "labelling" else (),
         labels=_fates(patient, due) if step.kind == "labelling" else (),
         room=f"SUITE-{patient.number}" if step.one_patient_in else None,
@@ -93,17 +94,18 @@ def _choices(patient: Patient, protocol: StudyProtocol) -> dict[str, str]:
     return {name: patient.choices.get(name, next(iter(spec.options))) for name, spec in protocol.choices.items()}
 
 
-def _slots(patient: Patient, step: Step, at: datetime) -> tuple[BookedSlot, ...]:
-    day = at.replace(hour=8, minute=0, second=0, microsecond=0) + timedelta(days=7)
-    return tuple(
-        BookedSlot(
-            resource=name,
-            code=f"{name.upper().replace('_', '-')}-{patient.number}"[:40],
-            starts=day + timedelta(days=number),
-            ends=day + timedelta(days=number, hours=8),
-        )
-        for number, name in enumerate(step.resources)
-    )
+def _slots(
+    patient: Patient, therapy: Therapy, protocol: StudyProtocol, step: Step, at: datetime
+) -> tuple[BookedSlot, ...]:
+    """A slot a resource: where a step has the resource's name, when the calendar has it, else a day later each."""
+    planned = {entry.at.step: entry.planned for entry in schedule(therapy, protocol)} if step.resources else {}
+    slots = []
+    for number, name in enumerate(step.resources):
+        when = planned.get(name) or at + timedelta(days=7 + number)
+        starts = when.replace(hour=8, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        code = f"{name.upper().replace('_', '-')}-{patient.number}"[:40]
+        slots.append(BookedSlot(resource=name, code=code, starts=starts, ends=starts + timedelta(hours=8)))
+    return tuple(slots)
 
 
 def _serials(patient: Patient, due: Due) -> tuple[str, ...]:

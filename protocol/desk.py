@@ -28,6 +28,7 @@ from events.log import Appended, EventLog
 from events.reading import Record, verified_stream
 from events.statement import Statement
 from protocol import administration
+from protocol.automatic import let_pass, next_deadline
 from protocol.commands import AnyCommand, ClearHold, LetPass, Perform
 from protocol.decide import RULEBOOK, decide
 from protocol.decision import Decision, code_stream, room_stream, slot_stream, therapy_stream
@@ -190,6 +191,18 @@ class Desk(Reader):
     def let_pass(self, therapy: str, system: Sitting) -> Receipt | None:
         """The system's turn: record what is due by itself; None where nothing is."""
         return self._act(therapy, LetPass(), system, self._decide_running)
+
+    def due_by_itself(self, therapy: str) -> Decision:
+        """What the system's turn would record now; no facts where nothing is due."""
+        state = self.therapy(therapy)
+        return let_pass(state, self.protocol_of(state), self._now())
+
+    def next_deadline(self, therapy: str) -> datetime | None:
+        """When something next becomes due by itself in a therapy, None if nothing runs."""
+        state = self.therapy(therapy)
+        if state.opened is None or state.completed:
+            return None
+        return next_deadline(state, self.protocol_of(state))
 
     def may(self, therapy: str, command: AnyCommand, account: str) -> Decision:
         """Ask without recording: what would follow, or the refusal.

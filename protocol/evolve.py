@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import assert_never
@@ -9,9 +10,10 @@ from typing import assert_never
 from events.errors import Corrupt
 from events.facts import course, quality, steps
 from events.facts.base import Fact, TherapyFact
+from events.grammar import dump_json
 from events.heads import Head
 from events.reading import Record
-from protocol.state import Act, Current, CustodyEntry, Deviation, Hold, Instance, Material, Signed, Therapy, instance
+from protocol.state import Act, Automatic, Current, CustodyEntry, Deviation, Hold, Instance, Material, Signed, Therapy, instance
 
 TherapyFacts = (
     steps.StepFact
@@ -66,7 +68,19 @@ def apply(therapy: Therapy, record: Record) -> Therapy:
                 therapy = evolve(therapy, _narrow(fact), signed)
             except (KeyError, StopIteration) as problem:
                 raise _does_not_apply(therapy, fact, signed, problem) from problem
+    if s.meaning == "recorded":
+        therapy = replace(therapy, automatic=(*therapy.automatic, automatic(record.facts)))
     return replace(therapy, number=number, link=record.link)
+
+
+def automatic(facts: Iterable[Fact]) -> Automatic:
+    """How a record of the system's own is named and told, from its facts alone."""
+    told: dict[str, int] = {}
+    for fact in facts:
+        words = fact.wire.rpartition(".v")[0].replace(".", " ").replace("_", " ")
+        told[words] = told.get(words, 0) + 1
+    key = hashlib.sha256(dump_json([fact.to_wire() for fact in facts])).hexdigest()[:16]
+    return Automatic(key, ", ".join(words if n == 1 else f"{n} x {words}" for words, n in told.items()))
 
 
 def head_of(therapy: Therapy, log: str) -> Head:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from events.facts.base import Slot
 from protocol.due import Due, Standing, could_apply, instances
 from protocol.model import Clock, Moment, Step, StudyProtocol
 from protocol.state import Act, Instance, Therapy
@@ -92,7 +93,7 @@ class _Planner:
     def planned(self, step: Step, at: Instance) -> tuple[datetime | None, str]:
         slot = next((s for s in self.therapy.slots if s.resource == step.id), None)
         if slot is not None:
-            return slot.starts, f"booked: {slot.code}"
+            return self.booked(step, at, slot)
         if step.plan is not None:
             begun, sure = self.moment(step.plan.start, at.material)
             if begun is not None:
@@ -104,6 +105,15 @@ class _Planner:
             return (self.therapy.opened_at, "the first step") if not step.predecessors else (None, "not planned yet")
         latest, name, sure = max(known, key=lambda item: (item[0] or datetime.min, item[1]))
         return latest, f"after {name} ({latest:%Y-%m-%d %H:%M}, {sure})" if latest else "not planned yet"
+
+    def booked(self, step: Step, at: Instance, slot: Slot) -> tuple[datetime, str]:
+        """The booked slot, unless what comes before it has moved beyond it."""
+        ends = [self.end_of(name) for name, _ in step.predecessors]
+        latest, sure = max(((end, sure) for end, sure in ends if end is not None), default=(slot.starts, ""))
+        if latest > slot.starts:
+            when = self.nth(step, at, latest)
+            return when, f"{slot.code} was booked for {slot.starts:%Y-%m-%d %H:%M}, what comes before it moved ({sure})"
+        return self.nth(step, at, slot.starts), f"booked: {slot.code}"
 
     def nth(self, step: Step, at: Instance, first: datetime) -> datetime:
         """When the occurrence of a step that repeats `every` so often comes."""

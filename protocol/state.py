@@ -119,6 +119,14 @@ class Deviation:
 
 
 @dataclass(frozen=True, slots=True)
+class Automatic:
+    """A record of the system's own: `key` is a digest of its facts, known before it is recorded; `says` tells them."""
+
+    key: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """Items held after a wrong item was presented; `pending` is a clearance that waits for its second person."""
 
@@ -165,6 +173,7 @@ class Therapy:
     stopped: str = ""
     completed: str = ""
     last_happened: datetime | None = None
+    automatic: tuple[Automatic, ...] = ()
 
     def option(self, choice: str) -> str | None:
         """What was chosen for this patient, None before enrolment."""

@@ -1,0 +1,247 @@
+"""Plays therapies through the desk, as staff would, on a simulated clock: who is due signs, and nobody signs twice.
+
+Which patient does what differently is a script; everything else follows from the worklist, as it would for people.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from console.rehearsal import Patient, entry, late_values
+from events.errors import Refused
+from protocol.commands import ClearHold, Dispose, Perform, Presented, ReportLate, WithdrawPatient, Witness
+from protocol.desk import Desk, Sitting
+from protocol.due import Due, instances
+from protocol.model import StudyProtocol
+from protocol.quality import qa_roles
+from protocol.schedule import schedule
+from protocol.state import Instance, Therapy
+from protocol.worklist import WorkItem, worklist
+
+_BETWEEN = timedelta(minutes=7)
+_TO_SECOND = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What is different about a patient.
+
+    Args:
+        starts: after how long the consent is signed.
+        withdraws_after: the step after which the patient withdraws from treatment.
+        wrong_bag_of: at the first bedside check a bag of this therapy is presented.
+        misses: visits (step, visit) to which the patient does not come.
+        leaves_quarantine: nobody decides on a quarantine; it stands at the end.
+    """
+
+    patient: Patient
+    tells: str
+    starts: timedelta = timedelta(0)
+    withdraws_after: str = ""
+    wrong_bag_of: str = ""
+    misses: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass
+class Play:
+    """The stage: patients on one clock. `tell` gets (therapy, sentence) for what somebody should notice."""
+
+    desk: Desk
+    protocol: StudyProtocol
+    scripts: Sequence[Script]
+    sitting: Callable[[str], Sitting]
+    set_clock: Callable[[datetime], None]
+    tell: Callable[[str, str], None] = lambda _therapy, _says: None
+    acts: int = 0
+    _queue: list[tuple[datetime, int]] = field(default_factory=list)
+    _done: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        begun = self.desk.clock()
+        self._queue = [(begun + script.starts, number) for number, script in enumerate(self.scripts)]
+        heapq.heapify(self._queue)
+        self._holders = self._by_role()
+
+    def _by_role(self) -> dict[str, list[tuple[str, str]]]:
+        found: dict[str, list[tuple[str, str]]] = {}
+        for person in self.desk.log.authority().people.values():
+            for role in person.roles_at():
+                found.setdefault(role, []).append((person.account, person.person))
+        return found
+
+    @property
+    def finished(self) -> bool:
+        """Whether nobody has anything to do at any later time."""
+        return not self._queue
+
+    def run(self, acts: int, until: datetime | None = None) -> int:
+        """Play up to that many acts, and not beyond a time; returns how many were played."""
+        before = self.acts
+        while self._queue and self.acts - before < acts and (until is None or self._queue[0][0] <= until):
+            when, number = heapq.heappop(self._queue)
+            self.set_clock(max(when, self.desk.clock()))
+            following = self._one(self.scripts[number])
+            if following is not None:
+                heapq.heappush(self._queue, (following, number))
+        return self.acts - before
+
+    def wake(self) -> None:
+        """Look again at everybody who had nothing to do: the system may have moved something on."""
+        queued = {number for _, number in self._queue}
+        for number, script in enumerate(self.scripts):
+            if number not in queued and not self.desk.therapy(script.patient.therapy).completed:
+                therapy = self.desk.therapy(script.patient.therapy)
+                if self._choose(script, therapy) is not None:
+                    heapq.heappush(self._queue, (self.desk.clock(), number))
+
+    # ------------------------------------------------------------------ one patient's next act
+
+    def _one(self, script: Script) -> datetime | None:
+        """Do the next thing for a patient; returns when to look again, None when there is nothing to do."""
+        name, now = script.patient.therapy, self.desk.clock()
+        therapy = self.desk.therapy(name)
+        if therapy.opened is None:
+            self._open(script)
+            return now + _BETWEEN
+        if self._withdraws(script, therapy):
+            return now + _BETWEEN
+        item = self._choose(script, therapy)
+        if item is None:
+            return self._dispose(script, therapy)
+        planned = self._planned(therapy, item)
+        if planned is not None and planned > now:
+            return planned
+        self._do(script, therapy, item)
+        self.acts += 1
+        after = self.desk.therapy(name)
+        return now + (_TO_SECOND if after.pending else _BETWEEN)
+
+    def _open(self, script: Script) -> None:
+        first = self.protocol.first
+        blank = Therapy(id=script.patient.therapy)
+        due = Due(Instance(first.id), first, "ready")
+        consent = entry(script.patient, blank, self.protocol, due, self.desk.clock())
+        self.desk.open(script.patient.therapy, consent, self._who(first.performed_by))
+        self.tell(script.patient.therapy, "consent signed; " + script.tells)
+        self.acts += 1
+
+    def _who(self, roles: Sequence[str], not_person: str = "") -> Sitting:
+        for role in roles:
+            for account, person in self._holders.get(role, []):
+                if person != not_person:
+                    return self.sitting(account)
+        raise LookupError(f"nobody can act as {' or '.join(roles)}")
+
+    def _choose(self, script: Script, therapy: Therapy) -> WorkItem | None:
+        items = [i for i in worklist(therapy, self.protocol) if not self._leaves(script, i)]
+        for kind in ("hold", "second_signature", "late_value"):
+            found = [i for i in items if i.kind == kind]
+            if found:
+                return found[0]
+        open_steps = [i for i in items if i.kind == "perform" and i.required]
+        times, now = self._times(therapy), self.desk.clock()
+        order = list(self.protocol.by_id)
+        # Of what can be done now the furthest goes first: a thawed bag is infused before the next one is thawed.
+        return min(
+            open_steps, key=lambda i: (max(times.get(_at(i)) or now, now), -order.index(i.step)), default=None
+        )
+
+    def _leaves(self, script: Script, item: WorkItem) -> bool:
+        missed = (item.step, item.occurrence) in script.misses
+        return missed or item.kind in ("quarantine", "deviation") or self._stands_still(script, item)
+
+    def _stands_still(self, script: Script, item: WorkItem) -> bool:
+        # A quarantined material waits for QA, who does not come in this play: nothing that needs it goes on.
+        therapy = self.desk.therapy(script.patient.therapy)
+        held = any(m.status == "quarantined" and m.live for m in therapy.materials.values())
+        step = self.protocol.by_id.get(item.step)
+        return held and item.kind == "perform" and step is not None and step.kind in ("process", "hand_over", "thaw")
+
+    def _times(self, therapy: Therapy) -> dict[Instance, datetime | None]:
+        return {e.at: e.planned for e in schedule(therapy, self.protocol)}
+
+    def _planned(self, therapy: Therapy, item: WorkItem) -> datetime | None:
+        return self._times(therapy).get(_at(item)) if item.kind == "perform" else None
+
+    def _do(self, script: Script, therapy: Therapy, item: WorkItem) -> None:
+        name, now = therapy.id, self.desk.clock()
+        match item.kind:
+            case "second_signature":
+                act = therapy.pending[item.act or ""]
+                self.desk.act(name, Witness(act=act.by.link), self._who(item.roles, act.by.person))
+            case "late_value":
+                step = self.protocol.by_id[item.step]
+                values = late_values(script.patient, therapy, self.protocol, step, now)
+                late = ReportLate(
+                    step=item.step, occurrence=item.occurrence, material=item.material or None, readings=values
+                )
+                self.desk.act(name, late, self._who(item.roles))
+            case "hold":
+                pending = next(iter(therapy.holds.values())).pending
+                clear = ClearHold(wristband=therapy.wristband, reason="right bag rescanned; the wrong one went back")
+                self.desk.act(name, clear, self._who(item.roles, pending[1].person if pending else ""))
+            case _:
+                self._perform(script, therapy, item)
+
+    def _perform(self, script: Script, therapy: Therapy, item: WorkItem) -> None:
+        due = next(d for d in instances(therapy, self.protocol) if d.at == _at(item))
+        command = entry(script.patient, therapy, self.protocol, due, self.desk.clock())
+        who = self._who(item.roles)
+        if due.step.kind == "identity_check" and self._wrong_bag(script, due, command, who):
+            return
+        try:
+            receipt = self.desk.act(therapy.id, command, who)
+        except Refused as refused:
+            if due.step.kind != "disposition":
+                raise
+            self.tell(therapy.id, f"release refused: {refused.says}")
+            receipt = self.desk.act(therapy.id, command.model_copy(update={"decision": "rejected"}), who)
+            self.tell(therapy.id, "product rejected by QA")
+        for warning in receipt.warnings:
+            self.tell(therapy.id, warning)
+
+    def _wrong_bag(self, script: Script, due: Due, command: Perform, who: Sitting) -> bool:
+        """Present another patient's bag once, where the script says so and there is one."""
+        other = self.desk.therapy(script.wrong_bag_of) if script.wrong_bag_of else None
+        product = self.protocol.release.product if self.protocol.release else ""
+        bags = other.live(product) if other else []
+        if not bags or f"{due.step.id} wrong bag" in self._done or due.step.at != "ward":
+            return False
+        self._done.add(f"{due.step.id} wrong bag")
+        wrong = tuple(
+            Presented(name=s.name, code=bags[0].code) if s.code == due.at.material else s for s in command.scans
+        )
+        try:
+            self.desk.act(script.patient.therapy, command.model_copy(update={"scans": wrong}), who)
+        except Refused as refused:
+            self.tell(script.patient.therapy, refused.says)
+        return True
+
+    def _withdraws(self, script: Script, therapy: Therapy) -> bool:
+        if not script.withdraws_after or therapy.stopped or not therapy.of_step(script.withdraws_after):
+            return False
+        gone = WithdrawPatient(
+            withdrawn=("treatment", "visits"), at=self.desk.clock(), reason="the patient chose another treatment"
+        )
+        self.desk.act(therapy.id, gone, self._who(self.protocol.first.performed_by))
+        self.tell(therapy.id, "the patient withdrew; booked slots are free again")
+        self.acts += 1
+        return True
+
+    def _dispose(self, script: Script, therapy: Therapy) -> datetime | None:
+        """Material of a therapy that stopped is disposed of, so that custody ends cleanly."""
+        if not therapy.stopped or therapy.infused or therapy.pending:
+            return None
+        live = tuple(m.code for m in therapy.materials.values() if m.live)
+        if live:
+            dispose = Dispose(materials=live, reason=f"{therapy.stopped}; consent does not ask to keep it")
+            self.desk.act(therapy.id, dispose, self._who(qa_roles(self.protocol)))
+            self.acts += 1
+        return None
+
+
+def _at(item: WorkItem) -> Instance:
+    return Instance(item.step, item.occurrence, item.material)

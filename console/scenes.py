@@ -1,0 +1,87 @@
+"""The twelve patients of the demo: most go well, and five show what the system is for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import cycle, product
+
+from console.play import Script
+from console.rehearsal import Patient
+from protocol.model import StudyProtocol
+
+PATIENTS = 12
+
+
+def scenes(protocol: StudyProtocol) -> list[Script]:
+    """Twelve scripts for a protocol; the twists that it has no step for are left out."""
+    combinations = cycle(_combinations(protocol))
+    steps = {step.id: step for step in protocol.steps}
+    twists = _twists(protocol)
+    found = []
+    for number in range(1, PATIENTS + 1):
+        twist = dict(twists.get(number, {}))
+        tells = str(twist.pop("tells", "goes well"))
+        values = twist.pop("values", {})
+        patient = Patient(
+            number, f"T-{number:03d}", next(combinations), bags=2 if number in (2, 6) else 1, values=values  # type: ignore[arg-type]
+        )
+        found.append(Script(patient, tells, timedelta(days=2 * (number - 1)), **twist))  # type: ignore[arg-type]
+    assert all(script.withdraws_after in (*steps, "") for script in found)
+    return found
+
+
+def _combinations(protocol: StudyProtocol) -> list[dict[str, str]]:
+    """Every way to choose one option of each choice, so that each path of the protocol is walked."""
+    names = list(protocol.choices)
+    # The last choice varies first: fresh and frozen, then the next.
+    return [
+        dict(zip(names, options, strict=True)) for options in product(*(protocol.choices[n].options for n in names))
+    ]
+
+
+def _twists(protocol: StudyProtocol) -> dict[int, dict[str, object]]:
+    ids = {step.id for step in protocol.steps}
+    twists: dict[int, dict[str, object]] = {
+        11: {"tells": "a wrong bag is scanned at the bedside, and stopped", "wrong_bag_of": "T-012"},
+        12: {"tells": "this patient's bag is the one that is taken by mistake"},
+    }
+    if warm := _breaking(protocol, "transport", "quarantine"):
+        twists[9] = {"tells": "the shipment is too warm", "values": warm}
+    if fails := _failing(protocol):
+        twists[8] = {"tells": "the product fails release", "values": fails}
+    booking = next((s.id for s in reversed(protocol.steps) if s.kind == "booking"), "")
+    if booking in ids:
+        twists[10] = {"tells": "the patient withdraws before collection", "withdraws_after": booking}
+    visits = [(s.id, s.visits[-2].id) for s in protocol.steps if len(s.visits) > 2 and not s.when]
+    if visits:
+        twists[7] = {"tells": "the patient misses a visit", "misses": frozenset({visits[-1]})}
+    return twists
+
+
+def _breaking(protocol: StudyProtocol, kind: str, consequence: str) -> dict[tuple[str, str], str]:
+    """A value of the first step of this kind that breaks an upper limit with this consequence."""
+    for step in protocol.steps:
+        for record in step.records if step.kind == kind else ():
+            for limit in record.limits:
+                ends = any(c.what == consequence for c in limit.otherwise)
+                if ends and limit.at_most is not None and record.plausible:
+                    return {(step.id, record.name): f"{limit.at_most + (record.plausible[1] - limit.at_most) / 8}"}
+    return {}
+
+
+def _failing(protocol: StudyProtocol) -> dict[tuple[str, str], str]:
+    """A value that fails the first release criterion with a lower bound of its own."""
+    for criterion in _plain_criteria(protocol):
+        step, _, name = criterion
+        return {(step, name): "4"}
+    return {}
+
+
+def _plain_criteria(protocol: StudyProtocol) -> Iterator[tuple[str, str, str]]:
+    for criterion in protocol.release.criteria if protocol.release else ():
+        measure = criterion.measure
+        if criterion.at_least is not None and criterion.at_least > 4 and not measure.multiply and not measure.divide:
+            step, dot, name = measure.of.partition(".")
+            if not any(limit.at_least for limit in protocol.by_id[step].record_by_name[name].limits):
+                yield step, dot, name
