@@ -16,7 +16,7 @@ from events.log import EventLog
 from events.reading import read_record
 from projections.rows import Row, rows_of, rows_of_broken
 from projections.tables import NAMES, VERSION, Views, views
-from protocol.desk import Reader
+from protocol.reader import Reader
 
 BATCH = 2000
 """Records per transaction: large enough to fill quickly, small enough that a kill loses little."""

@@ -7,7 +7,6 @@ again with the key still in hand, other facts are refused. Nothing is half writt
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,33 +14,27 @@ from datetime import datetime
 from events.authority import STREAM, Authority
 from events.envelope import seal
 from events.errors import Moved, Refused, Unavailable
-from events.facts import authority as authority_facts
-from events.facts import site as site_facts
 from events.facts.base import Fact
-from events.facts.steps import ProcessPerformed, SlotsBooked
-from events.facts.course import SlotsFreed
 from events.heads import Head
-from events.identifiers import read_code
 from events.instant import whole_milliseconds
 from events.keys import Signer, key_id
 from events.log import Appended, EventLog
-from events.reading import Record, verified_stream
 from events.statement import Statement
 from protocol import administration
 from protocol.automatic import let_pass, next_deadline
-from protocol.commands import AnyCommand, ClearHold, LetPass, Perform
+from protocol.commands import AnyCommand, LetPass, Perform
 from protocol.decide import RULEBOOK, decide
-from protocol.decision import Decision, code_stream, room_stream, slot_stream, therapy_stream
-from protocol.evolve import fold, head_of
+from protocol.decision import Decision, therapy_stream
+from protocol.evolve import head_of
 from protocol.file import read_protocol
 from protocol.model import StudyProtocol
 from protocol.perform import open_therapy
+from protocol.reader import Reader
 from protocol.refusals import refuse
 from protocol.state import Therapy
-from protocol.surroundings import Actor, Device, Interval, Lot, Surroundings
+from protocol.surroundings import Actor, Surroundings
 
 MOST_TRIES = 200
-KEPT_THERAPIES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,91 +53,6 @@ class Receipt:
     link: str
     facts: tuple[Fact, ...]
     warnings: tuple[str, ...] = ()
-
-
-class Reader:
-    """Reads what a log says of its therapies; every signature and link is verified when this process first sees it."""
-
-    def __init__(self, log: EventLog) -> None:
-        self.log = log
-        self._therapies: OrderedDict[str, Therapy] = OrderedDict()
-        self._protocols: dict[str, StudyProtocol] = {}
-
-    def therapy(self, name: str) -> Therapy:
-        """A therapy as it stands now, every signature and link of it verified; an empty one if nobody opened it."""
-        known = self._therapies.pop(name, None) or Therapy(id=name)
-        seen = head_of(known, self.log.id)
-        known = fold(known, verified_stream(self.log, therapy_stream(name), seen))
-        self._therapies[name] = known
-        while len(self._therapies) > KEPT_THERAPIES:
-            self._therapies.popitem(last=False)
-        return known
-
-    def protocol(self, digest: str) -> StudyProtocol:
-        """The protocol of this digest, read from the log.
-
-        Raises:
-            Refused: the log holds no such protocol.
-        """
-        if digest not in self._protocols:
-            for record in verified_stream(self.log, f"protocol/{digest}"):
-                for fact in record.facts:
-                    if isinstance(fact, site_facts.ProtocolAdopted) and fact.digest == digest:
-                        self._protocols[digest] = read_protocol(fact.text)
-        if digest not in self._protocols:
-            raise refuse(
-                "protocol.adopted",
-                f"Protocol {digest[:12]} is not in the log.",
-                "Adopt it first: `unbroken protocol adopt FILE`.",
-                digest=digest,
-            )
-        return self._protocols[digest]
-
-    def protocol_of(self, therapy: Therapy) -> StudyProtocol:
-        """The protocol that a therapy is pinned to."""
-        return self.protocol(therapy.opened.digest) if therapy.opened else self.current_protocol()
-
-    def protocols(self) -> list[StudyProtocol]:
-        """Every adopted protocol, the newest last."""
-        found = []
-        for stream in self.log.streams("protocol/"):
-            first = next(iter(self.log.stream(stream)))
-            found.append((first.position, stream.removeprefix("protocol/")))
-        return [self.protocol(digest) for _, digest in sorted(found)]
-
-    def current_protocol(self) -> StudyProtocol:
-        """The protocol under which new therapies begin: the one adopted last.
-
-        Raises:
-            Refused: none was adopted.
-        """
-        adopted = self.protocols()
-        if not adopted:
-            raise refuse("protocol.adopted", "No protocol is adopted.", "Adopt one: `unbroken protocol adopt FILE`.")
-        return adopted[-1]
-
-    def actor(self, account: str) -> Actor:
-        """Who acts under an account, with the roles in force now.
-
-        Raises:
-            Refused: nobody is enrolled under it, or none of its keys is in force.
-        """
-        authority = self.log.authority()
-        person = authority.people.get(account)
-        if person is None:
-            raise administration.unknown_account(account)
-        return Actor(account, person.person, person.roles_at())
-
-    def failures_in_a_row(self, account: str) -> int:
-        """How many wrong passphrases in a row an account stands at."""
-        count = 0
-        for record in verified_stream(self.log, f"account/{account}"):
-            for fact in record.facts:
-                if isinstance(fact, authority_facts.SignInFailed):
-                    count += 1
-                elif isinstance(fact, authority_facts.SignInSucceeded | authority_facts.AccountUnlocked):
-                    count = 0
-        return count
 
 
 class Desk(Reader):
@@ -211,7 +119,7 @@ class Desk(Reader):
             Refused: as `act` would; a wrong item is refused, and not recorded.
         """
         state = self.therapy(therapy)
-        around, _ = self._surroundings(state, command, self.actor(account), self._now())
+        around, _ = self.surroundings(command, self.actor(account), self._now())
         decision = self._decide_running(state, command, around)
         if decision.stop is not None:
             raise decision.stop
@@ -244,7 +152,7 @@ class Desk(Reader):
         first: tuple[Fact, ...] | None = None
         for _ in range(MOST_TRIES):
             state = self.therapy(name)
-            around, seen = self._surroundings(state, command, actor, now)
+            around, seen = self.surroundings(command, actor, now)
             decision = decider(state, command, around)
             if not decision.facts:
                 return None
@@ -371,82 +279,3 @@ class Desk(Reader):
             protocol=protocol,
         )
         return self.log.append(seal(statement.payload(), sitting.signer).value())
-
-    # ------------------------------------------------------------------ what a decision may know
-
-    def _surroundings(
-        self, therapy: Therapy, command: AnyCommand, actor: Actor, now: datetime
-    ) -> tuple[Surroundings, dict[str, Head]]:
-        """Everything that the command names, looked up, with the heads as they stood when it was."""
-        seen: dict[str, Head] = {}
-        around = Surroundings(now=now, actor=actor)
-        if isinstance(command, Perform):
-            self._look_up(command, actor, around, seen)
-        elif isinstance(command, ClearHold):
-            self._owners([command.wristband], around, seen)
-        return around, seen
-
-    def _look_up(self, command: Perform, actor: Actor, around: Surroundings, seen: dict[str, Head]) -> None:
-        codes = [scan.code for scan in command.scans]
-        codes += [code for code in (command.subject, command.coi, command.screening) if code]
-        self._owners(codes, around, seen)
-        for name, code in command.used.items():
-            self._lot_or_device(name, code, around)
-        for record in self._records(f"training/{actor.person}"):
-            for fact in record.facts:
-                if isinstance(fact, site_facts.TrainingRecorded):
-                    around.training[fact.topic] = fact.until
-        if command.room:
-            room = read_code(command.room)
-            around.rooms[room] = tuple(self._room(room, seen))
-        for slot in command.slots:
-            around.booked[slot.code] = tuple(self._booked(slot.code, seen))
-
-    def _records(self, stream: str, seen: dict[str, Head] | None = None) -> list[Record]:
-        records = list(verified_stream(self.log, stream))
-        if seen is not None:
-            seen[stream] = Head(len(records), records[-1].link) if records else Head(0, self.log.id)
-        return records
-
-    def _owners(self, codes: Iterable[str], around: Surroundings, seen: dict[str, Head]) -> None:
-        for raw in codes:
-            try:
-                code = read_code(raw)
-            except Refused:
-                continue  # the gate refuses it again, at its own place in the order of questions
-            records = self._records(code_stream(code), seen)
-            if records:
-                around.owners[code] = records[0].statement.subject.removeprefix("therapy/")
-
-    def _lot_or_device(self, name: str, code: str, around: Surroundings) -> None:
-        try:
-            code = read_code(code)
-        except Refused:
-            return
-        for record in (*self._records(f"lot/{code}"), *self._records(f"device/{code}")):
-            for fact in record.facts:
-                match fact:
-                    case site_facts.LotReleased():
-                        around.lots[code] = Lot(fact.item, fact.expires)
-                    case site_facts.LotRecalled() if code in around.lots:
-                        around.lots[code] = around.lots[code]._replace(recalled=fact.reason)
-                    case site_facts.DeviceCalibrated():
-                        around.devices[code] = Device(fact.item, fact.due)
-                    case _:
-                        pass
-
-    def _room(self, room: str, seen: dict[str, Head]) -> Iterable[Interval]:
-        for record in self._records(room_stream(room), seen):
-            for fact in record.facts:
-                if isinstance(fact, ProcessPerformed) and fact.suite == room:
-                    yield Interval(fact.therapy, fact.started, fact.ended)
-
-    def _booked(self, code: str, seen: dict[str, Head]) -> list[Interval]:
-        booked: list[Interval] = []
-        for record in self._records(slot_stream(code), seen):
-            for fact in record.facts:
-                if isinstance(fact, SlotsBooked):
-                    booked += [Interval(fact.therapy, s.starts, s.ends) for s in fact.slots if s.code == code]
-                elif isinstance(fact, SlotsFreed) and code in fact.slots:
-                    booked = [interval for interval in booked if interval.therapy != fact.therapy]
-        return booked

@@ -53,12 +53,14 @@ def decode(data: bytes, name: str = "the protocol file") -> str:
         raise _refused(name, [Told(line, "", "the text is not UTF-8; save the file as UTF-8")]) from None
 
 
-def read_protocol(text: str, name: str = "the protocol file") -> StudyProtocol:
+def read_protocol(text: str, name: str = "the protocol file", *, adopted: bool = False) -> StudyProtocol:
     """Read and check a study protocol.
 
     Args:
         text: the whole file; `decode` reads it from bytes.
         name: how errors call the file.
+        adopted: the text stands in the log. It was checked when it was adopted, so cross-checks that a newer program
+            added must not make it unreadable; they are left out.
 
     Returns:
         The protocol with `text` and `digest`, the SHA-256 of the text's UTF-8 bytes.
@@ -86,7 +88,7 @@ def read_protocol(text: str, name: str = "the protocol file") -> StudyProtocol:
         )
     except ValidationError as problem:
         raise _refused(name, _tell(document, in_words(problem))) from None
-    if problems := check_protocol(protocol):
+    if not adopted and (problems := check_protocol(protocol)):
         raise _refused(name, _tell(document, problems))
     return protocol
 

@@ -94,7 +94,7 @@ NAMES = [
           "steps[4] apheresis.records[1] cd3.limits[0].otherwise", "did you mean again?"),
     Wrong("independence of no step", "not_by: all", "not_by: [make, assai]", "assai", "steps[12] disposition.not_by[1]", "did you mean assay?"),
     Wrong("a clock from no step", "from: apheresis.end", "from: aferesis.end", "aferesis", "steps[10] make.clocks[0].from", "did you mean apheresis?"),
-    Wrong("two steps of one id", "- id: labels", "- id: again", "title: Labels", "steps[6] again.id", "two steps again"),
+    Wrong("two steps of one id", "- id: labels", "- id: again", "- id: again", "steps[6] again.id", "two steps again"),
     Wrong("a record twice", "name: sterile, type: yes_no", "name: viability, type: yes_no", "type: yes_no",
           "steps[11] assay.records[1] viability.name", "records viability twice"),
     Wrong("a visit twice", "{id: D7, at: 7 d", "{id: D1, at: 7 d", "at: 7 d", "steps[17] visits.visits[1] D1.id", "two visits D1"),
@@ -369,3 +369,9 @@ def test_reading_is_fast_enough_for_every_command() -> None:
         taken.append(time.perf_counter() - begun)
     # 15 ms on a small machine; the bound only catches a slip of the kind that makes it ten times slower.
     assert min(taken) < 0.15
+
+
+def test_an_adopted_file_stays_readable_when_checks_grow_stricter() -> None:
+    text = SMALL.replace("to: van", "to: moon")
+    assert problems(text)
+    assert read_protocol(text, adopted=True).by_id["give"].to == "moon"

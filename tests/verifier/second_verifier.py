@@ -193,7 +193,7 @@ class Parser:
         character = self.peek()
         self.at += 1
         if character != "u":
-            return plain({**{c: c for c in '"\\/'}, "n": "\n", "r": "\r", "t": "\t"}.get(character, "\0"), escaped=True)
+            return plain({'"': '"', "\\": "\\", "/": "/", "n": "\n", "r": "\r", "t": "\t"}.get(character, "\0"), True)
         unit = self.unit()
         if 0xDC00 <= unit <= 0xDFFF:
             raise Bad("surrogate")
@@ -233,7 +233,10 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9_.+\-]{0,63}"
 ZONE = r"[A-Za-z][A-Za-z0-9_+\-]{0,31}(/[A-Za-z0-9][A-Za-z0-9_+\-]{0,31}){0,2}"
 STREAM = r"[a-z]{1,32}(/[A-Za-z0-9][A-Za-z0-9._\-]{0,79})?"
 FACT = r"[a-z]+([._][a-z]+)*\.v[1-9][0-9]{0,3}"
-WHITE = {*map(chr, [*range(9, 14), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B)]), *"\u2028\u2029\u202f\u205f\u3000"}
+WHITE = {
+    *map(chr, [*range(9, 14), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B)]),
+    *"\u2028\u2029\u202f\u205f\u3000",
+}
 
 
 def need(holds: bool) -> None:

@@ -1,0 +1,209 @@
+"""Reading what the log says of therapies, people, codes, lots and rooms; nothing is recorded here.
+
+Every signature and link is verified when this process first sees it. `before` asks how things stood before a position,
+which is how the audit asks old questions again.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from datetime import datetime
+
+from events.errors import Refused
+from events.facts import authority as authority_facts
+from events.facts import site as site_facts
+from events.facts.course import SlotsFreed
+from events.facts.steps import ProcessPerformed, SlotsBooked
+from events.heads import Head
+from events.identifiers import read_code
+from events.log import EventLog
+from events.reading import Record, verified_stream
+from protocol.administration import unknown_account
+from protocol.commands import AnyCommand, ClearHold, Perform
+from protocol.decision import code_stream, room_stream, slot_stream, therapy_stream
+from protocol.evolve import fold, head_of
+from protocol.file import read_protocol
+from protocol.model import StudyProtocol
+from protocol.refusals import refuse
+from protocol.state import Therapy
+from protocol.surroundings import Actor, Device, Interval, Lot, Surroundings
+
+KEPT_THERAPIES = 4096
+"""Folded therapies that one process remembers."""
+
+
+class Reader:
+    """Reads what a log says of its therapies; every signature and link is verified when this process first sees it."""
+
+    def __init__(self, log: EventLog) -> None:
+        self.log = log
+        self._therapies: OrderedDict[str, Therapy] = OrderedDict()
+        self._protocols: dict[str, StudyProtocol] = {}
+
+    def therapy(self, name: str) -> Therapy:
+        """A therapy as it stands now, every signature and link of it verified; an empty one if nobody opened it."""
+        known = self._therapies.pop(name, None) or Therapy(id=name)
+        seen = head_of(known, self.log.id)
+        known = fold(known, verified_stream(self.log, therapy_stream(name), seen))
+        self._therapies[name] = known
+        while len(self._therapies) > KEPT_THERAPIES:
+            self._therapies.popitem(last=False)
+        return known
+
+    def protocol(self, digest: str) -> StudyProtocol:
+        """The protocol of this digest, read from the log.
+
+        Raises:
+            Refused: the log holds no such protocol.
+        """
+        if digest not in self._protocols:
+            for record in verified_stream(self.log, f"protocol/{digest}"):
+                for fact in record.facts:
+                    if isinstance(fact, site_facts.ProtocolAdopted) and fact.digest == digest:
+                        self._protocols[digest] = read_protocol(fact.text)
+        if digest not in self._protocols:
+            raise refuse(
+                "protocol.adopted",
+                f"Protocol {digest[:12]} is not in the log.",
+                "Adopt it first: `unbroken protocol adopt FILE`.",
+                digest=digest,
+            )
+        return self._protocols[digest]
+
+    def protocol_of(self, therapy: Therapy) -> StudyProtocol:
+        """The protocol that a therapy is pinned to."""
+        return self.protocol(therapy.opened.digest) if therapy.opened else self.current_protocol()
+
+    def protocols(self) -> list[StudyProtocol]:
+        """Every adopted protocol, the newest last."""
+        found = []
+        for stream in self.log.streams("protocol/"):
+            first = next(iter(self.log.stream(stream)))
+            found.append((first.position, stream.removeprefix("protocol/")))
+        return [self.protocol(digest) for _, digest in sorted(found)]
+
+    def current_protocol(self) -> StudyProtocol:
+        """The protocol under which new therapies begin: the one adopted last.
+
+        Raises:
+            Refused: none was adopted.
+        """
+        adopted = self.protocols()
+        if not adopted:
+            raise refuse("protocol.adopted", "No protocol is adopted.", "Adopt one: `unbroken protocol adopt FILE`.")
+        return adopted[-1]
+
+    def actor(self, account: str, before: int | None = None) -> Actor:
+        """Who acts under an account, with the roles in force now (or before a position).
+
+        Raises:
+            Refused: nobody is enrolled under it, or none of its keys is in force.
+        """
+        authority = self.log.authority()
+        person = authority.people.get(account)
+        if person is None:
+            raise unknown_account(account)
+        return Actor(account, person.person, person.roles_at(before))
+
+    def failures_in_a_row(self, account: str) -> int:
+        """How many wrong passphrases in a row an account stands at."""
+        count = 0
+        for record in verified_stream(self.log, f"account/{account}"):
+            for fact in record.facts:
+                if isinstance(fact, authority_facts.SignInFailed):
+                    count += 1
+                elif isinstance(fact, authority_facts.SignInSucceeded | authority_facts.AccountUnlocked):
+                    count = 0
+        return count
+
+    def surroundings(
+        self, command: AnyCommand, actor: Actor, now: datetime, before: int | None = None
+    ) -> tuple[Surroundings, dict[str, Head]]:
+        """Everything that the command names, looked up, with the heads as they stood when it was."""
+        looking = _Looking(self.log, Surroundings(now=now, actor=actor), before)
+        if isinstance(command, Perform):
+            looking.perform(command)
+        elif isinstance(command, ClearHold):
+            looking.owners([command.wristband])
+        return looking.around, looking.seen
+
+
+class _Looking:
+    """One look around for one command; remembers the head of each stream that it read."""
+
+    def __init__(self, log: EventLog, around: Surroundings, before: int | None) -> None:
+        self.log, self.around, self.before = log, around, before
+        self.seen: dict[str, Head] = {}
+
+    def perform(self, command: Perform) -> None:
+        """What a step names."""
+        around = self.around
+        codes = [scan.code for scan in command.scans]
+        codes += [code for code in (command.subject, command.coi, command.screening) if code]
+        self.owners(codes)
+        for code in command.used.values():
+            self.lot_or_device(code)
+        for record in self.records(f"training/{around.actor.person}"):
+            for fact in record.facts:
+                if isinstance(fact, site_facts.TrainingRecorded):
+                    around.training[fact.topic] = fact.until
+        if command.room:
+            room = read_code(command.room)
+            around.rooms[room] = tuple(self.room(room))
+        for slot in command.slots:
+            around.booked[slot.code] = tuple(self.booked(slot.code))
+
+    def records(self, stream: str) -> list[Record]:
+        """A stream's records, and its head remembered."""
+        records = [r for r in verified_stream(self.log, stream) if self.before is None or r.position < self.before]
+        self.seen[stream] = Head(len(records), records[-1].link) if records else Head(0, self.log.id)
+        return records
+
+    def owners(self, codes: Iterable[str]) -> None:
+        """To whom codes are bound."""
+        for raw in codes:
+            try:
+                code = read_code(raw)
+            except Refused:
+                continue  # the gate refuses it again, at its own place in the order of questions
+            records = self.records(code_stream(code))
+            if records:
+                self.around.owners[code] = records[0].statement.subject.removeprefix("therapy/")
+
+    def lot_or_device(self, code: str) -> None:
+        """What is known of a lot or a device."""
+        around = self.around
+        try:
+            code = read_code(code)
+        except Refused:
+            return
+        for record in (*self.records(f"lot/{code}"), *self.records(f"device/{code}")):
+            for fact in record.facts:
+                match fact:
+                    case site_facts.LotReleased():
+                        around.lots[code] = Lot(fact.item, fact.expires)
+                    case site_facts.LotRecalled() if code in around.lots:
+                        around.lots[code] = around.lots[code]._replace(recalled=fact.reason)
+                    case site_facts.DeviceCalibrated():
+                        around.devices[code] = Device(fact.item, fact.due)
+                    case _:
+                        pass
+
+    def room(self, room: str) -> Iterable[Interval]:
+        """Who was in a room, and when."""
+        for record in self.records(room_stream(room)):
+            for fact in record.facts:
+                if isinstance(fact, ProcessPerformed) and fact.suite == room:
+                    yield Interval(fact.therapy, fact.started, fact.ended)
+
+    def booked(self, code: str) -> list[Interval]:
+        """For whom a resource is booked, and when."""
+        booked: list[Interval] = []
+        for record in self.records(slot_stream(code)):
+            for fact in record.facts:
+                if isinstance(fact, SlotsBooked):
+                    booked += [Interval(fact.therapy, s.starts, s.ends) for s in fact.slots if s.code == code]
+                elif isinstance(fact, SlotsFreed) and code in fact.slots:
+                    booked = [interval for interval in booked if interval.therapy != fact.therapy]
+        return booked

@@ -1,0 +1,91 @@
+"""The command behind a record: what somebody must have said for these facts to follow. Used to audit and to replay."""
+
+from __future__ import annotations
+
+from events.facts import course, quality, steps
+from events.facts.base import Fact
+from events.reading import Record
+from protocol import commands as said
+from protocol.commands import AnyCommand, Entered, Perform, Presented
+
+
+def command_of(record: Record) -> AnyCommand | None:
+    """The command that a record answers; None for a wrong item that was presented, where only the scan is known."""
+    if record.statement.meaning == "recorded":
+        return said.LetPass()
+    facts = record.facts
+    first = facts[1] if isinstance(facts[0], course.TherapyOpened) else facts[0]
+    if isinstance(first, steps.StepFact):
+        opened = facts[0] if isinstance(facts[0], course.TherapyOpened) else None
+        return _performed(first, opened)
+    return _other(first)
+
+
+def _performed(fact: steps.StepFact, opened: course.TherapyOpened | None) -> Perform:
+    scans = [Presented(name=scan.name, code=scan.code, typed=scan.typed) for scan in fact.scans]
+    if isinstance(fact, steps.PatientEnrolled):
+        scans.append(Presented(name="wristband", code=fact.wristband))
+    slots = fact.slots if isinstance(fact, steps.SlotsBooked) else ()
+    return Perform(
+        step=fact.key.step,
+        occurrence=fact.key.occurrence,
+        material=fact.key.material,
+        started=fact.started,
+        ended=fact.ended,
+        readings={r.name: Entered(value=r.value, unit=r.unit) for r in fact.readings},
+        scans=tuple(scans),
+        used={used.name: used.code for used in fact.used},
+        permits=fact.permits if isinstance(fact, steps.ConsentGiven) else (),
+        outcome=fact.outcome if isinstance(fact, steps.PatientAssessed) else None,
+        subject=fact.subject if isinstance(fact, steps.PatientEnrolled) else None,
+        coi=fact.coi if isinstance(fact, steps.PatientEnrolled) else None,
+        screening=opened.screening if opened else None,
+        choices={c.name: c.option for c in fact.choices} if isinstance(fact, steps.PatientEnrolled) else {},
+        slots=tuple(
+            said.BookedSlot(resource=s.resource, code=s.code, starts=s.starts, ends=s.ends) for s in slots
+        ),
+        issued=fact.issued if isinstance(fact, steps.LabelsReconciled) else (),
+        labels=fact.labels if isinstance(fact, steps.LabelsReconciled) else (),
+        room=fact.suite if isinstance(fact, steps.ProcessPerformed) else None,
+        decision=fact.decision if isinstance(fact, steps.DispositionDecided) else None,
+    )
+
+
+def _other(fact: Fact) -> AnyCommand | None:
+    match fact:
+        case course.ActWitnessed():
+            return said.Witness(act=fact.act)
+        case course.ActDeclined():
+            return said.Decline(act=fact.act, reason=fact.reason)
+        case course.ActWithdrawn():
+            return said.TakeBack(act=fact.act, reason=fact.reason)
+        case course.ReadingReported(key=key):
+            values = {r.name: Entered(value=r.value, unit=r.unit) for r in fact.readings}
+            return said.ReportLate(
+                step=key.step, occurrence=key.occurrence, material=key.material, readings=values
+            )
+        case course.FactCorrected(key=key, new=new):
+            return said.Correct(
+                step=key.step, occurrence=key.occurrence, material=key.material,
+                reading=new.name, value=new.value, unit=new.unit, why=fact.why,
+            )  # fmt: skip
+        case course.ScreeningFailed():
+            return said.FailScreening(reason=fact.reason)
+        case course.PatientWithdrew():
+            return said.WithdrawPatient(withdrawn=fact.withdrawn, at=fact.at, reason=fact.reason)
+        case course.PatientDied():
+            return said.ReportDeath(at=fact.at, reason=fact.reason)
+        case quality.DeviationOpened():
+            return said.OpenDeviation(grade=fact.grade, says=fact.says)
+        case quality.DeviationAssessed():
+            return said.AssessDeviation(deviation=fact.deviation, impact=fact.impact)
+        case quality.DeviationClosed():
+            return said.CloseDeviation(deviation=fact.deviation, conclusion=fact.conclusion)
+        case quality.QuarantineDecided():
+            return said.DecideQuarantine(materials=fact.materials, decision=fact.decision, reason=fact.reason)
+        case quality.MaterialDisposed():
+            return said.Dispose(materials=fact.materials, reason=fact.reason)
+        case quality.IdentityHoldCleared():
+            return said.ClearHold(wristband=fact.wristband, reason=fact.reason)
+        case _:
+            return None
