@@ -56,7 +56,7 @@ def could_apply(step: Step, therapy: Therapy) -> bool:
 
 def instances(therapy: Therapy, protocol: StudyProtocol) -> list[Due]:
     """Every instance of every step of this patient's path, in the file's order."""
-    return [due for step in protocol.steps if applies(step, therapy) for due in _of_step(therapy, protocol, step)]
+    return [due for step in protocol.steps if applies(step, therapy) for due in of_step(therapy, protocol, step)]
 
 
 def find(therapy: Therapy, protocol: StudyProtocol, at: Instance) -> Due | None:
@@ -64,7 +64,7 @@ def find(therapy: Therapy, protocol: StudyProtocol, at: Instance) -> Due | None:
     step = protocol.by_id.get(at.step)
     if step is None or not applies(step, therapy):
         return None
-    return next((due for due in _of_step(therapy, protocol, step) if due.at == at), None)
+    return next((due for due in of_step(therapy, protocol, step) if due.at == at), None)
 
 
 def ready(therapy: Therapy, protocol: StudyProtocol) -> list[Due]:
@@ -72,7 +72,8 @@ def ready(therapy: Therapy, protocol: StudyProtocol) -> list[Due]:
     return [due for due in instances(therapy, protocol) if due.standing == "ready"]
 
 
-def _of_step(therapy: Therapy, protocol: StudyProtocol, step: Step) -> Iterator[Due]:
+def of_step(therapy: Therapy, protocol: StudyProtocol, step: Step) -> Iterator[Due]:
+    """Every instance of one step that belongs to this patient's path."""
     by_id = {visit.id: visit for visit in step.visits}
     for at in _enumerate(therapy, protocol, step):
         standing, waits = _standing(therapy, protocol, step, at)
@@ -169,7 +170,7 @@ def _satisfied(
         codes = begun if first else begun | set(_materials_of(therapy, step))
         return bool(begun) and all(_done_for(therapy, protocol, step, code, first) for code in codes)
     if step.visits and not first:
-        return all(d.standing in ("done", "missed", "closed") for d in _of_step(therapy, protocol, step))
+        return all(d.standing in ("done", "missed", "closed") for d in of_step(therapy, protocol, step))
     return _done_for(therapy, protocol, step, "", first)
 
 

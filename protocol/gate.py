@@ -9,7 +9,7 @@ from events.facts.base import Used
 from events.identifiers import read_code
 from protocol.clocks import moment
 from protocol.commands import Perform
-from protocol.due import Due, applies, could_apply, instances
+from protocol.due import Due, applies, could_apply, of_step
 from protocol.model import Moment, Step, StudyProtocol
 from protocol.readiness import check_readiness
 from protocol.refusals import refuse
@@ -157,7 +157,7 @@ def _choose(therapy: Therapy, protocol: StudyProtocol, step: Step, command: Perf
             undecided=could_apply(step, therapy),
         )
     material = _material(therapy, step, command)
-    found = [due for due in instances(therapy, protocol) if due.step.id == step.id]
+    found = list(of_step(therapy, protocol, step))
     fitting = [
         due
         for due in found

@@ -84,7 +84,7 @@ def test_the_page_names_everything_that_an_act_can_carry() -> None:
 def test_the_worked_study_of_the_page_can_be_read() -> None:
     assert STUDIES
     for text in STUDIES:
-        assert read_protocol(text).protocol.id == "FORTY"
+        assert read_protocol(text).protocol.id == "ONE-PAGE"
 
 
 def test_the_acts_of_the_page_can_be_read_and_fit_the_worked_study() -> None:

@@ -590,9 +590,7 @@ def verify(lines: list[str], pinned: str) -> Result:
         result.verdicts.append(verdict)
         if told["position"] != expected:
             result.findings.append((expected, f"the export numbers this record {told['position']}"))
-        if (told["verdict"], told["why"]) != (
-            ("accepted", None) if verdict == "accepted" else ("refused", verdict)
-        ):
+        if (told["verdict"], told["why"]) != (("accepted", None) if verdict == "accepted" else ("refused", verdict)):
             result.findings.append((expected, f"the export says {told['verdict']}, the record is {verdict}"))
         if told["link"] != link:
             result.findings.append((expected, "the export says another link"))
