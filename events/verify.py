@@ -88,6 +88,7 @@ class _Pass:
         self.heads: dict[str, Head] = {}
         self.authority = Authority()
         self.links: dict[str, int] = {}
+        self.streams: dict[str, list[int]] = {}
         self.tree = Tree()
         self.seen_root: bytes | None = None
         self.kept = log.tree()  # taken first: others may append while this pass reads
@@ -124,6 +125,9 @@ class _Pass:
         verdict = judge(stored.value, stored.position, log, self.head, self.authority)
         stored_as_accepted = stored.refused is None
         placed = self.log.placements(stored.position)
+        if stored_as_accepted:
+            for stream in placed:
+                self.streams.setdefault(stream, []).append(stored.position)
         if isinstance(verdict, Accepted):
             self.accepted(stored, verdict, placed)
         elif stored_as_accepted:
@@ -183,8 +187,17 @@ class _Pass:
             self.find("tail", f"the log says it has {self.kept.size} records, {self.tree.size} are there")
         elif self.kept.root() != self.kept_root:
             self.find("tail", "the log's own Merkle root is not the root over its records")
+        for stream in sorted({*self.streams, *self.log.streams("")}):
+            self.reads_as_it_stands(stream)
         if self.checkpoint:
             self.against_checkpoint(self.checkpoint)
+
+    def reads_as_it_stands(self, stream: str) -> None:
+        # Decisions read a log by its streams, this pass by positions: two indexes, which must say the same.
+        read = [stored.position for stored in self.log.stream(stream)]
+        if [position for position in read if position < self.tree.size] != self.streams.get(stream, []):
+            says = f"the stream {stream} reads otherwise than its records stand"
+            self.result.findings.append(Finding("index", says, stream=stream))
 
     def against_checkpoint(self, checkpoint: Checkpoint) -> None:
         if checkpoint.log != self.result.log:

@@ -194,12 +194,14 @@ def drive(
     *,
     nightly: Callable[[], str] | None = None,
     told: Callable[[str], None] = lambda _line: None,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> None:
     """Take the lease, start Prefect's server, and run `body` with a driver that has begun.
 
     Args:
         folder: Prefect's own folder inside the site's; its database is disposable.
         told: gets a line for each thing that takes long.
+        meanwhile: is called once while the server starts.
 
     Raises:
         Unavailable: another driver runs on this site, or the server does not come up.
@@ -221,6 +223,7 @@ def drive(
         settings.apply(server.environment)
         told(f"starting Prefect's server at {server.url.removesuffix('/api')}")
         server.launch()
+        meanwhile()
         asyncio.run(_with_driver(desk, system, server, body, nightly, told))
     except ServerFailed as failed:
         raise Unavailable(

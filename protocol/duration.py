@@ -1,4 +1,4 @@
-"""Lengths of time as a protocol writes them: ``30 min``, ``24 h``, ``28 d``, ``4 weeks``, ``6 months`` (calendar months)."""
+"""Lengths of time as a protocol writes them: ``30 min``, ``24 h``, ``4 weeks``, ``6 months`` (calendar months)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, PlainSerializer
 
 _FORM = re.compile(r"([0-9]{1,6})\s*(min|h|d|week|weeks|month|months)", re.ASCII)
 _STEP = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "week": timedelta(weeks=1)}
+_LONGEST = timedelta(days=36_525)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ def read_duration(value: object) -> Duration:
         raise ValueError(f"{value!r} is no length of time; write for example 30 min, 24 h, 28 d, 4 weeks, 6 months")
     number, unit = int(match[1]), match[2].removesuffix("s")
     text = f"{number} {match[2]}"
+    if number * (timedelta(days=31) if unit == "month" else _STEP[unit]) > _LONGEST:
+        raise ValueError(f"{text} is longer than 100 years")
     if unit == "month":
         return Duration(text, timedelta(0), number)
     return Duration(text, number * _STEP[unit])

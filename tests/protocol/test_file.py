@@ -56,6 +56,7 @@ FIELDS = [
     Wrong("a length of time without unit", "hold: 48 h", "hold: 48", "hold: 48", "steps[3] slots.hold", "no length of time"),
     Wrong("an unknown unit of time", "at: 14 d", "at: 14 days", "14 days",
           "steps[16] infusion.clocks[0].limits[0].at", "'14 days' is no length of time"),
+    Wrong("a length of time beyond all calendars", "at: 14 d", "at: 999999 weeks", "999999", "steps[16] infusion.clocks[0].limits[0].at", "longer than 100 years"),
     Wrong("a moment without its edge", "from: chemo.end", "from: chemo", "from: chemo,", "steps[16] infusion.clocks[0].from", "no moment"),
     Wrong("a consequence that is none", "then: quarantine", "then: burn it", "burn it",
           "steps[10] make.clocks[0].limits[1].then", "'burn it' is no consequence"),

@@ -135,7 +135,7 @@ case("an unterminated string of escapes, as long as may be", "grammar")(
     lambda log: by_nurse(log, b'{"' + b'\\"' * (LARGEST_PAYLOAD // 2 - 2))
 )
 
-# --------------------------------------------------------------------------------------------------------------- the JSON
+# ------------------------------------------------------------------------------------------------------------- the JSON
 
 edited("a byte order mark", "grammar", b'{"data"', b'\xef\xbb\xbf{"data"')
 edited("a key twice", "grammar", b'"specversion":"1.0"', b'"specversion":"1.0","specversion":"1.0"')
@@ -190,15 +190,23 @@ said("a short unicode escape", "grammar", '"\\u12"')
 said("a unicode escape with a sign", "grammar", '"\\u+123"')
 said("a unicode escape with a line", "grammar", '"\\u1_23"')
 said("an upper-case U", "grammar", '"\\U0041"')
+LAST_MEMBER = b'"type":"deviation.opened.v1"}'
 for tail_name, tail in (("NUL", b"\0"), ("a second document", b"{}"), ("a bracket", b"}"), ("a word", b" x")):
-    case(f"{tail_name} after the end", "grammar")(lambda log, tail=tail: by_nurse(log, dump_json(plain(log)) + tail))
+    edited(f"{tail_name} after the end", "grammar", LAST_MEMBER, LAST_MEMBER + tail)
+
+
+def whole(name: str, body: bytes) -> None:
+    """These bytes for a payload."""
+    CASES.append((f"{name} for a statement", "grammar", lambda log: by_nurse(log, body)))
+
+
 for body_name, body in (
     ("an array", b"[]"), ("a string", b'"x"'), ("null", b"null"), ("a number", b"7"), ("an empty object", b"{}"),
     ("white space", b"  "), ("one brace", b"{"), ("one quote", b'"'), ("one backslash", b'"\\'),
 ):  # fmt: skip
-    case(f"{body_name} for a statement", "grammar")(lambda log, body=body: by_nurse(log, body))
+    whole(body_name, body)
 
-# ---------------------------------------------------------------------------------------------------------- the statement
+# -------------------------------------------------------------------------------------------------------- the statement
 
 outer("specversion 1.1", "grammar", specversion="1.1")
 outer("specversion as a number", "grammar", specversion=1)
@@ -209,19 +217,24 @@ outer("data is a list", "grammar", data=[])
 inner("a member of data nobody knows", "grammar", comment="x")
 inner("protocol is null", "grammar", protocol=None)
 inner("protocol in upper case", "grammar", protocol="A" * 64)
-for member in ("specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data"):
-    case(f"no {member}", "grammar")(
-        lambda log, member=member: by_nurse(log, {k: v for k, v in plain(log).items() if k != member})
-    )
-for member in ("recorded", "meaning", "person", "account", "key", "heads", "rulebook", "facts"):
 
-    @case(f"no {member} in data", "grammar")
-    def _lacking(log: Small, member: str = member) -> bytes:
+
+def lacking(member: str, inside: bool) -> None:
+    """A plain document without one member."""
+
+    def build(log: Small) -> bytes:
         document = plain(log)
-        del document["data"][member]
+        del (document["data"] if inside else document)[member]
         return by_nurse(log, document)
 
+    CASES.append((f"no {member}{' in data' if inside else ''}", "grammar", build))
 
+
+for member in ("specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data"):
+    lacking(member, inside=False)
+for member in ("recorded", "meaning", "person", "account", "key", "heads", "rulebook", "facts"):
+    lacking(member, inside=True)
+bad: Any
 for bad in ("0" * 31, "0" * 33, "A" * 32, "0" * 31 + "g", "0" * 32 + "\n", "", 7, None, "0" * 31 + "０"):
     outer(f"id {bad!r}", "grammar", id=bad)
 for bad in ("", "urn:unbroken:", "urn:unbroken:" + "0" * 63, "urn:unbroken:" + "A" * 64, "URN:unbroken:" + "0" * 64, 5):
@@ -309,6 +322,13 @@ headed("a number of the future", "head", lambda log, h: h["therapy/T-7"].__setit
 headed("another link", "head", lambda log, h: h["therapy/T-7"].__setitem__(1, "0" * 64))
 headed("one of two heads is stale", "head", lambda log, h: h.update({"therapy/T-8": [1, log.id]}))
 headed("another case of a stream's name", "accepted", lambda log, h: h.update({"din/g1": [0, log.id]}))
+
+
+def head_of(pair: Any) -> None:
+    """A new stream with this for a head."""
+    headed(f"a head {str(pair)[:30]}", "grammar", lambda log, heads: heads.update({"lot/NEW": pair}))
+
+
 for bad in (
     ["0", "0" * 64],
     [0],
@@ -320,9 +340,9 @@ for bad in (
     {},
     None,
 ):
-    headed(f"a head {str(bad)[:30]}", "grammar", lambda log, h, bad=bad: h.update({"lot/NEW": bad}))
+    head_of(bad)
 
-# ----------------------------------------------------------------------------------------------------------- the envelope
+# --------------------------------------------------------------------------------------------------------- the envelope
 
 
 def reshaped(name: str, verdict: str, change: Callable[[bytes], bytes]) -> None:
@@ -378,7 +398,7 @@ def _stray(log: Small) -> bytes:
     raise AssertionError("one of three lengths ends in ==")
 
 
-# ---------------------------------------------------------------------------------------------------- keys and signatures
+# -------------------------------------------------------------------------------------------------- keys and signatures
 
 
 def claimed(log: Small, signature: bytes) -> bytes:
@@ -476,7 +496,7 @@ def _as_key(log: Small, key: FileKey) -> bytes:
     return seal(dump_json(document), key).value()
 
 
-# ------------------------------------------------------------------------------------------------------------- repetition
+# ----------------------------------------------------------------------------------------------------------- repetition
 
 case("the last record once more", "head")(lambda log: log.values[-1])
 case("genesis once more", "log")(lambda log: log.values[0])
@@ -487,7 +507,7 @@ case("a record of a foreign log of the same people", "log")(
     )
 )  # fmt: skip
 
-# -------------------------------------------------------------------------------------------------------------- authority
+# ------------------------------------------------------------------------------------------------------------ authority
 
 
 def _authority(
@@ -570,7 +590,7 @@ enrols("65 roles", "authority", roles=["qa"] * 65)
 enrols("another system", "accepted", roles=["system"])
 enrols("a system with another role", "authority", roles=["system", "qa"])
 enrols("a system twice over", "authority", roles=["system", "system"])
-enrols("a member nobody knows", "authority", note="x")
+enrols("a member that nobody knows", "authority", note="x")
 enrols("a public key in upper case", "authority", public_key="A" * 64)
 enrols("a public key too short", "authority", public_key="0" * 62)
 enrols("the identity for a key", "authority", public_key=encoded((0, 1)).hex())
@@ -625,7 +645,7 @@ authority("a log opened again", "authority", lambda log: [
     LogOpened(site="x", zone="UTC", root=log.members["deputy"].enrolled(), judge=1).to_wire()
 ])  # fmt: skip
 
-# ---------------------------------------------------------------------------------------------------------------- genesis
+# -------------------------------------------------------------------------------------------------------------- genesis
 
 GENESES: list[Case] = []
 

@@ -255,7 +255,7 @@ def whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def is_time(value: object) -> bool:
+def is_time(value) -> bool:
     """The one spelling of a time, and a day that exists."""
     if not like(value, r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z"):
         return False

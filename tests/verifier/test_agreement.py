@@ -73,7 +73,7 @@ def test_one_genesis(name: str, verdict: str, build: Case) -> None:
         assert "accepted" not in verdicts[1:]
 
 
-# ------------------------------------------------------------------------------------------------------ 200 mutated logs
+# ----------------------------------------------------------------------------------------------------- 200 mutated logs
 
 Mutation = Callable[[random.Random, list[bytes]], list[bytes]]
 

@@ -118,7 +118,8 @@ DAMAGE: list[tuple[str, list[tuple[str, tuple[object, ...]]], set[tuple[str, int
     ("a letter of the last payload", [set_value(LAST, flipped(LOG.values[LAST], 40))], {("grammar", LAST)}),
     ("a letter of the last signature", [set_value(LAST, flipped(LOG.values[LAST], -30))], {("signature", LAST)}),
     ("the last record signed by a forger",
-     [set_value(LAST, resigned(LOG, LOG.values[LAST], lambda p: p, key_of(LOG.seed, "forger")))], {("signature", LAST)}),
+     [set_value(LAST, resigned(LOG, LOG.values[LAST], lambda p: p, key_of(LOG.seed, "forger")))],
+     {("signature", LAST)}),
     ("the last record truncated", [set_value(LAST, LOG.values[LAST][:-9])], {("grammar", LAST)}),
     ("the last record emptied", [set_value(LAST, b"")], {("grammar", LAST)}),
     ("the last record's words changed and signed again by its own key",
@@ -141,7 +142,8 @@ DAMAGE: list[tuple[str, list[tuple[str, tuple[object, ...]]], set[tuple[str, int
     ("a record's place forgotten",
      [("DELETE FROM placements WHERE position = ? AND stream = ?", (LAST, PLACE_OF_LAST))], {("index", LAST)}),
     ("a place invented", [("INSERT INTO placements VALUES ('lot/Z', 1, ?)", (LAST,))], {("index", LAST)}),
-    ("a place that is no number", [("UPDATE placements SET number = 'x' WHERE position = ?", (LAST,))], {("index", LAST)}),
+    ("a place that is no number", [("UPDATE placements SET number = 'x' WHERE position = ?", (LAST,))],
+     {("index", LAST)}),
     ("a record repeated, as accepted", added(LOG.values[10]), {("head", LAST + 1)}),
     ("a record repeated, as refused", added(LOG.values[10], None, "head"), {("repeated", LAST + 1)}),
     ("a refused record kept", added(FORGED, None, "authority"), {("refused", LAST + 1)}),
@@ -152,11 +154,12 @@ DAMAGE: list[tuple[str, list[tuple[str, tuple[object, ...]]], set[tuple[str, int
     ("an enrolment by a nurse", added(FORGED), {("authority", LAST + 1)}),
     ("a record by the lost card", added(_with_lost_key()), {("key", LAST + 1)}),
     ("a record stored as text", [("UPDATE records SET value = 'x' WHERE position = ?", (LAST,))], {("grammar", LAST)}),
-    ("a record stored as a number", [("UPDATE records SET value = 7 WHERE position = ?", (LAST,))], {("grammar", LAST)}),
+    ("a record stored as a number", [("UPDATE records SET value = 7 WHERE position = ?", (LAST,))],
+     {("grammar", LAST)}),
     ("a link of bytes that are no text",
      [("UPDATE records SET link = CAST(X'FF' AS TEXT) WHERE position = ?", (LAST,))], {("link", LAST)}),
-    ("rows cut off", [("DELETE FROM records WHERE position > 15", ()), ("DELETE FROM placements WHERE position > 15", ())],
-     {("tail", None)}),
+    ("rows cut off", [("DELETE FROM records WHERE position > 15", ()),
+     ("DELETE FROM placements WHERE position > 15", ())], {("tail", None)}),
     ("the size too small", [("UPDATE log SET size = size - 1, edge = ?", (Tree().add_all(LOG.values[:-1]).packed(),))],
      {("tail", None)}),
     ("another tree", [("UPDATE log SET edge = ?", (Tree().add_all(LOG.values[::-1]).packed(),))], {("tail", None)}),
@@ -192,7 +195,7 @@ def test_another_id_in_the_file_is_seen_only_by_who_knows_the_printed_one(path: 
     log.close()
 
 
-# --------------------------------------------------------------------------------------------- what cannot be known inside
+# ------------------------------------------------------------------------------------------ what cannot be known inside
 
 
 def test_a_clean_cut_of_the_tail_needs_a_checkpoint(path: Path) -> None:
@@ -231,7 +234,7 @@ def test_a_checkpoint_of_another_log_proves_nothing(path: Path) -> None:
     assert [finding.kind for finding in verified(path, foreign).findings] == ["checkpoint"]
 
 
-# ------------------------------------------------------------------------------------------ reading for a decision, edited
+# --------------------------------------------------------------------------------------- reading for a decision, edited
 
 
 def _read_all(path: Path) -> None:

@@ -1,0 +1,171 @@
+"""The demo: twelve patients of a study from consent to month 24, each a real Prefect flow run, on a simulated clock.
+
+Everything is the real thing on its embedded default. The site's folder stays, so that every other command can be tried on it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from console import demo_report
+from console.cast import Member, cast
+from console.play import Play, Script
+from console.rehearsal import device_code, lot_code
+from console.scenes import scenes
+from console.site import Site
+from events.verify import verify
+from flows.driver import Driver, drive
+from protocol import administration
+from protocol.audit import audit
+from protocol.desk import Desk, Sitting
+from protocol.file import read_protocol
+from protocol.model import StudyProtocol
+
+BEGINS = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+SEED = 20260302
+ACTS_A_TURN = 100
+"""Acts between two turns of the driver: it takes what has changed since in one re-entry of each therapy's run."""
+PASSPHRASE = "demo-only-{account}"
+
+
+def run(folder: Path, protocol_text: str, told: Callable[[str], None], *, driver: bool = True) -> int:
+    """Play the demo into a new folder; returns the exit code: 0, or 1 if the verification has findings."""
+    began = time.monotonic()
+    if folder.exists():
+        shutil.rmtree(folder)
+    protocol = read_protocol(protocol_text)
+    told(f"[1/4] setting up a throw-away site in {folder}")
+    stage = _Stage(folder, protocol, protocol_text)
+    told(f"      {len(stage.members)} people enrolled; log id {stage.site.log_id}")
+    scripts = scenes(protocol)
+    play = Play(
+        stage.desk, protocol, scripts, stage.sitting, stage.site.set_clock, lambda name, says: told(stage.line(name, says))
+    )
+    told(f"[2/4] {len(scripts)} patients, simulated time; Prefect's server starts meanwhile (10 to 25 s the first time)")
+    if driver:
+        drive(
+            stage.desk,
+            stage.system,
+            stage.site.prefect,
+            lambda d: _play_with(play, scripts, d, told),
+            told=lambda line: told(f"      {line}"),
+            meanwhile=lambda: play.run(ACTS_A_TURN),
+        )
+    else:
+        _play_without(play, scripts, stage)
+    told(f"[3/4] {play.acts} acts signed, {stage.desk.log.size()} records; filling the views")
+    from projections import views
+
+    views.catch_up(stage.desk.log, stage.site.views_url)
+    told("[4/4] verifying every record again, and auditing every decision")
+    verification = verify(stage.desk.log, stage.site.log_id)
+    for script in scripts:
+        verification.findings += audit(stage.desk, script.patient.therapy)
+    checkpoint = stage.site.write_checkpoint()
+    demo_report.show(stage.site, stage.desk, scripts, verification, checkpoint)
+    told(f"Done in {time.monotonic() - began:.0f} s.")
+    return 0 if verification.clean else 1
+
+
+class _Stage:
+    """A throw-away site with its cast; the keys stay unlocked in memory, and rest under known passphrases on disk."""
+
+    def __init__(self, folder: Path, protocol: StudyProtocol, text: str) -> None:
+        self.members = cast(protocol)
+        chance = random.Random(SEED)
+        self.site, self._keys = Site.create(
+            folder,
+            name="Demo site",
+            code="DEMO",
+            zone="UTC",
+            administrator=self.members[0],
+            passphrases={m.account: PASSPHRASE.format(account=m.account) for m in self.members},
+            random=chance.randbytes,
+            simulated_from=BEGINS,
+        )
+        self.desk: Desk = self.site.desk(chance.randbytes)
+        self.system = self.site.system()
+        self._furnish(protocol, text)
+
+    def _furnish(self, protocol: StudyProtocol, text: str) -> None:
+        admin = self.sitting(self.members[0].account)
+        self.desk.adopt(text, admin)
+        for member in self.members[1:]:
+            self._keys[member.account] = self.site.enrol(
+                self.desk, admin, member, PASSPHRASE.format(account=member.account)
+            )
+        quality, other = self.sitting("quality.1"), self.sitting("quality.2")
+        until = BEGINS + timedelta(days=1500)
+        for member in self.members:
+            signer = other if member.account == "quality.1" else quality
+            self._train(protocol, member, signer, until)
+        for name in sorted({n for s in protocol.steps for n in s.needs.lots}):
+            self.desk.record(
+                [f"lot/{lot_code(name)}"],
+                lambda a, _, n=name: [administration.release_lot(a, lot_code(n), n, until)],
+                quality,
+            )
+        for name in sorted({n for s in protocol.steps for n in s.needs.devices}):
+            self.desk.record(
+                [f"device/{device_code(name)}"],
+                lambda a, _, n=name: [administration.calibrate(a, device_code(n), n, until)],
+                quality,
+            )
+
+    def _train(self, protocol: StudyProtocol, member: Member, signer: Sitting, until: datetime) -> None:
+        topics = {t for s in protocol.steps if set(member.roles) & set(s.performed_by) for t in s.needs.training}
+        if topics:
+            self.desk.record(
+                [f"training/{member.person}"],
+                lambda a, _: [administration.train(a, member.person, t, until) for t in sorted(topics)],
+                signer,
+            )
+
+    def sitting(self, account: str) -> Sitting:
+        return Sitting(account, self._keys[account])
+
+    def line(self, therapy: str, says: str) -> str:
+        return f"      {self.desk.clock():%Y-%m-%d}  {therapy}  {says}"
+
+
+async def _play_with(play: Play, scripts: list[Script], driver: Driver, told: Callable[[str], None]) -> None:
+    while True:
+        played = play.run(ACTS_A_TURN)
+        turned = await driver.turn()
+        told(f"      {play.desk.clock():%Y-%m-%d}  {play.acts} acts; {turned.entered} flow runs re-entered, "
+             f"{turned.tasks} task runs")  # fmt: skip
+        play.wake()
+        if not played and not turned.tasks and not _let_time_pass(play, scripts):
+            break
+
+
+def _play_without(play: Play, scripts: list[Script], stage: _Stage) -> None:
+    while True:
+        played = play.run(ACTS_A_TURN)
+        names = [script.patient.therapy for script in scripts]
+        opened = [name for name in names if stage.desk.therapy(name).opened]
+        turned = [name for name in opened if stage.desk.let_pass(name, stage.system)]
+        play.wake()
+        if not played and not turned and not _let_time_pass(play, scripts):
+            break
+
+
+def _let_time_pass(play: Play, scripts: list[Script]) -> bool:
+    """Move the clock behind the next deadline that runs, so that what is missed is recorded; False if none runs."""
+    strikes = [play.desk.next_deadline(script.patient.therapy) for script in scripts]
+    following = min((when for when in strikes if when is not None), default=None)
+    if following is None or following < play.desk.clock():
+        return False
+    play.set_clock(following + timedelta(minutes=1))
+    return True
+
+
+def default_folder() -> Path:
+    """Where the demo's site lies unless somebody says otherwise."""
+    return Path(os.environ.get("UNBROKEN_DEMO", "demo-site")).absolute()

@@ -1,0 +1,97 @@
+"""What the demo shows at its end: batch status, one calendar, one custody trail, the verdict, and what to try next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from console.play import Script
+from console.site import Site
+from events.verify import Verification
+from protocol.custody import custody_trail
+from protocol.desk import Desk
+from protocol.schedule import schedule
+from protocol.status import batch_status
+
+
+def show(site: Site, desk: Desk, scripts: list[Script], verification: Verification, checkpoint: Path) -> None:
+    """Print it all; wide enough for a terminal of 120 columns, plain when piped."""
+    out = Console(width=None if Console().is_terminal else 140, highlight=False)
+    out.print()
+    out.print(_batches(desk, scripts))
+    first = scripts[0].patient.therapy
+    out.print(_calendar(desk, first))
+    out.print(_custody(desk, first))
+    _verdict(out, site, verification, checkpoint)
+    _next(out, site, scripts)
+
+
+def _batches(desk: Desk, scripts: list[Script]) -> Table:
+    table = Table(title="Batch status (time is simulated)", title_justify="left")
+    for column in ("therapy", "patient's path", "product", "where it stands", "open deviations"):
+        table.add_column(column, overflow="fold")
+    for script in scripts:
+        therapy = desk.therapy(script.patient.therapy)
+        row = batch_status(therapy, desk.protocol_of(therapy))
+        where = row["completed"].replace("_", " ") or row["waits_for"]
+        deviations = f"{row['deviations_open']} {row['worst_deviation']}" if row["deviations_open"] else "-"
+        table.add_row(row["therapy"], row["choices"] or "not enrolled", row["product"] or "-", where, deviations)
+    return table
+
+
+def _calendar(desk: Desk, name: str) -> Table:
+    therapy = desk.therapy(name)
+    entries = schedule(therapy, desk.protocol_of(therapy))
+    table = Table(title=f"Calendar of {name}: the first ten and the last five lines", title_justify="left")
+    for column in ("when", "step", "stands", "why it stands there"):
+        table.add_column(column, overflow="fold")
+    for entry in [*entries[:10], *entries[-5:]]:
+        when = entry.happened[0] if entry.happened else entry.planned
+        table.add_row(f"{when:%Y-%m-%d %H:%M}" if when else "", str(entry.at), entry.standing, entry.why)
+    return table
+
+
+def _custody(desk: Desk, name: str) -> Table:
+    therapy, authority = desk.therapy(name), desk.log.authority()
+    table = Table(title=f"Custody trail of {name}: collection and product", title_justify="left")
+    for column in ("material", "since (UTC)", "place", "accountable", "how"):
+        table.add_column(column, overflow="fold")
+    for line in custody_trail(therapy):
+        if line.kind in ("leukapheresis", "intermediate", "drug_product"):
+            holder = authority.printed_name(line.holder) if line.holder else "-"
+            table.add_row(line.material, f"{line.since:%Y-%m-%d %H:%M}", line.place, holder, line.how)
+    return table
+
+
+def _verdict(out: Console, site: Site, verification: Verification, checkpoint: Path) -> None:
+    found = f"{len(verification.findings)} findings" if verification.findings else "no finding"
+    out.print(f"\nVerification: {verification.size} records judged again, {verification.accepted} accepted, {found}.")
+    for finding in verification.findings[:10]:
+        out.print(f"  {finding.kind}: {finding.stream} {finding.number}: {finding.says}")
+    out.print(f"Log id (write it down outside): {site.log_id}")
+    out.print(f"Checkpoint (proves the tail):   {checkpoint}")
+
+
+def _next(out: Console, site: Site, scripts: list[Script]) -> None:
+    held = next((s.patient.therapy for s in scripts if "warm" in s.tells), scripts[0].patient.therapy)
+    wrong = next((s.patient.therapy for s in scripts if s.wrong_bag_of), scripts[0].patient.therapy)
+    here = _short(site.folder)
+    out.print("\nThe site stays. Try next:")
+    for command, says in (
+        (f"status {held}", "the quarantined shipment"),
+        (f"history {wrong}", "the wrong bag at the bedside, held and cleared"),
+        (f"trail {scripts[0].patient.therapy}", "who held which material when"),
+        ("worklist", "what waits for whom"),
+        (f"verify --checkpoint {_short(site.folder)}/checkpoints/*.txt", "prove it again"),
+        ("person list", "who may sign; each passphrase here is demo-only-ACCOUNT"),
+    ):
+        out.print(f"  .venv/bin/unbroken --site {here} {command:<24}  # {says}")
+
+
+def _short(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
