@@ -31,7 +31,7 @@ BEGINS = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 SEED = 20260302
 ACTS_A_TURN = 100
 """Acts between two turns of the driver: it takes what has changed since in one re-entry of each therapy's run."""
-PASSPHRASE = "demo-only-{account}"
+PASSPHRASE = "demo-only-{account}"  # noqa: S105 - known to everybody on purpose, and printed
 
 
 def run(folder: Path, protocol_text: str, told: Callable[[str], None], *, driver: bool = True) -> int:
@@ -45,9 +45,16 @@ def run(folder: Path, protocol_text: str, told: Callable[[str], None], *, driver
     told(f"      {len(stage.members)} people enrolled; log id {stage.site.log_id}")
     scripts = scenes(protocol)
     play = Play(
-        stage.desk, protocol, scripts, stage.sitting, stage.site.set_clock, lambda name, says: told(stage.line(name, says))
+        stage.desk,
+        protocol,
+        scripts,
+        stage.sitting,
+        stage.site.set_clock,
+        lambda name, says: told(stage.line(name, says)),
     )
-    told(f"[2/4] {len(scripts)} patients, simulated time; Prefect's server starts meanwhile (10 to 25 s the first time)")
+    told(
+        f"[2/4] {len(scripts)} patients, simulated time; Prefect's server starts meanwhile (10 to 25 s the first time)"
+    )
     if driver:
         drive(
             stage.desk,

@@ -145,9 +145,7 @@ class Play:
         times, now = self._times(therapy), self.desk.clock()
         order = list(self.protocol.by_id)
         # Of what can be done now the furthest goes first: a thawed bag is infused before the next one is thawed.
-        return min(
-            open_steps, key=lambda i: (max(times.get(_at(i)) or now, now), -order.index(i.step)), default=None
-        )
+        return min(open_steps, key=lambda i: (max(times.get(_at(i)) or now, now), -order.index(i.step)), default=None)
 
     def _leaves(self, script: Script, item: WorkItem) -> bool:
         missed = (item.step, item.occurrence) in script.misses

@@ -24,7 +24,11 @@ def scenes(protocol: StudyProtocol) -> list[Script]:
         tells = str(twist.pop("tells", "goes well"))
         values = twist.pop("values", {})
         patient = Patient(
-            number, f"T-{number:03d}", next(combinations), bags=2 if number in (2, 6) else 1, values=values  # type: ignore[arg-type]
+            number,
+            f"T-{number:03d}",
+            next(combinations),
+            bags=2 if number in (2, 6) else 1,
+            values=values,  # type: ignore[arg-type]
         )
         found.append(Script(patient, tells, timedelta(days=2 * (number - 1)), **twist))  # type: ignore[arg-type]
     assert all(script.withdraws_after in (*steps, "") for script in found)

@@ -228,7 +228,9 @@ class Site:
     def _signed_in(self, desk: Desk, fact: facts.SignInFailed | facts.SignInSucceeded) -> None:
         desk.record([f"account/{fact.account}"], lambda _a, _b: [fact], self.system(), "recorded")
 
-    def enrol(self, desk: Desk, admin: Sitting, member: Member, passphrase: str, random: Random = os.urandom) -> FileKey:
+    def enrol(
+        self, desk: Desk, admin: Sitting, member: Member, passphrase: str, random: Random = os.urandom
+    ) -> FileKey:
         """Enrol somebody: the locked key on disk first, then the record; a key that nobody enrolled signs nothing.
 
         Raises:
@@ -290,7 +292,9 @@ def _fill(
     root, own = new_key(random), new_key(random)
     now = simulated_from or datetime.now(UTC)
     secret = random(24).hex()
-    _write_secret(folder / "keys" / f"{administrator.account}.pem", root.locked(passphrases[administrator.account], random))
+    _write_secret(
+        folder / "keys" / f"{administrator.account}.pem", root.locked(passphrases[administrator.account], random)
+    )
     _write_secret(folder / "keys" / "system.pem", own.locked(secret, random))
     _write_secret(folder / "keys" / "system.passphrase", (secret + "\n").encode())
     person = facts.PersonEnrolled(
@@ -300,7 +304,9 @@ def _fill(
         public_key=root.public.hex(),
         roles=administrator.roles,
     )
-    opened = facts.LogOpened(site=name, zone=zone, root=person, judge=JUDGE_VERSION, simulated=simulated_from is not None)
+    opened = facts.LogOpened(
+        site=name, zone=zone, root=person, judge=JUDGE_VERSION, simulated=simulated_from is not None
+    )
     statement = Statement(
         id=random(16).hex(),
         log=None,

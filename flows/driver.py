@@ -99,9 +99,7 @@ class Driver:
         return result
 
     async def _move_cursor(self) -> None:
-        await self.runs.move_cursor(
-            {"log": self.desk.log.id, "position": self.position, "night": self._last_night}
-        )
+        await self.runs.move_cursor({"log": self.desk.log.id, "position": self.position, "night": self._last_night})
 
     def _changed(self) -> tuple[list[str], int]:
         stop = self.desk.log.size()

@@ -22,7 +22,9 @@ class LeaseHeld(RuntimeError):
 
     def __init__(self, path: Path, holder: dict[str, object]) -> None:
         self.path, self.holder = path, holder
-        super().__init__(f"{path} is held by process {holder.get('pid', '?')} on {holder.get('host', '?')} since {holder.get('since', '?')}")
+        super().__init__(
+            f"{path} is held by process {holder.get('pid', '?')} on {holder.get('host', '?')} since {holder.get('since', '?')}"
+        )
 
 
 class Lease:
@@ -50,7 +52,14 @@ class Lease:
             holder = read_json(file)
             os.close(file)
             raise LeaseHeld(self.path, holder)
-        write_json(file, {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC).isoformat(timespec="seconds")})
+        write_json(
+            file,
+            {
+                "pid": os.getpid(),
+                "host": socket.gethostname(),
+                "since": datetime.now(UTC).isoformat(timespec="seconds"),
+            },
+        )
         self._file = file
         return self
 
@@ -63,7 +72,9 @@ class Lease:
     def __enter__(self) -> Self:
         return self.take()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.free()
 
 

@@ -6,13 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from prefect import flow
-from prefect.states import Completed, Failed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
 
 
 async def run_nightly(day: str, verify: Callable[[], str]) -> None:
     """Run it for one day. `verify` returns what it found, empty when clean."""
 
-    @flow(name="nightly verification", flow_run_name=f"nightly {day}", persist_result=False, result_storage=Path("results"))
+    @flow(
+        name="nightly verification",
+        flow_run_name=f"nightly {day}",
+        persist_result=False,
+        result_storage=Path("results"),
+    )
     async def nightly() -> State[None]:
         found = verify()
         return Failed(message=found) if found else Completed(message="every record verified; checkpoint written")

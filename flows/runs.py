@@ -27,7 +27,7 @@ _REMEMBERED = 2000  # runs whose drawn steps are kept in memory: about 20 MB
 
 
 def idempotency_key(log_id: str, therapy_id: str) -> str:
-    """Same log, same therapy, same run for ever. The version is for the one case that needs another run: a cancelled run's key stays dead."""
+    """Same log, same therapy, same run for ever. The version is for a run that was cancelled: its key stays dead."""
     return f"therapy/{log_id}/{therapy_id}/v1"
 
 
@@ -53,7 +53,13 @@ class Runs:
         self._flow_id: str | None = None
 
     async def open(
-        self, key: str, name: str, start: Start, *, tags: Sequence[str] = (), parameters: Mapping[str, Any] | None = None
+        self,
+        key: str,
+        name: str,
+        start: Start,
+        *,
+        tags: Sequence[str] = (),
+        parameters: Mapping[str, Any] | None = None,
     ) -> FlowRun:
         """Create the run, or get the one this key already has (whose state is then left as it is).
 

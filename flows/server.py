@@ -114,7 +114,9 @@ class Server:
         began = time.monotonic()
         while not self.healthy():
             if self._process is None or (code := self._process.poll()) is not None:
-                raise ServerFailed(f"ended with status {code} while starting" if self._process else "was not started", self.log)
+                raise ServerFailed(
+                    f"ended with status {code} while starting" if self._process else "was not started", self.log
+                )
             if time.monotonic() - began > timeout:
                 self.stop(grace=0)
                 raise ServerFailed(f"no answer on {self.url} within {timeout:g} s", self.log)
@@ -164,7 +166,9 @@ class Server:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 

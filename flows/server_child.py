@@ -2,8 +2,8 @@
 
 It lives exactly as long as its parent: standard input is a pipe whose other end only the driver holds, so the kernel closes it
 when the driver ends, by kill -9 too. PDEATHSIG would do less: it fires when the THREAD that forked ends, which kills a
-healthy server whenever it was restarted from a pool thread, and it exists on Linux only. On end of file the server is asked to finish, which
-writes what its recorder still holds, and is ended hard after `_GRACE`.
+healthy server whenever it was restarted from a pool thread, and it exists on Linux only. On end of file the server is asked to finish,
+which writes what its recorder still holds, and is ended hard after `_GRACE`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def _end_with_parent() -> None:
 def main() -> None:
     """Serve Prefect's API on the listening socket that the driver bound."""
     threading.Thread(target=_end_with_parent, daemon=True, name="end-with-parent").start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal group; the driver decides when the server ends
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole terminal group; the driver decides when the server ends
 
     import uvicorn
     from prefect.server.api.server import create_app

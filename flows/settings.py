@@ -35,7 +35,9 @@ def environment(folder: Path, port: int, *, event_feed: bool = False) -> dict[st
     on = "true" if event_feed else "false"
     wanted = {
         "PREFECT_HOME": str(folder),
-        "PREFECT_PROFILES_PATH": str(folder / "profiles.toml"),  # a profile of the person who starts the driver must not leak in
+        "PREFECT_PROFILES_PATH": str(
+            folder / "profiles.toml"
+        ),  # a profile of the person who starts the driver must not leak in
         "PREFECT_API_URL": url,
         "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{folder / 'prefect.db'}",
         # silence: with these no connection leaves the machine
@@ -81,7 +83,9 @@ def apply(wanted: dict[str, str]) -> None:
         RuntimeError: Prefect is imported already and has read another environment; too late to be isolated.
     """
     if "prefect" in sys.modules and any(os.environ.get(name) != value for name, value in wanted.items()):
-        raise RuntimeError("prefect was imported before its settings were applied: import it after flows.settings.apply()")
+        raise RuntimeError(
+            "prefect was imported before its settings were applied: import it after flows.settings.apply()"
+        )
     for name in [n for n in os.environ if n.startswith("PREFECT_") and n not in wanted]:
         del os.environ[name]  # a stray PREFECT_API_KEY or profile of the person who starts the driver
     os.environ.update(wanted)

@@ -4,8 +4,8 @@ The flow holds no truth and waits for nobody. Each entry asks a plan (plain Pyth
 is new as task runs, does what is due by itself, and returns: paused until somebody signs, or completed. Between entries there
 is no process, no poll and no timer for this therapy, only a row.
 
-It may be killed anywhere. Entered again, it finds the same log, draws only what is missing (the same ids, `runs.task_run_id`), and repeats an
-automatic act whose record is not in the log: so an act appends conditionally and may run twice.
+It may be killed anywhere. Entered again, it finds the same log, draws only what is missing (the same ids,
+`runs.task_run_id`), and repeats an automatic act whose record is not in the log: so an act appends conditionally and may run twice.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -46,8 +46,8 @@ class Step:
 class Act:
     """Something due by itself. It appears as a task run named `label`, whatever becomes of it.
 
-    `do` may run twice (see above), and raises if it could not be done; the therapy's run then fails until it is entered again. `key` must be the key of the `Step` that the
-    log shows once it is done, so that act and record are one task run; it must be known before the act.
+    `do` may run twice (see above), and raises if it could not be done; the therapy's run then fails until it is
+    entered again. `key` must be the key of the `Step` that the log shows once it is done, so that act and record are one task run; it must be known before the act.
     """
 
     key: str
@@ -94,6 +94,8 @@ class _Entry:
     tasks: int = 0
 
 
+_run_flow: Callable[..., Awaitable[State[Any]]] = cast(Any, run_flow)
+"""The engine's own entry; its signature cannot say that an async flow gives a state when asked for one."""
 _ENTRY: ContextVar[_Entry] = ContextVar("therapy_entry")
 
 
@@ -151,7 +153,7 @@ async def _draw(entry: _Entry, key: str, label: str, do: Callable[[], Awaitable[
         state_id=state.id,
         state_type=state.type,
         state_name=state.name,
-        expected_start_time=state.timestamp,
+        expected_start_time=cast(Any, state.timestamp),
     )
     await run_task_async(_step, task_run=run, parameters={"do": do})
     entry.drawn.add(entry.run.id, key)
@@ -181,11 +183,11 @@ async def enter(run: FlowRun, plan: Plan, drawn: Drawn) -> Entered:
         if run.state is not None and await _stands(entry, run.state):
             return Entered(run.state, 0)
         # a copy: the engine writes into it, and what it sends back as the run's policy must not grow with each pause
-        state: State[Any] = await run_flow(therapy, flow_run=run.model_copy(), return_type="state")  # type: ignore[misc, assignment]
+        state: State[Any] = await _run_flow(therapy, flow_run=run.model_copy(), return_type="state")
         error = await state.aresult(raise_on_failure=False) if state.is_failed() or state.is_crashed() else None
     except Pause as repeated:
         # The server wrote the pause, died before it answered, and refuses the client's second attempt: it stands.
-        state, error = repeated.state, None
+        state, error = cast(State[Any], repeated.state), None
     finally:
         _ENTRY.reset(mark)
     run.state = state
@@ -195,25 +197,29 @@ async def enter(run: FlowRun, plan: Plan, drawn: Drawn) -> Entered:
 async def _stands(entry: _Entry, state: State[Any]) -> bool:
     """Does the run already show all that the log says?"""
     outlook = entry.plan()
-    match outlook.rest:
-        case Resting(name, message):
-            same = state.is_paused() and (state.name, state.message) == (name, message)
-        case Finished(message):
-            same = state.is_completed() and (state.message or "") == message
-    if not same:
+    if not _same(state, outlook.rest):
         return False
     shown = await entry.drawn.of(entry.run.id)
-    return all(each.key in shown for each in (*outlook.steps, *outlook.due))
+    return all(key in shown for key in [*(step.key for step in outlook.steps), *(act.key for act in outlook.due)])
+
+
+def _same(state: State[Any], rest: Resting | Finished) -> bool:
+    match rest:
+        case Resting(name, message):
+            return state.is_paused() and (state.name, state.message) == (name, message)
+        case Finished(message):
+            return state.is_completed() and (state.message or "") == message
 
 
 @asynccontextmanager
 async def session() -> AsyncGenerator[PrefectClient, None]:
     """What all entries share: its API clients, and no heartbeat.
 
-    The engine makes an asynchronous and a blocking client for each entry unless it finds them here; loading the machine's certificates for them
-    was half of an entry's cost in the driver (20 ms), for a server that speaks plain HTTP.
+    The engine makes an asynchronous and a blocking client for each entry unless it finds them here; loading the machine's
+    certificates for them was half of an entry's cost in the driver (20 ms), for a server that speaks plain HTTP.
 
-    The heartbeat can't be turned off by environment in 3.8 (None is refused as text); each entry would start a thread that sleeps a second and send an event.
+    The heartbeat can't be turned off by environment in 3.8 (None is refused as text); each entry would start a
+    thread that sleeps a second and send an event.
     """
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), SyncClientContext.get_or_create():
         async with AsyncClientContext.get_or_create() as context:
@@ -233,4 +239,17 @@ def _drop_paused_finish(record: logging.LogRecord) -> bool:
     return not (entry is not None and entry.resting and str(record.msg).startswith("Finished in state"))
 
 
-__all__ = ["Abort", "Act", "Entered", "Finished", "Outlook", "Plan", "Resting", "Step", "enter", "quiet", "session", "therapy"]
+__all__ = [
+    "Abort",
+    "Act",
+    "Entered",
+    "Finished",
+    "Outlook",
+    "Plan",
+    "Resting",
+    "Step",
+    "enter",
+    "quiet",
+    "session",
+    "therapy",
+]

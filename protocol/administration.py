@@ -111,7 +111,8 @@ def revoke_keys(
     others = {
         p.account
         for p in authority.people.values()
-        if ADMINISTRATOR in p.roles_at() and p.account != account
+        if ADMINISTRATOR in p.roles_at()
+        and p.account != account
         and any(k.account == p.account and k.until is None for k in authority.keys.values())
     }
     if ADMINISTRATOR in authority.people[account].roles_at() and not others:
@@ -192,4 +193,3 @@ def unlock(actor: Actor, account: str, failures: int, why: str, own_person: str)
             "authority.locked", f"{account} is not locked ({failures} failures).", "Nothing to do.", account=account
         )
     return facts.AccountUnlocked(account=account, why=why)
-

@@ -60,4 +60,3 @@ def clock_breaches(
         if edge < earliest:
             says = f"{step.id} must not {clock.to} sooner than {clock.no_sooner} after {clock.start}"
             yield Breach(f"clock.{step.id}", clock.sooner, says, f"{earliest - edge} early", says)
-

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from events.facts.course import StepOffered
 from events.facts.base import TherapyFact
+from events.facts.course import StepOffered
 from events.facts.quality import DeviationOpened, MaterialQuarantined
 from protocol.readings import Breach
 from protocol.refusals import refuse

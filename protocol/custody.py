@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import pairwise
 from typing import NamedTuple
 
 from protocol.state import Therapy
@@ -55,7 +56,7 @@ def gaps(therapy: Therapy) -> list[str]:
         lines = custody_trail(therapy, code)
         if not lines or lines[0].since > (lines[0].until or lines[0].since):
             found.append(f"{code} has no first holder")
-        for before, after in zip(lines, lines[1:], strict=False):
+        for before, after in pairwise(lines):
             if before.until != after.since:
                 found.append(f"{code}: {before.until} is not {after.since}")
             if not before.holder:

@@ -176,9 +176,7 @@ def _standing_act(therapy: Therapy, protocol: StudyProtocol, command: ReportLate
     return act, step
 
 
-def _report_late(
-    therapy: Therapy, protocol: StudyProtocol, command: ReportLate, around: Surroundings
-) -> Decision:
+def _report_late(therapy: Therapy, protocol: StudyProtocol, command: ReportLate, around: Surroundings) -> Decision:
     check_running(therapy)
     act, step = _standing_act(therapy, protocol, command)
     check_role((*step.performed_by, *(step.second[0] if step.second else ())), around.actor, f"report for {step.id}")
@@ -300,8 +298,11 @@ def _ends(
     around: Surroundings,
 ) -> Decision:
     check_running(therapy)
-    roles = tuple(dict.fromkeys(r for s in protocol.steps if s.kind in ("consent", "assessment", "observation")
-                                for r in s.performed_by))
+    roles = tuple(
+        dict.fromkeys(
+            r for s in protocol.steps if s.kind in ("consent", "assessment", "observation") for r in s.performed_by
+        )
+    )
     check_role(roles, around.actor, "record the course of a patient")
     happened = around.now if isinstance(command, FailScreening) else command.at
     if happened > around.now:

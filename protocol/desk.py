@@ -170,9 +170,7 @@ class Desk(Reader):
             return Receipt(done.position, done.link, decision.facts, decision.warnings)
         raise self._too_busy()
 
-    def _heads(
-        self, name: str, state: Therapy, decision: Decision, seen: dict[str, Head]
-    ) -> dict[str, Head]:
+    def _heads(self, name: str, state: Therapy, decision: Decision, seen: dict[str, Head]) -> dict[str, Head]:
         heads = {therapy_stream(name): head_of(state, self.log.id)}
         unseen = [stream for stream in decision.extends if stream not in seen]
         return heads | {s: seen[s] for s in decision.extends if s in seen} | self.log.heads(unseen)
@@ -195,7 +193,10 @@ class Desk(Reader):
     # ------------------------------------------------------------------ acting on the site
 
     def record(
-        self, streams: Sequence[str], decide_facts: Callable[[Actor, Authority], Iterable[Fact]], sitting: Sitting,
+        self,
+        streams: Sequence[str],
+        decide_facts: Callable[[Actor, Authority], Iterable[Fact]],
+        sitting: Sitting,
         meaning: str = "performed",
     ) -> Receipt:
         """Record facts of a site or of authority; the first stream is the record's subject.
@@ -216,9 +217,7 @@ class Desk(Reader):
             return Receipt(done.position, done.link, facts)
         raise self._too_busy()
 
-    def authorise(
-        self, decide_facts: Callable[[Actor, Authority], Iterable[Fact]], sitting: Sitting
-    ) -> Receipt:
+    def authorise(self, decide_facts: Callable[[Actor, Authority], Iterable[Fact]], sitting: Sitting) -> Receipt:
         """Record facts of authority."""
         return self.record([STREAM], decide_facts, sitting, "authorised")
 

@@ -118,9 +118,7 @@ def _successor_begun(therapy: Therapy, protocol: StudyProtocol, step: Step) -> b
     return any(at.step in followers for at in _begun(therapy))
 
 
-def _standing(
-    therapy: Therapy, protocol: StudyProtocol, step: Step, at: Instance
-) -> tuple[Standing, tuple[str, ...]]:
+def _standing(therapy: Therapy, protocol: StudyProtocol, step: Step, at: Instance) -> tuple[Standing, tuple[str, ...]]:
     if at in therapy.acts:
         return ("missed" if (HOLD, at) in therapy.missed else "done"), ()
     if therapy.waiting(at) is not None:
@@ -129,9 +127,7 @@ def _standing(
         return "missed", ()
     if therapy.completed or _is_closed(therapy, step, at):
         return "closed", ()
-    waits = tuple(
-        name for name, first in step.predecessors if not _satisfied(therapy, protocol, name, first, step, at)
-    )
+    waits = tuple(name for name, first in step.predecessors if not _satisfied(therapy, protocol, name, first, step, at))
     if step.repeat and at.occurrence != "1":
         before = Instance(at.step, str(int(at.occurrence) - 1), at.material)
         waits += () if before in therapy.acts else (step.id,)
@@ -157,9 +153,7 @@ def _is_closed(therapy: Therapy, step: Step, at: Instance) -> bool:
     return bool(at.material) and not therapy.materials[at.material].live
 
 
-def _satisfied(
-    therapy: Therapy, protocol: StudyProtocol, name: str, first: bool, follower: Step, at: Instance
-) -> bool:
+def _satisfied(therapy: Therapy, protocol: StudyProtocol, name: str, first: bool, follower: Step, at: Instance) -> bool:
     step = protocol.by_id[name]
     if not applies(step, therapy):
         return not could_apply(step, therapy) or step.reserve

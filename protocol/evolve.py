@@ -13,7 +13,19 @@ from events.facts.base import Fact, TherapyFact
 from events.grammar import dump_json
 from events.heads import Head
 from events.reading import Record
-from protocol.state import Act, Automatic, Current, CustodyEntry, Deviation, Hold, Instance, Material, Signed, Therapy, instance
+from protocol.state import (
+    Act,
+    Automatic,
+    Current,
+    CustodyEntry,
+    Deviation,
+    Hold,
+    Instance,
+    Material,
+    Signed,
+    Therapy,
+    instance,
+)
 
 TherapyFacts = (
     steps.StepFact
@@ -137,9 +149,9 @@ def evolve(therapy: Therapy, fact: TherapyFacts, by: Signed) -> Therapy:
         case course.TherapyCompleted():
             return replace(therapy, completed=fact.outcome)
         case quality.DeviationOpened():
-            at = instance(fact.key) if fact.key else None
+            where_opened = instance(fact.key) if fact.key else None
             deviation = Deviation(
-                fact.deviation, fact.grade, fact.rule, fact.says, by.person, by.recorded, at
+                fact.deviation, fact.grade, fact.rule, fact.says, by.person, by.recorded, where_opened
             )
             return replace(therapy, deviations={**therapy.deviations, fact.deviation: deviation})
         case quality.DeviationAssessed():
@@ -186,9 +198,7 @@ def _stands(therapy: Therapy, act: Act) -> Therapy:
         case steps.PatientAssessed(outcome="not_eligible"):
             return replace(therapy, stopped="screen failure")
         case steps.PatientEnrolled():
-            return replace(
-                therapy, subject=fact.subject, coi=fact.coi, wristband=fact.wristband, choices=fact.choices
-            )
+            return replace(therapy, subject=fact.subject, coi=fact.coi, wristband=fact.wristband, choices=fact.choices)
         case steps.SlotsBooked():
             booked = {slot.code for slot in fact.slots}
             kept = tuple(slot for slot in therapy.slots if slot.code not in booked)
@@ -196,7 +206,9 @@ def _stands(therapy: Therapy, act: Act) -> Therapy:
         case steps.DispositionDecided():
             therapy = _set_status(therapy, fact.materials, fact.decision, "")
             return replace(
-                therapy, disposition=fact, stopped="product rejected" if fact.decision == "rejected" else therapy.stopped
+                therapy,
+                disposition=fact,
+                stopped="product rejected" if fact.decision == "rejected" else therapy.stopped,
             )
         case _:
             return therapy

@@ -159,9 +159,7 @@ def _choose(therapy: Therapy, protocol: StudyProtocol, step: Step, command: Perf
     material = _material(therapy, step, command)
     found = list(of_step(therapy, protocol, step))
     fitting = [
-        due
-        for due in found
-        if material in ("", due.at.material) and command.occurrence in (None, due.at.occurrence)
+        due for due in found if material in ("", due.at.material) and command.occurrence in (None, due.at.occurrence)
     ]
     # A visit that was missed may still have happened late: what happened can always be told, by name.
     tellable = ("ready", "missed") if command.occurrence and step.visits else ("ready",)
@@ -286,9 +284,7 @@ def _check_holds(therapy: Therapy, step: Step) -> None:
         )
 
 
-def _check_materials(
-    therapy: Therapy, step: Step, at: Instance, scanned: Scanned, moves: tuple[str, ...]
-) -> None:
+def _check_materials(therapy: Therapy, step: Step, at: Instance, scanned: Scanned, moves: tuple[str, ...]) -> None:
     codes = [code for codes in scanned.known.values() for code in codes]
     for code in dict.fromkeys([*codes, *moves, *([at.material] if at.material else [])]):
         _check_usable(step, therapy.materials[code])

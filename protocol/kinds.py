@@ -11,11 +11,10 @@ from events.identifiers import read_code
 from protocol.clocks import moment
 from protocol.commands import Perform
 from protocol.gate import Admitted
-from protocol.model import StudyProtocol
+from protocol.model import Consequence, StudyProtocol
 from protocol.readings import Breach
 from protocol.refusals import refuse
 from protocol.release import evaluate, unmet
-from protocol.model import Consequence
 from protocol.scans import WrongItem
 from protocol.state import Therapy
 from protocol.surroundings import Surroundings
@@ -244,7 +243,10 @@ def _disposition(
     criteria = evaluate(therapy, protocol)
     if command.decision is None:
         raise refuse(
-            "record.decision", f"Step {act.step.id} asks for its decision.", "Say released or rejected.", step=act.step.id
+            "record.decision",
+            f"Step {act.step.id} asks for its decision.",
+            "Say released or rejected.",
+            step=act.step.id,
         )
     if command.decision == "released":
         _check_releasable(therapy, protocol, [m.code for m in materials if m.status == "quarantined"])
@@ -282,9 +284,7 @@ def _check_releasable(therapy: Therapy, protocol: StudyProtocol, quarantined: li
         )
 
 
-def _conditioning(
-    therapy: Therapy, _p: StudyProtocol, _c: Perform, act: Admitted, _a: Surroundings
-) -> dict[str, Any]:
+def _conditioning(therapy: Therapy, _p: StudyProtocol, _c: Perform, act: Admitted, _a: Surroundings) -> dict[str, Any]:
     needed = act.step.repeat.at_least if act.step.repeat else 1
     return {"last": len(therapy.of_step(act.step.id)) + 1 >= needed}
 

@@ -75,6 +75,8 @@ def _consequence(value: object) -> object:
             return {"what": "not_eligible"}
         case ["offer", step]:
             return {"what": "offer", "step": step}
+        case _:
+            pass
     raise ValueError(
         f"{value!r} is no consequence; write deviation minor, deviation major, deviation critical, quarantine, "
         "refuse, offer STEP, or not eligible"

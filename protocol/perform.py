@@ -161,7 +161,9 @@ def _window_breaches(
         return
     limit = f"{span[0]:%Y-%m-%d %H:%M} to {span[1]:%Y-%m-%d %H:%M}"
     says = f"visit {visit.id} of {step.id} was outside its window"
-    yield Breach(f"window.{step.id}", (Consequence(what="deviation", grade="minor"),), limit, f"{ended:%Y-%m-%d %H:%M}", says)
+    yield Breach(
+        f"window.{step.id}", (Consequence(what="deviation", grade="minor"),), limit, f"{ended:%Y-%m-%d %H:%M}", says
+    )
 
 
 def _extends(fact: StepFact, command: Perform) -> tuple[str, ...]:

@@ -125,9 +125,7 @@ def decide_quarantine(
                 code=code,
                 status=material.status,
             )
-    fact = QuarantineDecided(
-        therapy=therapy.id, materials=codes, decision=command.decision, reason=command.reason
-    )
+    fact = QuarantineDecided(therapy=therapy.id, materials=codes, decision=command.decision, reason=command.reason)
     return Decision((fact,), "approved" if command.decision == "lifted" else "rejected", around.now)
 
 
@@ -166,7 +164,5 @@ def clear_hold(therapy: Therapy, protocol: StudyProtocol, command: ClearHold, ar
             person=around.actor.person,
         )
     check_role(hold.pending[0].awaits, around.actor, "clear a hold as the second person")
-    second = IdentityHoldCleared(
-        therapy=therapy.id, mismatch=hold.link, wristband=scanned, reason=command.reason
-    )
+    second = IdentityHoldCleared(therapy=therapy.id, mismatch=hold.link, wristband=scanned, reason=command.reason)
     return Decision((second,), "witnessed", around.now)

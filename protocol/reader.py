@@ -61,7 +61,7 @@ class Reader:
             for record in verified_stream(self.log, f"protocol/{digest}"):
                 for fact in record.facts:
                     if isinstance(fact, site_facts.ProtocolAdopted) and fact.digest == digest:
-                        self._protocols[digest] = read_protocol(fact.text)
+                        self._protocols[digest] = read_protocol(fact.text, adopted=True)
         if digest not in self._protocols:
             raise refuse(
                 "protocol.adopted",

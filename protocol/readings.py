@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from events.facts.base import Reading
 from protocol.commands import Entered
-from protocol.model import Consequences, Limit, Record, Step
+from protocol.model import Consequences, Limit, Record, ReleaseCriterion, Step
 from protocol.refusals import refuse
 
 _NUMBER_AND_UNIT = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)\s*(.*)", re.ASCII | re.DOTALL)
@@ -180,18 +180,16 @@ def _breaks(record: Record, limit: Limit, reading: Reading, on: datetime) -> str
     return number_breaks(limit, Decimal(reading.value), record.unit or "")
 
 
-def number_breaks(limit: object, value: Decimal, unit: str) -> str:
+def number_breaks(limit: Limit | ReleaseCriterion, value: Decimal, unit: str) -> str:
     """What is asked of a number by anything with at_least, at_most, above, below; nothing if it is kept."""
-    checks = (
-        ("at_least", "at least", lambda bound: value >= bound),
-        ("at_most", "at most", lambda bound: value <= bound),
-        ("above", "above", lambda bound: value > bound),
-        ("below", "below", lambda bound: value < bound),
-    )
-    for name, words, keeps in checks:
-        bound = getattr(limit, name)
-        if bound is not None and not keeps(bound):
-            return f"{words} {bound} {unit}".strip()
+    if limit.at_least is not None and value < limit.at_least:
+        return f"at least {limit.at_least} {unit}".strip()
+    if limit.at_most is not None and value > limit.at_most:
+        return f"at most {limit.at_most} {unit}".strip()
+    if limit.above is not None and value <= limit.above:
+        return f"above {limit.above} {unit}".strip()
+    if limit.below is not None and value >= limit.below:
+        return f"below {limit.below} {unit}".strip()
     return ""
 
 

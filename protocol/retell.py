@@ -41,9 +41,7 @@ def _performed(fact: steps.StepFact, opened: course.TherapyOpened | None) -> Per
         coi=fact.coi if isinstance(fact, steps.PatientEnrolled) else None,
         screening=opened.screening if opened else None,
         choices={c.name: c.option for c in fact.choices} if isinstance(fact, steps.PatientEnrolled) else {},
-        slots=tuple(
-            said.BookedSlot(resource=s.resource, code=s.code, starts=s.starts, ends=s.ends) for s in slots
-        ),
+        slots=tuple(said.BookedSlot(resource=s.resource, code=s.code, starts=s.starts, ends=s.ends) for s in slots),
         issued=fact.issued if isinstance(fact, steps.LabelsReconciled) else (),
         labels=fact.labels if isinstance(fact, steps.LabelsReconciled) else (),
         room=fact.suite if isinstance(fact, steps.ProcessPerformed) else None,
@@ -61,9 +59,7 @@ def _other(fact: Fact) -> AnyCommand | None:
             return said.TakeBack(act=fact.act, reason=fact.reason)
         case course.ReadingReported(key=key):
             values = {r.name: Entered(value=r.value, unit=r.unit) for r in fact.readings}
-            return said.ReportLate(
-                step=key.step, occurrence=key.occurrence, material=key.material, readings=values
-            )
+            return said.ReportLate(step=key.step, occurrence=key.occurrence, material=key.material, readings=values)
         case course.FactCorrected(key=key, new=new):
             return said.Correct(
                 step=key.step, occurrence=key.occurrence, material=key.material,

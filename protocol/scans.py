@@ -99,9 +99,7 @@ def _foreign(therapy: Therapy, spec: ScanSpec, scan: Scan, around: Surroundings)
         raise WrongItem(scan.name, expected or spec.what.upper().replace("_", "-").replace(" ", "-"), scan.code, owner)
 
 
-def _check_new(
-    protocol: StudyProtocol, kind: str, scan: Scan, around: Surroundings, before: list[Scan]
-) -> None:
+def _check_new(protocol: StudyProtocol, kind: str, scan: Scan, around: Surroundings, before: list[Scan]) -> None:
     if scan.code in around.owners or any(scan.code == other.code for other in before):
         raise refuse(
             "identity.new-code",

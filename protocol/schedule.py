@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from events.facts.base import Slot
 from protocol.due import Due, Standing, could_apply, instances
 from protocol.model import Clock, Moment, Step, StudyProtocol
 from protocol.state import Act, Instance, Therapy
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +31,11 @@ class Entry:
 def schedule(therapy: Therapy, protocol: StudyProtocol) -> list[Entry]:
     """The calendar of a therapy: what happened in order, then what is planned in order."""
     entries = _Planner(therapy, protocol).entries()
-    return sorted(entries, key=lambda e: (_when(e) is None, _when(e) or datetime.min, str(e.at)))
+    return sorted(entries, key=lambda e: (_when(e) is None, _when(e) or _NEVER, str(e.at)))
 
 
 def _when(entry: Entry) -> datetime | None:
-    return entry.happened[0].replace(tzinfo=None) if entry.happened else (
-        entry.planned.replace(tzinfo=None) if entry.planned else None
-    )
+    return entry.happened[0] if entry.happened else entry.planned
 
 
 class _Planner:
@@ -65,9 +65,9 @@ class _Planner:
             begun, sure = self.moment(due.step.visits_from)
             if begun is None:
                 return None, None, None, f"{due.visit.at} after {due.step.visits_from}, which is not planned yet"
-            planned = due.visit.at.after(begun)
+            middle = due.visit.at.after(begun)
             why = f"{due.visit.at} after {due.step.visits_from} ({begun:%Y-%m-%d}, {sure})"
-            return due.visit.early.before(planned), planned, due.visit.late.after(planned), why
+            return due.visit.early.before(middle), middle, due.visit.late.after(middle), why
         earliest, latest, limited = self.window(due.step, due.at)
         planned, why = self.planned(due.step, due.at)
         if planned is not None and earliest is not None and planned < earliest:
@@ -75,14 +75,18 @@ class _Planner:
         return earliest, planned, latest, why
 
     def window(self, step: Step, at: Instance) -> tuple[datetime | None, datetime | None, str]:
-        earliest = latest = None
+        earliest: datetime | None = None
+        latest: datetime | None = None
         limited = ""
         for clock in step.clocks:
             begun, _ = self.moment(clock.start, at.material)
             if begun is None:
                 continue
             if clock.no_sooner is not None and (earliest is None or clock.no_sooner.after(begun) > earliest):
-                earliest, limited = clock.no_sooner.after(begun), f"no sooner than {clock.no_sooner} after {clock.start}"
+                earliest, limited = (
+                    clock.no_sooner.after(begun),
+                    f"no sooner than {clock.no_sooner} after {clock.start}",
+                )
             for end in self.limits(clock, begun):
                 latest = end if latest is None else min(latest, end)
         return earliest, latest, limited
@@ -100,11 +104,11 @@ class _Planner:
                 text = f"{step.plan.after} after {step.plan.start} ({begun:%Y-%m-%d %H:%M}, {sure})"
                 return self.nth(step, at, step.plan.after.after(begun)), text
         ends = [(self.end_of(name), name) for name, _ in step.predecessors]
-        known = [(end[0], name, end[1]) for end, name in ends if end[0] is not None]
+        known = [(when, name, sure) for (when, sure), name in ends if when is not None]
         if not known:
             return (self.therapy.opened_at, "the first step") if not step.predecessors else (None, "not planned yet")
-        latest, name, sure = max(known, key=lambda item: (item[0] or datetime.min, item[1]))
-        return latest, f"after {name} ({latest:%Y-%m-%d %H:%M}, {sure})" if latest else "not planned yet"
+        latest, name, sure = max(known)
+        return latest, f"after {name} ({latest:%Y-%m-%d %H:%M}, {sure})"
 
     def booked(self, step: Step, at: Instance, slot: Slot) -> tuple[datetime, str]:
         """The booked slot, unless what comes before it has moved beyond it."""

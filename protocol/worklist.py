@@ -62,20 +62,43 @@ def _to_perform(therapy: Therapy, protocol: StudyProtocol, due: Due) -> WorkItem
         told = ", ".join(f"{c.name} {c.verdict}" for c in open_criteria)
         says = f"{step.title}: {told or 'every criterion is met'}"
     return WorkItem(
-        therapy.id, "perform", at.step, at.occurrence, at.material, step.title, step.performed_by, says,
-        since=therapy.last_happened, opens=opens, due=min(ends, default=None), required=due.required,
-    )  # fmt: skip
+        therapy.id,
+        "perform",
+        at.step,
+        at.occurrence,
+        at.material,
+        step.title,
+        step.performed_by,
+        says,
+        since=therapy.last_happened,
+        opens=opens,
+        due=min(ends, default=None),
+        required=due.required,
+    )
 
 
 def _to_sign(therapy: Therapy, due: Due) -> WorkItem:
     act = therapy.waiting(due.at)
     assert act is not None  # that is what awaiting_second means
-    words = {"witnessed": "a witness", "reviewed": "review", "approved": "approval", "received": "somebody to take over"}
+    words = {
+        "witnessed": "a witness",
+        "reviewed": "review",
+        "approved": "approval",
+        "received": "somebody to take over",
+    }
     says = f"{due.step.title}: signed by {act.by.account}, waits for {words[act.fact.second_meaning]}"
     return WorkItem(
-        therapy.id, "second_signature", due.at.step, due.at.occurrence, due.at.material, due.step.title,
-        act.fact.awaits, says, act=act.by.link, since=act.by.recorded,
-    )  # fmt: skip
+        therapy.id,
+        "second_signature",
+        due.at.step,
+        due.at.occurrence,
+        due.at.material,
+        due.step.title,
+        act.fact.awaits,
+        says,
+        act=act.by.link,
+        since=act.by.recorded,
+    )
 
 
 def _late(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
@@ -87,9 +110,17 @@ def _late(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
                 says = f"{step.title if step else at.step}: {record.name} has not come yet"
                 items.append(
                     WorkItem(
-                        therapy.id, "late_value", at.step, at.occurrence, at.material, record.title or record.name,
-                        step.performed_by if step else (), says, since=act.fact.ended, required=False,
-                    )  # fmt: skip
+                        therapy.id,
+                        "late_value",
+                        at.step,
+                        at.occurrence,
+                        at.material,
+                        record.title or record.name,
+                        step.performed_by if step else (),
+                        says,
+                        since=act.fact.ended,
+                        required=False,
+                    )
                 )
     return items
 
@@ -118,9 +149,17 @@ def _quality(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
             what = "close" if d.impact else "assess the impact of"
             items.append(
                 WorkItem(
-                    therapy.id, "deviation", "", "", d.code, f"{what.capitalize()} {d.code}", roles, says,
-                    since=d.opened, required=False,
-                )  # fmt: skip
+                    therapy.id,
+                    "deviation",
+                    "",
+                    "",
+                    d.code,
+                    f"{what.capitalize()} {d.code}",
+                    roles,
+                    says,
+                    since=d.opened,
+                    required=False,
+                )
             )
     return items
 

@@ -543,7 +543,9 @@ def enrols(name: str, verdict: str, **changed: Any) -> None:
 enrols("someone is enrolled", "accepted")
 authority("a nurse enrols someone", "authority", lambda log: [_enrols(log)], by="nurse")
 authority("a nurse makes herself administrator", "authority",
-          lambda log: [RolesChanged(account="nurse", roles=("administrator",), why="x").to_wire()], by="nurse")  # fmt: skip
+    lambda log: [RolesChanged(account="nurse", roles=("administrator",), why="x").to_wire()],
+    by="nurse",
+)  # fmt: skip
 authority("the system enrols someone", "authority", lambda log: [_enrols(log)], by="system")
 authority("the deputy enrols someone", "accepted", lambda log: [_enrols(log)], by="deputy")
 case("someone is enrolled outside authority", "authority")(

@@ -1,0 +1,142 @@
+"""Every command by name, where it lives, and under which heading the help shows it.
+
+Only the file of the command that was asked for is imported: importing them all would cost a status more than its answer.
+"""
+
+import importlib
+from typing import NamedTuple
+
+import typer
+
+ABOUT = """The chain of custody for cell therapy, from vein to vein.
+
+Every step is a signed, immutable event. A step out of limits is recorded with its deviation; a step against a rule is
+refused, and the refusal says which rule, which values, and what to do.
+
+A site is a folder. Name it with --site DIR before or after any command, or once with UNBROKEN_SITE.
+
+Begin with: unbroken site init DIR --help. See it all run: unbroken demo.
+"""
+
+
+class Entry(NamedTuple):
+    """A command: the module under `console.commands`, the function, the heading."""
+
+    module: str
+    function: str
+    panel: str
+
+
+class Group(NamedTuple):
+    """Commands under one word, with the sentence that explains the word."""
+
+    says: str
+    panel: str
+    commands: dict[str, Entry]
+
+
+SETUP, WORK, LOOK, QUALITY, PROOF, ENGINE = (
+    "Set up", "Do the work", "Look", "Quality and the patient's course", "Prove", "Run by itself",
+)  # fmt: skip
+
+COMMANDS: dict[str, Entry | Group] = {
+    "site": Group("Set a site up, and look at it.", SETUP, {
+        "init": Entry("site", "init", SETUP),
+        "show": Entry("site", "show", SETUP),
+        "clock": Entry("site", "clock", SETUP),
+    }),
+    "person": Group("Who may sign, with which key, in which roles.", SETUP, {
+        "list": Entry("people", "list_people", SETUP),
+        "add": Entry("people", "add", SETUP),
+        "roles": Entry("people", "roles", SETUP),
+        "key": Entry("people", "key", SETUP),
+        "revoke": Entry("people", "revoke", SETUP),
+    }),
+    "unlock": Entry("people", "unlock", SETUP),
+    "protocol": Group("Study protocols: check a file, adopt it, read it.", SETUP, {
+        "check": Entry("protocols", "check", SETUP),
+        "adopt": Entry("protocols", "adopt", SETUP),
+        "list": Entry("protocols", "list_protocols", SETUP),
+        "show": Entry("protocols", "show", SETUP),
+    }),
+    "lot": Group("Lots of reagents, kits and vectors.", SETUP, {
+        "release": Entry("readiness", "release", SETUP),
+        "recall": Entry("readiness", "recall", SETUP),
+    }),
+    "device": Group("Devices and their calibration.", SETUP, {"calibrated": Entry("readiness", "calibrated", SETUP)}),
+    "training": Group("Training of people.", SETUP, {"record": Entry("readiness", "train", SETUP)}),
+    "open": Entry("steps", "open_therapy", WORK),
+    "worklist": Entry("lists", "worklist", WORK),
+    "step": Group("What a step asks for.", WORK, {"show": Entry("asking", "show", WORK)}),
+    "ask": Entry("asking", "ask", WORK),
+    "perform": Entry("steps", "perform", WORK),
+    "witness": Entry("signing", "witness", WORK),
+    "give": Entry("steps", "give", WORK),
+    "take": Entry("signing", "take", WORK),
+    "decline": Entry("signing", "decline", WORK),
+    "withdraw-act": Entry("signing", "withdraw_act", WORK),
+    "late": Entry("signing", "late", WORK),
+    "correct": Entry("signing", "correct", WORK),
+    "status": Entry("looking", "status", LOOK),
+    "schedule": Entry("looking", "schedule", LOOK),
+    "trail": Entry("looking", "trail", LOOK),
+    "batches": Entry("lists", "batches", LOOK),
+    "history": Entry("record", "history", LOOK),
+    "events": Entry("record", "events", LOOK),
+    "deviation": Group("Deviations: open, assess, close.", QUALITY, {
+        "open": Entry("quality", "open_deviation", QUALITY),
+        "assess": Entry("quality", "assess", QUALITY),
+        "close": Entry("quality", "close", QUALITY),
+    }),
+    "quarantine": Group("Decide on quarantined material.", QUALITY, {
+        "lift": Entry("quality", "lift", QUALITY),
+        "reject": Entry("quality", "reject", QUALITY),
+    }),
+    "hold": Group("Holds after a wrong item was presented.", QUALITY, {"clear": Entry("quality", "clear", QUALITY)}),
+    "dispose": Entry("course", "dispose", QUALITY),
+    "withdraw": Entry("course", "withdraw", QUALITY),
+    "death": Entry("course", "death", QUALITY),
+    "screen-failure": Entry("course", "screen_failure", QUALITY),
+    "verify": Entry("proof", "verify", PROOF),
+    "checkpoint": Entry("proof", "checkpoint", PROOF),
+    "rebuild": Entry("engine", "rebuild", PROOF),
+    "digest": Entry("engine", "digest", PROOF),
+    "driver": Group("The driver: what happens by itself, happens there.", ENGINE, {
+        "run": Entry("engine", "driver", ENGINE),
+    }),
+    "demo": Entry("engine", "demo", ENGINE),
+}  # fmt: skip
+
+
+def application(first: str | None) -> typer.Typer:
+    """The application with the one command (or group) named `first`, or with all of them."""
+    app = typer.Typer(
+        help=ABOUT, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+    )
+    # With one command alone, typer would drop the command's own name; a callback keeps it.
+    app.callback()(lambda: None)
+    names = [first] if first in COMMANDS else list(COMMANDS)
+    for name in names:
+        entry = COMMANDS[name]
+        if isinstance(entry, Entry):
+            _add(app, name, entry)
+            continue
+        group = typer.Typer(help=entry.says, no_args_is_help=True, rich_markup_mode=None)
+        group.callback()(lambda: None)
+        for word, below in entry.commands.items():
+            _add(group, word, below)
+        app.add_typer(group, name=name, help=entry.says, rich_help_panel=entry.panel)
+    return app
+
+
+def _add(app: typer.Typer, name: str, entry: Entry) -> None:
+    module = importlib.import_module(f"console.commands.{entry.module}")
+    app.command(name, rich_help_panel=entry.panel)(getattr(module, entry.function))
+
+
+def every_command() -> list[tuple[str, ...]]:
+    """The words of every command, for the manual's tests."""
+    found: list[tuple[str, ...]] = []
+    for name, entry in COMMANDS.items():
+        found += [(name,)] if isinstance(entry, Entry) else [(name, word) for word in entry.commands]
+    return found

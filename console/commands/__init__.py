@@ -1,0 +1,1 @@
+"""The commands, one file a theme; `console.catalogue` names them all."""
