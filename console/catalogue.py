@@ -111,7 +111,7 @@ COMMANDS: dict[str, Entry | Group] = {
 def application(first: str | None) -> typer.Typer:
     """The application with the one command (or group) named `first`, or with all of them."""
     app = typer.Typer(
-        help=ABOUT, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+        help=ABOUT, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich"
     )
     # With one command alone, typer would drop the command's own name; a callback keeps it.
     app.callback()(lambda: None)
@@ -121,7 +121,7 @@ def application(first: str | None) -> typer.Typer:
         if isinstance(entry, Entry):
             _add(app, name, entry)
             continue
-        group = typer.Typer(help=entry.says, no_args_is_help=True, rich_markup_mode=None)
+        group = typer.Typer(help=entry.says, no_args_is_help=True, rich_markup_mode="rich")
         group.callback()(lambda: None)
         for word, below in entry.commands.items():
             _add(group, word, below)

@@ -31,7 +31,8 @@ from events.errors import Corrupt, Refused
 
 SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
 """DER of an Ed25519 SubjectPublicKeyInfo up to the 32 bytes of the key (RFC 8410 §4)."""
-SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**15, 8, 1
+SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**14, 8, 5
+"""OWASP's parameters for 16 MiB: OpenSSL's command line opens no scrypt file that needs more than 32 MiB."""
 SMALLEST_PASSPHRASE = 8
 
 

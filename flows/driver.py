@@ -22,6 +22,8 @@ from flows.lease import Lease, LeaseHeld
 from protocol.desk import Desk, Sitting
 
 if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun
+
     from flows.runs import Drawn, Runs
     from flows.server import Server
 
@@ -61,9 +63,8 @@ class Driver:
         self.desk, self.system, self.server, self.runs, self.drawn = desk, system, server, runs, drawn
         self.nightly = nightly
         self.position = 0
-        self.entered_at: dict[str, object] = {}
         self._deadlines: list[tuple[datetime, str]] = []
-        self._flow_runs: dict[str, object] = {}
+        self._flow_runs: dict[str, FlowRun] = {}
         self._generation = server.generation
         self._last_night: str = ""
 
@@ -91,7 +92,7 @@ class Driver:
         self.position = stop
         lost = await self.drawn.settle() if self.drawn.unsettled else set()
         if lost:
-            again = [name for name, run in self._flow_runs.items() if getattr(run, "id", None) in lost]
+            again = [name for name, run in self._flow_runs.items() if run.id in lost]
             more = await self._enter_all(again)
             result = Turned(result.entered + more.entered, result.tasks + more.tasks, result.failed + more.failed)
         if names or late:
@@ -148,7 +149,7 @@ class Driver:
             key = idempotency_key(self.desk.log.id, name)
             run = await self.runs.open(key, name, Start("AwaitingStep", "opened"))
             self._flow_runs[name] = run
-        entered = await enter(run, lambda: outlook(self.desk, self.system, name), self.drawn)  # type: ignore[arg-type]
+        entered = await enter(run, lambda: outlook(self.desk, self.system, name), self.drawn)
         self._watch(name)
         says = ""
         if entered.error is not None:

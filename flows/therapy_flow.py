@@ -29,6 +29,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 from prefect.states import Completed, Pending
 from prefect.task_engine import run_task_async
 
+from events.errors import UnbrokenError
 from flows.runs import Drawn, task_run_id
 
 _ROUNDS = 50  # an act that never gets done would otherwise loop for ever
@@ -47,7 +48,8 @@ class Act:
     """Something due by itself. It appears as a task run named `label`, whatever becomes of it.
 
     `do` may run twice (see above), and raises if it could not be done; the therapy's run then fails until it is
-    entered again. `key` must be the key of the `Step` that the log shows once it is done, so that act and record are one task run; it must be known before the act.
+    entered again. `key` must be the key of the `Step` that the log shows once it is done, so that act and record are one task run;
+    it must be known before the act.
     """
 
     key: str
@@ -196,7 +198,10 @@ async def enter(run: FlowRun, plan: Plan, drawn: Drawn) -> Entered:
 
 async def _stands(entry: _Entry, state: State[Any]) -> bool:
     """Does the run already show all that the log says?"""
-    outlook = entry.plan()
+    try:
+        outlook = entry.plan()
+    except UnbrokenError:
+        return False  # the flow itself shall meet it, and show it as a failed run
     if not _same(state, outlook.rest):
         return False
     shown = await entry.drawn.of(entry.run.id)

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from events.errors import Refused, UnbrokenError
 from events.facts.course import TherapyOpened
+from events.facts.quality import IdentityMismatched, ItemPresentedElsewhere
 from events.reading import Record, verified_stream
 from events.verify import Finding
 from protocol.commands import Perform
@@ -41,20 +42,60 @@ def audit(reader: Reader, name: str) -> list[Finding]:
 
 
 def _decided_otherwise(reader: Reader, therapy: Therapy, record: Record) -> str:
-    if record.statement.subject != therapy_stream(therapy.id):
-        return ""  # another therapy's act that touched this one; it is audited there
+    if record.statement.subject != therapy_stream(therapy.id) or _is_stop(record):
+        # A wrong item that was presented is all that may reach from one therapy into another; only its scan is known.
+        return "" if _is_stop(record) else f"a record of {record.statement.subject} writes into this therapy"
     try:
         decision = _decide_again(reader, therapy, record)
     except Refused as refused:
         return f"today's rules refuse it: {refused.says} [{refused.rule}]"
     except UnbrokenError as problem:
         return f"it cannot be decided again: {problem.says}"
-    if decision is None or decision.facts == record.facts:
+    if decision is None:
+        return f"no act of a person gives these facts: {', '.join(fact.wire for fact in record.facts)}"
+    return _other_facts(decision, record) or _other_signature(therapy, decision, record)
+
+
+def _is_stop(record: Record) -> bool:
+    """Whether the record says that a wrong item was presented, and nothing else, in the streams of both patients."""
+    match record.facts:
+        case (IdentityMismatched() as here, ItemPresentedElsewhere() as there):
+            pair = here.therapy, here.other, here.presented
+            streams = {therapy_stream(here.therapy), therapy_stream(there.therapy)}
+            subject = record.statement.subject == therapy_stream(here.therapy)
+            return (
+                subject
+                and pair == (there.other, there.therapy, there.presented)
+                and streams == set(record.statement.heads)
+            )
+        case _:
+            return False
+
+
+def _other_facts(decision: Decision, record: Record) -> str:
+    if decision.facts == record.facts:
         return ""
     now = {fact.wire for fact in decision.facts}
     then = {fact.wire for fact in record.facts}
     differ = ", ".join(sorted(now ^ then)) or "other values"
     return f"today's rules would record other facts: {differ}"
+
+
+def _other_signature(therapy: Therapy, decision: Decision, record: Record) -> str:
+    s = record.statement
+    streams = {therapy_stream(therapy.id), *decision.extends}
+    opened = therapy.opened or next((f for f in record.facts if isinstance(f, TherapyOpened)), None)
+    if decision.meaning != s.meaning:
+        return f"the signature means {s.meaning}; today's rules say {decision.meaning}"
+    if decision.happened != s.happened:
+        return (
+            f"it is dated {s.happened:%Y-%m-%d %H:%M:%S}; today's rules say {decision.happened:%Y-%m-%d %H:%M:%S} UTC"
+        )
+    if streams != set(s.heads):
+        return f"it does not extend the streams that today's rules name: {', '.join(sorted(streams ^ set(s.heads)))}"
+    if opened is not None and s.protocol != opened.digest:
+        return "it names another protocol than the therapy is pinned to"
+    return ""
 
 
 def _decide_again(reader: Reader, therapy: Therapy, record: Record) -> Decision | None:

@@ -74,7 +74,8 @@ def let_pass(therapy: Therapy, protocol: StudyProtocol, now: datetime) -> Decisi
     extends: list[str] = []
     for deadline in deadlines(therapy, protocol):
         key = deadline.due.at.key()
-        if (deadline.name, deadline.due.at) not in therapy.deadlines:
+        # Set once; again only when what it counts from has moved, so that the log says when it strikes.
+        if therapy.deadlines.get((deadline.name, deadline.due.at)) != deadline.strikes:
             facts.append(
                 DeadlineSet(
                     therapy=therapy.id, deadline=deadline.name, key=key, due=deadline.strikes, says=deadline.says
@@ -135,7 +136,7 @@ def _outcome(therapy: Therapy, protocol: StudyProtocol) -> str:
         return ""
     if not therapy.stopped:
         return "followed_to_the_end" if therapy.acts else ""
-    if not therapy.infused and _unaccounted(therapy, protocol):
+    if _unaccounted(therapy, protocol):
         return ""
     words = {"screen failure": "screen_failure", "product rejected": "product_rejected"}
     return words.get(therapy.stopped, therapy.stopped)

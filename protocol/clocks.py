@@ -22,10 +22,10 @@ class Strike(NamedTuple):
 
 
 def moment(therapy: Therapy, protocol: StudyProtocol, what: Moment, material: str = "") -> datetime | None:
-    """When a moment happened (of the step's last occurrence); None while it has not."""
+    """When a moment happened (of the step's last occurrence); None while it has not, as often as it must."""
     step = protocol.by_id[what.step]
     acts = [a for a in therapy.of_step(what.step) if not (step.for_each and material) or a.at.material == material]
-    if not acts:
+    if len(acts) < (step.repeat.at_least if step.repeat else 1):
         return None
     return max(a.fact.started if what.edge == "start" else a.fact.ended for a in acts)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from events.authority import SYSTEM
 from events.facts.base import Reading, TherapyFact
 from events.facts.course import (
     ActDeclined,
@@ -84,10 +85,11 @@ def decide(therapy: Therapy, protocol: StudyProtocol, command: AnyCommand, aroun
         case ClearHold():
             return quality.clear_hold(therapy, protocol, command, around)
         case Dispose():
-            return _dispose(therapy, command, around)
+            return _dispose(therapy, protocol, command, around)
         case WithdrawPatient() | ReportDeath() | FailScreening():
             return _ends(therapy, protocol, command, around)
         case LetPass():
+            check_role((SYSTEM,), around.actor, "record what happens by itself")
             return let_pass(therapy, protocol, around.now)
         case _:
             assert_never(command)
@@ -251,7 +253,7 @@ def _correct(therapy: Therapy, protocol: StudyProtocol, command: Correct, around
     if new == old:
         raise refuse(
             "correction.changes",
-            f"{command.reading} of {act.at} is {old.value} {old.unit or ''} already.".replace(" already", " already"),
+            f"{command.reading} of {act.at} is {old.value}{f' {old.unit}' if old.unit else ''} already.",
             "Nothing to correct.",
             reading=command.reading,
         )
@@ -266,8 +268,9 @@ def _correct(therapy: Therapy, protocol: StudyProtocol, command: Correct, around
     return Decision(_with_what_follows(therapy, protocol, act, step, fact, (new,)), "corrected", around.now)
 
 
-def _dispose(therapy: Therapy, command: Dispose, around: Surroundings) -> Decision:
+def _dispose(therapy: Therapy, protocol: StudyProtocol, command: Dispose, around: Surroundings) -> Decision:
     check_running(therapy)
+    check_role(quality.qa_roles(protocol), around.actor, "dispose of material")
     codes = tuple(dict.fromkeys(read_code(code) for code in command.materials))
     for code in codes:
         material = quality.known_material(therapy, code)
@@ -316,6 +319,12 @@ def _ends(
     fact: TherapyFact
     match command:
         case WithdrawPatient():
+            if not command.withdrawn:
+                raise refuse(
+                    "record.complete",
+                    "It is not said what the patient withdraws from.",
+                    "Name one or more of: treatment, visits, data, samples.",
+                )
             fact = PatientWithdrew(
                 therapy=therapy.id, withdrawn=command.withdrawn, at=command.at, reason=command.reason
             )

@@ -119,7 +119,7 @@ def evolve(therapy: Therapy, fact: TherapyFacts, by: Signed) -> Therapy:
             rest = {link: a for link, a in therapy.pending.items() if link != fact.act}
             return _stands(replace(therapy, pending=rest), replace(act, second=by))
         case course.ActDeclined() | course.ActWithdrawn():
-            return replace(therapy, pending={k: a for k, a in therapy.pending.items() if k != fact.act})
+            return _stands_not(therapy, fact.act)
         case course.ReadingReported():
             at = instance(fact.key)
             new = {(at, r.name): Current(r.value, r.unit, by.link) for r in fact.readings}
@@ -212,6 +212,13 @@ def _stands(therapy: Therapy, act: Act) -> Therapy:
             )
         case _:
             return therapy
+
+
+def _stands_not(therapy: Therapy, link: str) -> Therapy:
+    # What was reported or corrected for this act went with it; a new act brings its own values.
+    at = therapy.pending[link].at
+    readings = {where: now for where, now in therapy.readings.items() if where[0] != at}
+    return replace(therapy, pending={k: a for k, a in therapy.pending.items() if k != link}, readings=readings)
 
 
 def _create(therapy: Therapy, act: Act) -> Therapy:

@@ -207,6 +207,8 @@ def _not_open(therapy: Therapy, step: Step, fitting: list[Due], command: Perform
         )
     due = fitting[-1]
     if due.standing == "waiting":
+        if due.at.material in therapy.materials and therapy.disposition:
+            _check_usable(step, therapy.materials[due.at.material])
         return refuse(
             "order.after",
             f"Step {due.at} comes after {', '.join(due.waits_for)}, which {'is' if len(due.waits_for) == 1 else 'are'} "
@@ -290,6 +292,14 @@ def _check_materials(therapy: Therapy, step: Step, at: Instance, scanned: Scanne
         _check_usable(step, therapy.materials[code])
     for code in moves:
         _check_place(step, therapy.materials[code])
+        if code not in codes:
+            raise refuse(
+                "identity.scan-present",
+                f"Step {step.id} hands over every {therapy.materials[code].kind}; {code} has not been scanned.",
+                "Scan it too, or let QA dispose of it first; nothing changes hands without a scan.",
+                step=step.id,
+                code=code,
+            )
 
 
 def _check_usable(step: Step, material: Material) -> None:

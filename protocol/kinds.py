@@ -148,7 +148,7 @@ def _check_free(therapy: Therapy, name: str, code: str, around: Surroundings) ->
     owner = around.owners.get(code)
     if owner is not None and owner != therapy.id:
         raise WrongItem(name, f"NEW-{name.upper()}", code, owner)
-    if owner is not None:
+    if therapy.uses(code):
         raise refuse(
             "identity.new-code",
             f"{code} is in use for this patient already; {name} needs a new code.",

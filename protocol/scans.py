@@ -68,7 +68,7 @@ def check_scans(
         for scan in given:
             _foreign(therapy, spec, scan, around)
             if spec.new is not None:
-                _check_new(protocol, spec.new, scan, around, scans)
+                _check_new(therapy, protocol, spec.new, scan, scans)
                 fresh.append((spec, scan))
             else:
                 _check_known(therapy, step, spec, scan, material)
@@ -99,8 +99,8 @@ def _foreign(therapy: Therapy, spec: ScanSpec, scan: Scan, around: Surroundings)
         raise WrongItem(scan.name, expected or spec.what.upper().replace("_", "-").replace(" ", "-"), scan.code, owner)
 
 
-def _check_new(protocol: StudyProtocol, kind: str, scan: Scan, around: Surroundings, before: list[Scan]) -> None:
-    if scan.code in around.owners or any(scan.code == other.code for other in before):
+def _check_new(therapy: Therapy, protocol: StudyProtocol, kind: str, scan: Scan, before: list[Scan]) -> None:
+    if therapy.uses(scan.code) or any(scan.code == other.code for other in before):
         raise refuse(
             "identity.new-code",
             f"{scan.code} has been used for this patient already; {scan.name} needs a new code.",

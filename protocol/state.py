@@ -9,7 +9,7 @@ from typing import NamedTuple
 from events.facts.base import ActKey, Choice, Slot
 from events.facts.course import TherapyOpened
 from events.facts.quality import IdentityHoldCleared
-from events.facts.steps import DispositionDecided, StepFact
+from events.facts.steps import DispositionDecided, PatientEnrolled, StepFact
 
 
 class Instance(NamedTuple):
@@ -190,6 +190,15 @@ class Therapy:
     def live(self, kind: str) -> list[Material]:
         """The live materials of a kind, by code."""
         return sorted((m for m in self.materials.values() if m.kind == kind and m.live), key=lambda m: m.code)
+
+    def uses(self, code: str) -> bool:
+        """Whether a code is in use here. One that an act brought which did not stand is not: its label is still there."""
+        bound = {self.subject, self.coi, self.wristband, self.opened.screening if self.opened else ""}
+        waiting = {new.code for act in self.pending.values() for new in act.fact.created}
+        for act in self.pending.values():
+            if isinstance(act.fact, PatientEnrolled):
+                waiting |= {act.fact.subject, act.fact.coi, act.fact.wristband}
+        return code in self.materials or code in bound or code in waiting
 
     @property
     def infused(self) -> bool:

@@ -1,0 +1,116 @@
+"""Sign, record, and say what was recorded: signer, time, meaning, what followed, and who must sign next."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from console.show import Screen, as_json, line
+from console.signin import sit
+from events.facts.quality import DeviationOpened
+
+if TYPE_CHECKING:
+    from console.site import Site
+    from protocol.commands import AnyCommand
+    from protocol.desk import Desk, Receipt, Sitting
+    from protocol.state import Act
+
+_A_COMMAND_TAKES = timedelta(minutes=1)
+_SECOND = {
+    "witnessed": ("a witness", "witness"),
+    "reviewed": ("review", "witness"),
+    "approved": ("approval", "witness"),
+    "received": ("somebody to take over", "take"),
+}
+
+
+def act(site: Site, therapy: str, command: AnyCommand, account: str | None, secret: Path | None, json: bool) -> None:
+    """Sign in, decide, record and show one act on a therapy."""
+    sitting = sit(site, account, secret)
+    desk = site.desk()
+    shown(site, desk, desk.act(therapy, command, sitting), sitting, therapy, json)
+
+
+def tick(site: Site) -> None:
+    """On a simulated site a command takes a minute of its clock, so that what follows is later."""
+    if site.simulated:
+        site.set_clock(site.now() + _A_COMMAND_TAKES)
+
+
+def shown(site: Site, desk: Desk, receipt: Receipt, sitting: Sitting, therapy: str | None, json: bool) -> None:
+    """Show what was recorded."""
+    from events.reading import read_record
+
+    stored = next(iter(site.log.read(receipt.position, receipt.position + 1)))
+    statement = read_record(stored).statement
+    tick(site)
+    screen = Screen(site)
+    pending = _pending(desk, therapy, receipt.link) if therapy else None
+    following = second_command(pending, therapy or "") if pending else ""
+    if json:
+        as_json(
+            {
+                "recorded": {
+                    "position": receipt.position,
+                    "link": receipt.link,
+                    "account": statement.account,
+                    "printed_name": screen.authority.printed_name(statement.account),
+                    "meaning": statement.meaning,
+                    "happened": statement.happened,
+                    "recorded": statement.recorded,
+                    "facts": list(statement.facts),
+                },
+                "warnings": list(receipt.warnings),
+                "waits_for": list(pending.fact.awaits) if pending else [],
+                "next": following,
+                "simulated": site.simulated,
+            }
+        )
+        return
+    screen.simulated()
+    line(f"Recorded{f' for {therapy}' if therapy else ''}: record {receipt.position} of the log, {receipt.link[:16]}")
+    from console.telling import tell
+
+    for fact in receipt.facts:
+        for told in tell(fact, screen.when):
+            line(f"  {told}")
+    line(f"Signed: {screen.signature(statement.account, statement.recorded, statement.meaning)}")
+    for fact in receipt.facts:
+        if isinstance(fact, DeviationOpened):
+            line(f"Deviation {fact.deviation} ({fact.grade}): {fact.says}")
+    for warning in receipt.warnings:
+        if warning.startswith("quarantined"):
+            line(f"Attention: {warning}")
+    if pending:
+        _say_who(screen, pending, following, sitting)
+
+
+def _say_who(screen: Screen, pending: Act, following: str, sitting: Sitting) -> None:
+    words, _ = _SECOND[pending.fact.second_meaning]
+    able = [
+        person.account
+        for person in screen.authority.people.values()
+        if person.roles_at() & set(pending.fact.awaits) and person.person != pending.by.person
+    ]
+    told = ", ".join(able[:6]) or "NOBODY at this site"
+    line(f"Not done yet: {pending.at} waits for {words} by {' or '.join(pending.fact.awaits)} ({told}).")
+    line(f"Next: {following}")
+
+
+def _pending(desk: Desk, therapy: str | None, link: str) -> Act | None:
+    return desk.therapy(therapy).pending.get(link) if therapy else None
+
+
+def second_command(act: Act, therapy: str) -> str:
+    """The command with which the second person signs."""
+    return f"unbroken {_SECOND[act.fact.second_meaning][1]} {therapy} {act.at.step} --as ACCOUNT"
+
+
+def record_site(
+    site: Site, streams: list[str], decide: Any, account: str | None, secret: Path | None, json: bool, meaning: str = "performed"
+) -> None:
+    """Sign in, and record facts of the site."""
+    sitting = sit(site, account, secret)
+    desk = site.desk()
+    shown(site, desk, desk.record(streams, decide, sitting, meaning), sitting, None, json)

@@ -1,0 +1,36 @@
+"""Options that many commands share, so that the same thing has the same name everywhere."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+TherapyArg = Annotated[str, typer.Argument(metavar="THERAPY", help="The therapy's id, for example T-7K2QXM.")]
+StepArg = Annotated[str, typer.Argument(metavar="STEP", help="The step's name in the protocol, for example apheresis.")]
+As = Annotated[
+    str | None, typer.Option("--as", metavar="ACCOUNT", help="Who signs. The passphrase is asked each time.")
+]
+Secret = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file",
+        metavar="FILE",
+        help="Read the passphrase from this file instead of asking; UNBROKEN_PASSPHRASE serves too.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="For programs: JSON, times in UTC.")]
+Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason. It is signed and kept.")]
+Occurrence = Annotated[
+    str | None, typer.Option("--occurrence", metavar="N", help="Which occurrence or visit, where several are open.")
+]
+OfMaterial = Annotated[
+    str | None, typer.Option("--material", metavar="CODE", help="Which material, for a step done on each of them.")
+]
+Reads = Annotated[
+    list[str] | None,
+    typer.Option("--read", metavar="NAME=VALUE", help='A value with its unit: --read volume="250 mL". Repeat it.'),
+]
+At = Annotated[
+    str | None,
+    typer.Option("--at", metavar="TIME", help="When it happened: 2026-03-01T09:30, in the site's zone unless it names one."),
+]

@@ -1,0 +1,90 @@
+"""One question at a time, on a terminal: what the step asks for and has not been given yet, with unit and range."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from console.acts import Given
+from console.asks import fields_of, form, limits, scan_words
+from protocol.model import Step, StudyProtocol
+
+Ask = Callable[[str], str]
+
+
+def fill_in(step: Step, protocol: StudyProtocol, given: Given, ask: Ask = input) -> None:
+    """Ask for everything that is missing. An empty answer leaves it out; the rulebook says if it is needed."""
+    _scans(step, given, ask)
+    for name in (*step.needs.lots, *step.needs.devices):
+        if name not in given.used and (code := _once(ask, f"Scan the {name.replace('_', ' ')}: ")):
+            given.used[name] = code
+    for field in fields_of(step):
+        _field(field, step, protocol, given, ask)
+    for record in step.records:
+        if record.name in given.readings:
+            continue
+        expected = f"; expected {told}" if (told := limits(record)) else ""
+        free = " [Enter: later]" if record.late else " [Enter: none]" if record.optional else ""
+        text = _once(ask, f"{record.title or record.name} ({form(record)}{expected}){free}: ")
+        if text:
+            given.readings[record.name] = text
+    if "started" not in given.fields and (text := _once(ask, "Started [Enter: now]: ")):
+        given.fields["started"] = text
+        if ended := _once(ask, "Ended [Enter: the same moment]: "):
+            given.fields["ended"] = ended
+
+
+def _once(ask: Ask, question: str) -> str:
+    return ask(question).strip()
+
+
+def _scans(step: Step, given: Given, ask: Ask) -> None:
+    wanted = [(name, scan_words(spec), spec.count[1]) for name, spec in step.scans.items()]
+    if step.kind == "enrolment" and "wristband" not in step.scans:
+        wanted.append(("wristband", "the new wristband", 1))
+    for name, told, most in wanted:
+        if any(scan["name"] == name for scan in given.scans):
+            continue
+        for number in range(1, most + 1):
+            end = "" if most == 1 else f" {number} of at most {most}, Enter ends"
+            code = _once(ask, f"Scan {name}: {told}{end} (begin with ! if you type it by hand): ")
+            if not code:
+                break
+            given.scan(name, code.removeprefix("!"), typed=code.startswith("!"))
+
+
+def _field(field: str, step: Step, protocol: StudyProtocol, given: Given, ask: Ask) -> None:
+    if field in given.fields:
+        return
+    match field:
+        case "permits":
+            given.fields["permits"] = [p for p in step.permits if _yes(ask, f"Does the consent permit {p}?")]
+        case "outcome" | "decision":
+            options = "eligible or not_eligible" if field == "outcome" else "released or rejected"
+            _take(given, field, _once(ask, f"{field.capitalize()} ({options}): "))
+        case "subject" | "coi" | "room":
+            told = {"subject": "Subject number", "coi": "Chain-of-identity id", "room": f"Code of the {step.one_patient_in}"}
+            _take(given, field, _once(ask, f"{told[field]}: "))
+        case "choices":
+            for name, spec in protocol.choices.items():
+                if name not in given.choices and (option := _once(ask, f"{spec.title} ({' or '.join(spec.options)}): ")):
+                    given.choices[name] = option
+        case "slots":
+            for resource in step.resources:
+                if not any(slot["resource"] == resource for slot in given.slots):
+                    text = _once(ask, f"Slot for {resource} (CODE@START/END): ")
+                    if text:
+                        given.slot(f"{resource}={text}")
+        case "labels":
+            while not given.fields.get("issued") and (text := _once(ask, "Label (SERIAL=applied, attached_to_record or destroyed; Enter ends): ")):
+                given.label(text)
+
+
+def _take(given: Given, field: str, text: str) -> None:
+    if text:
+        given.fields[field] = text
+
+
+def _yes(ask: Ask, question: str) -> bool:
+    while (answer := _once(ask, f"{question} (yes or no): ").lower()) not in ("yes", "y", "no", "n"):
+        pass
+    return answer in ("yes", "y")

@@ -1,0 +1,129 @@
+"""What every screen has in common: names, times with zone, tables (drawn on a terminal, plain when piped), JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from events.instant import to_wire
+
+if TYPE_CHECKING:
+    from console.site import Site
+    from events.authority import Authority
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def clean(text: str) -> str:
+    """A text that cannot move a terminal's cursor or colour it."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def as_json(document: object) -> None:
+    """One JSON document; times are spelled as on the wire, in UTC."""
+    print(json.dumps(document, ensure_ascii=False, indent=2, default=_plain))
+
+
+def as_json_line(document: object) -> None:
+    """One JSON object on one line."""
+    print(json.dumps(document, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return to_wire(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    return str(value)
+
+
+class Screen:
+    """Prints for one site: its zone for times, its people's printed names for accounts."""
+
+    def __init__(self, site: Site) -> None:
+        self.site, self._authority = site, None
+
+    @property
+    def authority(self) -> Authority:
+        """Who may sign, read when a name is first needed."""
+        if self._authority is None:
+            self._authority = self.site.log.authority()  # type: ignore[assignment]
+        return self._authority  # type: ignore[return-value]
+
+    def when(self, moment: datetime | None) -> str:
+        """A time in the site's zone with its offset: ``2026-03-01 10:30 +01:00``."""
+        if moment is None:
+            return ""
+        local = moment.astimezone(self.site.zone)
+        offset = local.strftime("%z")
+        return f"{local:%Y-%m-%d %H:%M} {offset[:3]}:{offset[3:5]}"
+
+    def name(self, account: str) -> str:
+        """``Grace Nurse (nurse.1)``."""
+        return f"{self.authority.printed_name(account)} ({account})" if account else ""
+
+    def signature(self, account: str, recorded: datetime, meaning: str) -> str:
+        """Printed name, date and time, meaning (21 CFR 11.50)."""
+        return f"{self.name(account)}, {self.when(recorded)}, {meaning}"
+
+    def simulated(self) -> None:
+        """Say so where the site's time is not the world's."""
+        if self.site.simulated:
+            print(f"simulated time at {self.site.name}: {self.when(self.site.now())}")
+
+    def zone_note(self) -> str:
+        """For the title of a table of times."""
+        return f"times in {self.site.zone.key}" + (", simulated" if self.site.simulated else "")
+
+
+def line(text: str = "") -> None:
+    """One line."""
+    print(clean(text))
+
+
+def pairs(rows: Iterable[tuple[str, str]], indent: str = "") -> None:
+    """Labels and values, the values aligned; empty ones are left out."""
+    kept = [(label, value) for label, value in rows if value]
+    width = max((len(label) for label, _ in kept), default=0)
+    for label, value in kept:
+        print(f"{indent}{label:<{width}}  {clean(value)}")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", nothing: str = "Nothing.") -> None:
+    """A table: drawn on a terminal, columns aligned with spaces when piped."""
+    filled = [[clean(str(cell)) for cell in row] for row in rows]
+    if not filled:
+        print(f"{title}: {nothing[:1].lower()}{nothing[1:]}" if title else nothing)
+        return
+    if sys.stdout.isatty():
+        _drawn(columns, filled, title)
+        return
+    if title:
+        print(title)
+    widths = [max(len(c), *(len(row[i]) for row in filled)) for i, c in enumerate(columns)]
+    for row in [list(columns), *filled]:
+        print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _drawn(columns: Sequence[str], rows: list[list[str]], title: str) -> None:
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(title=title or None, title_justify="left", box=SIMPLE, pad_edge=False)
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    Console(width=max(80, shutil.get_terminal_size().columns), highlight=False).print(drawn)
+
+
+def row(mapping: Mapping[str, Any], *names: str) -> list[str]:
+    """Cells of a mapping in order, None and empty as nothing."""
+    return [str(mapping.get(name) or "") for name in names]

@@ -1,0 +1,131 @@
+"""Facts told to a person: one or more lines each, with every value that stands in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from events.facts import authority, course, quality, site, steps
+from events.facts.base import Fact, Reading
+from protocol.state import instance
+
+When = Callable[[datetime | None], str]
+
+
+def headline(fact: Fact) -> str:
+    """What happened, in words: ``cells collected``."""
+    name = fact.wire.rpartition(".v")[0]
+    return name.replace(".", " ").replace("_", " ")
+
+
+def tell(fact: Fact, when: When) -> list[str]:
+    """The lines of one fact; the first says what happened."""
+    match fact:
+        case steps.StepFact():
+            return _step(fact, when)
+        case course.TherapyOpened():
+            return [f"therapy opened under screening number {fact.screening}, protocol {fact.protocol} {fact.version}"]
+        case course.ActWitnessed():
+            return [f"{instance(fact.key)}: signed second"]
+        case course.ActDeclined() | course.ActWithdrawn():
+            word = "declined" if isinstance(fact, course.ActDeclined) else "withdrawn by its performer"
+            return [f"{instance(fact.key)}: {word}: {fact.reason}"]
+        case course.ReadingReported():
+            return [f"{instance(fact.key)}: late values", *(f"  {_reading(r)}" for r in fact.readings)]
+        case course.FactCorrected():
+            old, new = _value(fact.old), _value(fact.new)
+            return [f"{instance(fact.key)}: {fact.new.name} corrected: old {old}, new {new}; why: {fact.why}"]
+        case course.DeadlineSet() | course.DeadlineMissed():
+            word = "missed" if isinstance(fact, course.DeadlineMissed) else "set"
+            return [f"deadline {word}: {fact.says}, by {when(fact.due)}"]
+        case quality.DeviationOpened():
+            limits = f" (limit {fact.limit}, found {fact.found})" if fact.limit else ""
+            return [f"deviation {fact.deviation} opened, {fact.grade}: {fact.says}{limits} [{fact.rule}]"]
+        case quality.DeviationAssessed():
+            return [f"deviation {fact.deviation} assessed: {fact.impact}"]
+        case quality.DeviationClosed():
+            return [f"deviation {fact.deviation} closed: {fact.conclusion}"]
+        case quality.MaterialQuarantined():
+            return [f"quarantined {', '.join(fact.materials)}: {fact.reason}"]
+        case quality.QuarantineDecided():
+            return [f"quarantine of {', '.join(fact.materials)} {fact.decision}: {fact.reason}"]
+        case quality.IdentityMismatched():
+            return [
+                f"WRONG ITEM at {instance(fact.key)}: scan {fact.scan} showed {fact.presented} of {fact.other}, "
+                f"expected {fact.expected}; items held"
+            ]
+        case quality.ItemPresentedElsewhere():
+            return [f"item {fact.presented} was presented for {fact.other}; items held"]
+        case quality.IdentityHoldCleared():
+            return [f"hold {'to be cleared' if fact.awaits else 'cleared'}: wristband {fact.wristband}; {fact.reason}"]
+        case quality.ReleaseEvaluated():
+            found = [f"  {c.name}: {c.verdict} ({c.found or 'no result'}; passes {c.passes})" for c in fact.criteria]
+            return ["release criteria evaluated", *found]
+        case site.ProtocolAdopted():
+            return [f"protocol {fact.protocol} {fact.version} adopted, digest {fact.digest}"]
+        case authority.LogOpened():
+            return [f"log of {fact.site} opened, zone {fact.zone}{', simulated time' if fact.simulated else ''}",
+                    f"  root: {fact.root.printed_name} ({fact.root.account})"]  # fmt: skip
+        case _:
+            return [_plainly(fact, when)]
+
+
+def _plainly(fact: Fact, when: When) -> str:
+    told = [f"{name.replace('_', ' ')} {_any(value, when)}" for name, value in fact if value and name not in ("therapy", "public_key")]
+    return f"{headline(fact)}: {', '.join(told)}"
+
+
+def _any(value: Any, when: When) -> str:
+    if isinstance(value, datetime):
+        return when(value)
+    if isinstance(value, tuple):
+        return ", ".join(_any(item, when) for item in value)
+    return str(getattr(value, "code", value))
+
+
+def _value(reading: Reading) -> str:
+    return f"{reading.value} {reading.unit or ''}".strip()
+
+
+def _reading(reading: Reading) -> str:
+    return f"{reading.name}: {_value(reading)}"
+
+
+def _step(fact: steps.StepFact, when: When) -> list[str]:
+    lines = [f"{instance(fact.key)}: {headline(fact)}"]
+    span = when(fact.started) if fact.started == fact.ended else f"{when(fact.started)} to {when(fact.ended)}"
+    lines.append(f"  happened: {span}")
+    lines += [f"  {_reading(reading)}" for reading in fact.readings]
+    lines += [f"  scan {scan.name}: {scan.code}{' (typed by hand)' if scan.typed else ''}" for scan in fact.scans]
+    lines += [f"  {used.what} {used.name}: {used.code}" for used in fact.used]
+    lines += [f"  new {m.kind}: {m.code}{f' from {m.parent}' if m.parent else ''}" for m in fact.created]
+    if fact.consumed:
+        lines.append(f"  used up: {', '.join(fact.consumed)}")
+    if fact.moves:
+        lines.append(f"  handed over: {', '.join(fact.moves)} to {fact.to_place}")
+    return lines + [f"  {told}" for told in _special(fact, when)]
+
+
+def _special(fact: steps.StepFact, when: When) -> list[str]:
+    match fact:
+        case steps.ConsentGiven():
+            return [f"permits: {', '.join(fact.permits)}"]
+        case steps.PatientAssessed():
+            return [f"outcome: {fact.outcome.replace('_', ' ')}"]
+        case steps.PatientEnrolled():
+            chosen = [f"{c.name}: {c.option}" for c in fact.choices]
+            return [f"subject: {fact.subject}", f"chain of identity: {fact.coi}", f"wristband: {fact.wristband}", *chosen]
+        case steps.SlotsBooked():
+            slots = [f"slot {s.resource}: {s.code}, {when(s.starts)} to {when(s.ends)}" for s in fact.slots]
+            return [*slots, f"held until {when(fact.hold_until)}"] if fact.hold_until else slots
+        case steps.LabelsReconciled():
+            return [f"label {label.serial}: {label.fate.replace('_', ' ')}" for label in fact.labels]
+        case steps.ProcessPerformed() if fact.suite:
+            return [f"room: {fact.suite}"]
+        case steps.DispositionDecided():
+            criteria = [f"{c.name}: {c.verdict} ({c.found or 'no result'}; passes {c.passes})" for c in fact.criteria]
+            pending = [f"still pending: {', '.join(fact.pending)}"] if fact.pending else []
+            return [f"decision: {fact.decision} {', '.join(fact.materials)}", *pending, *criteria]
+        case _:
+            return []

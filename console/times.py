@@ -1,0 +1,43 @@
+"""Times as a person types them: with a zone, or in the site's."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from events.errors import Refused
+
+
+def read_time(text: str, zone: ZoneInfo) -> datetime:
+    """A time: ``2026-03-01T09:30``, with Z, an offset, or neither (then the site's zone).
+
+    Raises:
+        Refused: another form, or an hour that the zone skips or repeats when clocks change.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        moment = None
+    if moment is None or len(text.strip()) < 16:
+        raise Refused(
+            "time.form",
+            f"{text!r} is no time.",
+            values={"given": text},
+            advice=f"Write day and time: 2026-03-01T09:30 (in {zone.key}), 2026-03-01T09:30Z, or 2026-03-01T09:30+01:00.",
+        )
+    if moment.tzinfo is not None:
+        return moment
+    early, late = moment.replace(tzinfo=zone, fold=0), moment.replace(tzinfo=zone, fold=1)
+    if early.utcoffset() != late.utcoffset():
+        raise Refused(
+            "time.zone",
+            f"{text} happens twice or never in {zone.key}: the clocks change then.",
+            values={"given": text, "zone": zone.key},
+            advice=f"Add the offset: {text}{_offset(early)} or {text}{_offset(late)}.",
+        )
+    return early
+
+
+def _offset(moment: datetime) -> str:
+    text = moment.strftime("%z")
+    return f"{text[:3]}:{text[3:5]}"

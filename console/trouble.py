@@ -1,0 +1,91 @@
+"""What went wrong, told to a person or to a program. Never a traceback: that goes into a file, and its path is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+
+from events.errors import Unavailable, UnbrokenError
+
+USAGE, FAULT = 2, 70
+
+
+def told(problem: Exception, argv: list[str]) -> int | None:
+    """Tell a problem that has a name; returns its exit code, None for one that has none."""
+    if isinstance(problem, OSError) and not isinstance(problem, UnbrokenError):
+        problem = _of_the_disk(problem)
+    if not isinstance(problem, UnbrokenError):
+        return None
+    if "--json" in argv:
+        print(json.dumps(problem.as_dict(), ensure_ascii=False, indent=2))
+    else:
+        _to_person(problem)
+    return problem.exit_code
+
+
+def _of_the_disk(problem: OSError) -> UnbrokenError:
+    # Of files beside the log only: the log's own failures are named where it is written.
+    what = f" ({problem.filename})" if problem.filename else ""
+    return Unavailable(
+        "disk",
+        f"A file could not be read or written: {problem.strerror or problem}{what}; the log took nothing from this command.",
+        values={"file": problem.filename or "", "error": problem.strerror or str(problem)},
+        advice="Check the path, the permissions and the space on the disk, then repeat the command.",
+    )
+
+
+def _to_person(problem: UnbrokenError) -> None:
+    from console.show import clean
+
+    loud, quiet, plain = ("\x1b[1;31m", "\x1b[2m", "\x1b[0m") if _in_colour() else ("", "", "")
+    lines = [f"{loud}{problem.heading}:{plain} {clean(problem.says)}", f"  {quiet}Rule:{plain}       {problem.rule}"]
+    if problem.values:
+        values = ", ".join(f"{name} = {_short(value)}" for name, value in problem.values.items())
+        lines.append(f"  {quiet}Values:{plain}     {clean(values)}")
+    lines.append(f"  {quiet}What to do:{plain} {clean(problem.advice)}")
+    sys.stdout.flush()
+    print("\n".join(lines), file=sys.stderr)
+
+
+def _short(value: object) -> str:
+    if isinstance(value, (list, tuple, set, frozenset)):
+        text = ", ".join(str(item) for item in value) or "none"
+    else:
+        text = str(value)
+    return text if len(text) <= 300 else text[:297] + "..."
+
+
+def _in_colour() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+
+
+def crashed(problem: Exception, argv: list[str], folder: Path | None) -> int:
+    """A fault of this program: the particulars go into a file, the person gets one sentence and its path."""
+    text = "".join(traceback.format_exception(problem))
+    name = f"crash-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.txt"
+    inside = [folder] if folder is not None and (folder / "site.json").is_file() else []
+    path = next((p for place in (*inside, Path(tempfile.gettempdir())) if (p := _write(place / name, text))), None)
+    says = f"This program has a fault: {type(problem).__name__}."
+    where = f"What it was doing is in {path}." if path else "No folder could be written to keep what it was doing."
+    advice = "Look at the history before you repeat the act, and send the file to whoever maintains the program."
+    if "--json" in argv:
+        print(json.dumps({"error": "fault", "rule": "program.fault", "says": says, "values": {"file": str(path or "")},
+                          "advice": advice}, indent=2))  # fmt: skip
+    else:
+        print(f"{says} {where}\n  What to do: {advice}", file=sys.stderr)
+    return FAULT
+
+
+def _write(path: Path, text: str) -> Path | None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError:
+        return None
+    return path

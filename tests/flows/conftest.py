@@ -1,0 +1,120 @@
+"""A site with its cast on a simulated clock, and its driver as a process of its own that can be killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.demo import _Stage
+from console.play import Play, Script
+from console.rehearsal import Patient
+from protocol.file import read_protocol
+
+_DRIVE = """
+import sys
+from pathlib import Path
+from console.driving import run
+from console.site import Site
+from events.errors import UnbrokenError
+try:
+    sys.exit(run(Site.open(Path(sys.argv[1])), lambda line: print(line, flush=True)))
+except UnbrokenError as problem:
+    print(problem.says, file=sys.stderr)
+    sys.exit(problem.exit_code)
+"""
+
+
+class DriverProcess:
+    """The driver of a site, in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        log = (self.folder / "driver.log").open("a")
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _DRIVE, str(self.folder)], stdout=log, stderr=log, env=environment, text=True
+        )
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(timeout=60)
+
+    def answers(self, seconds: float = 90) -> None:
+        """Wait until Prefect's server of this site answers."""
+        wait_for(lambda: self.api("GET", "/health") is True, seconds, "the server answers")
+
+    def api(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        facts = json.loads((self.folder / "prefect" / "server.json").read_text())
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(  # noqa: S310 - loopback only
+            facts["url"] + path, data, {"Content-Type": "application/json"}, method=method
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            return json.loads(answer.read())
+
+    def run_of(self, therapy: str) -> dict[str, Any] | None:
+        found = self.api("POST", "/flow_runs/filter", {"flow_runs": {"name": {"any_": [therapy]}}})
+        assert len(found) <= 1, f"{therapy} has {len(found)} flow runs"
+        return found[0] if found else None
+
+    def tasks_of(self, therapy: str) -> list[str]:
+        run = self.run_of(therapy)
+        if run is None:
+            return []
+        rows = self.api("POST", "/task_runs/filter", {"task_runs": {"flow_run_id": {"any_": [run["id"]]}}, "limit": 200})
+        return sorted(row["name"] for row in rows if row["state_type"] == "COMPLETED")
+
+
+def wait_for(true: Callable[[], bool], seconds: float, what: str) -> None:
+    """Ask again until it holds; a test never sleeps for a guess."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if true():
+                return
+        except (OSError, ValueError, FileNotFoundError):
+            pass
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> _Stage:
+    text = (resources.files("protocol") / "studies" / "cd20-cd22.yaml").read_text(encoding="utf-8")
+    return _Stage(tmp_path / "site", read_protocol(text), text)
+
+
+@pytest.fixture
+def play(stage: _Stage) -> Play:
+    """One patient who goes well."""
+    protocol = stage.desk.current_protocol()
+    script = Script(Patient(1, "T-001"), "goes well")
+    return Play(stage.desk, protocol, [script], stage.sitting, stage.site.set_clock)
+
+
+@pytest.fixture
+def driver(stage: _Stage) -> Iterator[DriverProcess]:
+    process = DriverProcess(stage.site.folder)
+    yield process
+    if process.process is not None and process.process.poll() is None:
+        process.kill()
