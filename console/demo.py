@@ -41,7 +41,7 @@ def run(folder: Path, protocol_text: str, told: Callable[[str], None], *, driver
         shutil.rmtree(folder)
     protocol = read_protocol(protocol_text)
     told(f"[1/4] setting up a throw-away site in {folder}")
-    stage = _Stage(folder, protocol, protocol_text)
+    stage = Stage(folder, protocol, protocol_text)
     told(f"      {len(stage.members)} people enrolled; log id {stage.site.log_id}")
     scripts = scenes(protocol)
     play = Play(
@@ -80,7 +80,7 @@ def run(folder: Path, protocol_text: str, told: Callable[[str], None], *, driver
     return 0 if verification.clean else 1
 
 
-class _Stage:
+class Stage:
     """A throw-away site with its cast; the keys stay unlocked in memory, and rest under known passphrases on disk."""
 
     def __init__(self, folder: Path, protocol: StudyProtocol, text: str) -> None:
@@ -152,7 +152,7 @@ async def _play_with(play: Play, scripts: list[Script], driver: Driver, told: Ca
             break
 
 
-def _play_without(play: Play, scripts: list[Script], stage: _Stage) -> None:
+def _play_without(play: Play, scripts: list[Script], stage: Stage) -> None:
     while True:
         played = play.run(ACTS_A_TURN)
         names = [script.patient.therapy for script in scripts]

@@ -25,7 +25,7 @@ from events.log_sqlite import SqliteLog
 from events.statement import Statement
 from protocol import administration
 from protocol.decide import RULEBOOK
-from protocol.desk import Desk, Sitting
+from protocol.desk import Desk, Receipt, Sitting
 
 Random = Callable[[int], bytes]
 SYSTEM_ACCOUNT = "system"
@@ -131,6 +131,18 @@ class Site:
                 )
             self._log = log
         return self._log
+
+    def take_log(self, log: SqliteLog) -> None:
+        """Use this log, whatever its id: `verify` must be able to look at a log that is not the pinned one."""
+        self._log = log
+
+    def move(self, folder: Path) -> None:
+        """Move a site that was built beside to its place: it appears there whole, or not at all."""
+        if folder.exists():
+            folder.rmdir()  # fails unless it is empty, as `create` asked for
+        self.folder.rename(folder)
+        self.folder = folder.absolute()
+        self._log = None
 
     @property
     def views_url(self) -> str:
@@ -247,6 +259,27 @@ class Site:
             path.unlink()
             raise
         return key
+
+    def add_key(
+        self, desk: Desk, admin: Sitting, account: str, passphrase: str, why: str, random: Random = os.urandom
+    ) -> Receipt:
+        """Give an account a further key; the old key file is kept beside, under the old key's id.
+
+        Raises:
+            Refused: see `administration.add_key`; then the old key file stays as it was.
+        """
+        key, path = new_key(random), self.key_path(account)
+        fresh = path.with_name(f"{account}.{key_id(key.public)[:12]}.new")
+        _write_secret(fresh, key.locked(passphrase, random))
+        try:
+            receipt = desk.authorise(lambda a, b: [administration.add_key(a, b, account, key.public, why)], admin)
+        except UnbrokenError:
+            fresh.unlink()
+            raise
+        if path.exists():
+            path.rename(path.with_name(f"{account}.before-{key_id(key.public)[:12]}.pem"))
+        fresh.rename(path)
+        return receipt
 
     # ------------------------------------------------------------------ checkpoints
 

@@ -26,12 +26,16 @@ if TYPE_CHECKING:
 
     from flows.runs import Drawn, Runs
     from flows.server import Server
+    from flows.therapy_flow import Outlook
 
 logger = logging.getLogger("unbroken.driver")
 LOOK_SECONDS = 0.5
 """How often the driver asks the log for its size: one small read for all therapies together."""
 AT_ONCE = 4
 SETTLE_EVERY = 200
+"""Therapies entered between two looks whether everything drawn is written: Prefect's queue drops what exceeds 10,000."""
+MOST_REMEMBERED = 100
+"""Therapies to enter again that fit into the cursor (Prefect's limit is 5,000 characters)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +46,16 @@ class Turned:
     tasks: int
     failed: tuple[tuple[str, str], ...] = ()
 
+    def __add__(self, other: Turned) -> Turned:
+        return Turned(self.entered + other.entered, self.tasks + other.tasks, self.failed + other.failed)
+
 
 class Driver:
-    """One driver of one site. Use inside `running`.
+    """One driver of one site; `drive` makes it.
 
     Args:
         desk: the door; what is due by itself is recorded through it under `system`.
-        nightly: called once a day with the day's date (verification and checkpoint), inside a flow run of its own.
+        nightly: called once a day (verification and checkpoint), inside a flow run of its own; says what it found.
     """
 
     def __init__(
@@ -67,13 +74,18 @@ class Driver:
         self._flow_runs: dict[str, FlowRun] = {}
         self._generation = server.generation
         self._last_night: str = ""
+        self._again: set[str] = set()
 
     async def begin(self) -> int:
-        """Find out what there is: every therapy's deadlines, and how far Prefect has been drawn. Returns how many therapies."""
+        """Find out what there is: deadlines, how far Prefect has been drawn, runs left astray. Returns how many therapies."""
         cursor = await self.runs.cursor()
         if cursor.get("log") == self.desk.log.id:
             self.position = min(int(cursor.get("position", 0)), self.desk.log.size())
             self._last_night = str(cursor.get("night", ""))
+            self._again = set(cursor.get("again", []))
+        for run in await self.runs.astray():
+            if run.name in self._known([run.name]):
+                self._again.add(run.name)
         names = [stream.removeprefix("therapy/") for stream in self.desk.log.streams("therapy/")]
         for number, name in enumerate(names):
             self._watch(name)
@@ -81,35 +93,57 @@ class Driver:
                 await asyncio.sleep(0)
         return len(names)
 
-    async def turn(self, limit: int | None = None) -> Turned:
-        """Enter every therapy whose stream has changed or whose deadline has passed, until nothing of it is new."""
-        if self.server.generation != self._generation:
-            self._generation = self.server.generation
-            self.drawn.forget()  # what was on its way to the server that died is unknown
+    def _known(self, names: Iterable[str]) -> list[str]:
+        heads = self.desk.log.heads([f"therapy/{name}" for name in names])
+        return [stream.removeprefix("therapy/") for stream, head in heads.items() if head.number]
+
+    async def turn(self) -> Turned:
+        """Enter every therapy whose stream has changed or whose deadline has passed."""
         names, stop = self._changed()
-        late = self._struck()
-        result = await self._enter_all(dict.fromkeys([*names, *late]))
+        names |= dict.fromkeys([*self._struck(), *self._again, *self._lost_with_the_server()])
+        if not names:
+            self.position = stop
+            return Turned(0, 0)
+        self._again = set()
+        await self._open_new(names)
+        result = Turned(0, 0)
+        for part in _parts(list(names), SETTLE_EVERY):
+            result = result + await self._enter_all(part) + await self._settle()
+        self._again |= {name for name, _ in result.failed}
         self.position = stop
-        lost = await self.drawn.settle() if self.drawn.unsettled else set()
-        if lost:
-            again = [name for name, run in self._flow_runs.items() if run.id in lost]
-            more = await self._enter_all(again)
-            result = Turned(result.entered + more.entered, result.tasks + more.tasks, result.failed + more.failed)
-        if names or late:
-            await self._move_cursor()
+        await self._move_cursor()
         return result
 
-    async def _move_cursor(self) -> None:
-        await self.runs.move_cursor({"log": self.desk.log.id, "position": self.position, "night": self._last_night})
+    async def _settle(self) -> Turned:
+        """Wait until what was drawn is written; what was lost on its way is drawn again, once."""
+        lost = await self.drawn.settle() if self.drawn.unsettled else set()
+        if not lost:
+            return Turned(0, 0)
+        again = await self._enter_all([name for name, run in self._flow_runs.items() if run.id in lost])
+        still = await self.drawn.settle()
+        self._again |= {name for name, run in self._flow_runs.items() if run.id in still}
+        return again
 
-    def _changed(self) -> tuple[list[str], int]:
+    def _lost_with_the_server(self) -> list[str]:
+        if self.server.generation == self._generation:
+            return []
+        self._generation = self.server.generation
+        lost = self.drawn.abandon()
+        return [name for name, run in self._flow_runs.items() if run.id in lost]
+
+    async def _move_cursor(self) -> None:
+        again = sorted(self._again)[:MOST_REMEMBERED]
+        value = {"log": self.desk.log.id, "position": self.position, "night": self._last_night, "again": again}
+        await self.runs.move_cursor(value)
+
+    def _changed(self) -> tuple[dict[str, None], int]:
         stop = self.desk.log.size()
         names: dict[str, None] = {}
         for stored in self.desk.log.read(self.position, stop):
             if stored.refused is None:
                 heads = read_record(stored).statement.heads
                 names |= dict.fromkeys(s.removeprefix("therapy/") for s in heads if s.startswith("therapy/"))
-        return list(names), stop
+        return names, stop
 
     def _struck(self) -> list[str]:
         now = self.desk.clock()
@@ -127,6 +161,17 @@ class Driver:
         if strikes is not None:
             heapq.heappush(self._deadlines, (strikes, name))
 
+    async def _open_new(self, names: Iterable[str]) -> None:
+        """Runs of therapies not seen before, born resting where the log rests: thousands may be opened in one morning."""
+        from flows.outlook import resting
+        from flows.runs import Start, idempotency_key
+
+        new = [name for name in names if name not in self._flow_runs]
+        log = self.desk.log.id
+        wanted = [(idempotency_key(log, name), name, Start(*resting(self.desk, name))) for name in new]
+        for name, run in zip(new, await self.runs.open_all(wanted), strict=True):
+            self._flow_runs[name] = run
+
     async def _enter_all(self, names: Iterable[str]) -> Turned:
         gate = asyncio.Semaphore(AT_ONCE)
 
@@ -139,22 +184,25 @@ class Driver:
         return Turned(len(done), sum(tasks for tasks, _, _ in done), failed)
 
     async def _enter(self, name: str) -> tuple[int, str, str]:
-        """Enter one therapy's run; what goes wrong stays with this therapy. Returns tasks drawn, name, what went wrong."""
+        """Enter one therapy's run; what goes wrong stays with it. Returns tasks drawn, name, what went wrong."""
         from flows.outlook import outlook
-        from flows.runs import Start, idempotency_key
-        from flows.therapy_flow import enter
+        from flows.therapy_flow import Gone, enter
 
-        run = self._flow_runs.get(name)
-        if run is None:
-            key = idempotency_key(self.desk.log.id, name)
-            run = await self.runs.open(key, name, Start("AwaitingStep", "opened"))
-            self._flow_runs[name] = run
-        entered = await enter(run, lambda: outlook(self.desk, self.system, name), self.drawn)
+        def plan() -> Outlook:
+            return outlook(self.desk, self.system, name)
+
+        try:
+            entered = await enter(self._flow_runs[name], plan, self.drawn)
+        except Gone:
+            # Somebody deleted the run in Prefect's UI; the log fills a new one.
+            self.drawn.forget([self._flow_runs.pop(name).id])
+            await self._open_new([name])
+            entered = await enter(self._flow_runs[name], plan, self.drawn)
         self._watch(name)
-        says = ""
-        if entered.error is not None:
-            says = str(entered.error)
-            logger.error("therapy %s: %s", name, says)
+        if entered.error is None:
+            return entered.tasks, name, ""
+        says = getattr(entered.error, "says", str(entered.error))
+        logger.error("therapy %s: %s", name, says)
         return entered.tasks, name, says
 
     async def tonight(self) -> None:
@@ -169,10 +217,9 @@ class Driver:
         await self._move_cursor()
 
     async def follow(self, stop: asyncio.Event, after: Callable[[Turned], None] = lambda _turned: None) -> None:
-        """Turn until `stop`, looking at the log every half second, and at the server that it still lives."""
+        """Turn until `stop`, looking at the log every half second."""
         while not stop.is_set():
             try:
-                self.server.ensure()
                 turned = await self.turn()
                 if turned.entered:
                     after(turned)
@@ -183,6 +230,10 @@ class Driver:
                 await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
             except TimeoutError:
                 continue
+
+
+def _parts(names: list[str], size: int) -> Iterable[list[str]]:
+    return (names[at : at + size] for at in range(0, len(names), size))
 
 
 def drive(
@@ -248,8 +299,16 @@ async def _with_driver(
 
     server.wait()
     told("Prefect's server answers")
-    async with session() as client:
-        runs = Runs(client)
+    async with session() as client, Runs(client) as runs:
+        keeping = asyncio.create_task(server.keep())
         driver = Driver(desk, system, server, runs, Drawn(runs), nightly)
-        await driver.begin()
-        await body(driver)
+        try:
+            await driver.begin()
+            working = asyncio.ensure_future(body(driver))
+            await asyncio.wait({keeping, working}, return_when=asyncio.FIRST_COMPLETED)
+            if keeping.done():
+                working.cancel()
+                await keeping  # raises: the server does not come up again
+            await working
+        finally:
+            keeping.cancel()

@@ -1,8 +1,8 @@
 """One driver at a time: a lease on a folder that the kernel takes back by itself when its holder dies.
 
-`flock`, not a pid file: the lock hangs on the open file, so kill -9, a crash or a power cut frees it and nobody has to judge
-whether an old pid still lives. The text in the file is for people and for the error message; it decides nothing.
-The folder must be on a local disk: over NFS `flock` may be granted twice.
+`flock`, not a pid file: the lock hangs on the open file, so kill -9, a crash or a power cut frees it and nobody has
+to judge whether an old pid still lives. The text in the file is for people and for the error message; it decides
+nothing. The folder must be on a local disk: over NFS `flock` may be granted twice.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ class LeaseHeld(RuntimeError):
     def __init__(self, path: Path, holder: dict[str, object]) -> None:
         self.path, self.holder = path, holder
         super().__init__(
-            f"{path} is held by process {holder.get('pid', '?')} on {holder.get('host', '?')} since {holder.get('since', '?')}"
+            f"{path} is held by process {holder.get('pid', '?')} on {holder.get('host', '?')}"
+            f" since {holder.get('since', '?')}"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from events.errors import UnbrokenError
 from flows.therapy_flow import Act, Finished, Outlook, Resting, Step
 from protocol import state
 from protocol.desk import Desk, Sitting
@@ -35,6 +36,15 @@ def _turn(desk: Desk, system: Sitting, name: str) -> Callable[[], Awaitable[None
         desk.let_pass(name, system)
 
     return do
+
+
+def resting(desk: Desk, name: str) -> tuple[str, str]:
+    """Where a therapy rests: a name and a sentence; one that cannot be read says so."""
+    try:
+        therapy = desk.therapy(name)
+        return resting_state(therapy, desk.protocol_of(therapy))
+    except UnbrokenError as problem:
+        return "Stopped", problem.says
 
 
 def steps(desk: Desk, therapy: Therapy) -> list[Step]:

@@ -1,9 +1,10 @@
-"""The Prefect API server as a child of the driver. Run by server.py, never by hand: `python -P server_child.py SOCKET_FD`.
+"""The Prefect API server as a child of the driver. Run by server.py, never by hand: `python -P server_child.py
+SOCKET_FD`.
 
-It lives exactly as long as its parent: standard input is a pipe whose other end only the driver holds, so the kernel closes it
-when the driver ends, by kill -9 too. PDEATHSIG would do less: it fires when the THREAD that forked ends, which kills a
-healthy server whenever it was restarted from a pool thread, and it exists on Linux only. On end of file the server is asked to finish,
-which writes what its recorder still holds, and is ended hard after `_GRACE`.
+It lives exactly as long as its parent: standard input is a pipe whose other end only the driver holds, so the kernel
+closes it when the driver ends, by kill -9 too. PDEATHSIG would do less: it fires when the THREAD that forked ends,
+which kills a healthy server whenever it was restarted from a pool thread, and it exists on Linux only. On end of file
+the server is asked to finish, which writes what its recorder still holds, and is ended hard after `_GRACE`.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def main() -> None:
             lifespan="on",
             log_level="warning",
             access_log=False,
-            # longer than a client's pool keeps a connection (httpx: 5 s), or a request meets a connection just being closed
+            # longer than a client's pool keeps a connection (httpx: 5 s), or a request meets one that is just closing
             timeout_keep_alive=60,
             timeout_graceful_shutdown=3,
         )

@@ -28,8 +28,8 @@ def environment(folder: Path, port: int, *, event_feed: bool = False) -> dict[st
     Args:
         folder: PREFECT_HOME; holds the database, server.json and the log. Private to one site.
         port: the loopback port that the server will answer on.
-        event_feed: keep Prefect's own events too, for its UI's event page and its automations. They are lossy, cost about as
-            much as the task runs themselves, and nothing here reads them, so the default is no.
+        event_feed: keep Prefect's own events too, for its UI's event page and its automations. They are lossy, cost
+            about as much as the task runs themselves, and nothing here reads them, so the default is no.
     """
     url = f"http://127.0.0.1:{port}/api"
     on = "true" if event_feed else "false"
@@ -56,7 +56,7 @@ def environment(folder: Path, port: int, *, event_feed: bool = False) -> dict[st
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
-        "PREFECT_SERVER_API_DEFAULT_LIMIT": "1000",  # rows of one answer; 200 would page through every question of runs.py
+        "PREFECT_SERVER_API_DEFAULT_LIMIT": "1000",  # rows of one answer, for the questions of runs.py
         # Prefect's own events
         "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": on,
         "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
@@ -65,11 +65,11 @@ def environment(folder: Path, port: int, *, event_feed: bool = False) -> dict[st
         "PREFECT_SERVER_SERVICES_TRIGGERS_READ_BATCH_SIZE": "100",
         "PREFECT_SERVER_EVENTS_STREAM_OUT_ENABLED": on,
         # the driver
-        "PREFECT_LOGGING_TO_API_ENABLED": "false",  # the log of record is ours; each line would be a row in Prefect's database
+        "PREFECT_LOGGING_TO_API_ENABLED": "false",  # each line would be a row in Prefect's database
         "PREFECT_LOGGING_LEVEL": "WARNING",
-        "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # else each client first asks for a token that the server does not want
+        "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # else each client first asks for a token, in vain
         "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",  # driver and server are one installation
-        "PREFECT_API_REQUEST_TIMEOUT": "120",  # longer than a restart of the server: requests wait for it and then succeed
+        "PREFECT_API_REQUEST_TIMEOUT": "120",  # longer than a restart of the server: requests wait for it
         "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",  # results are in the log
     }
     wanted |= {f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false" for service in _SERVICES_OFF}

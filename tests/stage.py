@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -285,10 +285,8 @@ class Staged:
         try:
             yield told
         except Refused as refused:
-            assert refused.rule == rule, f"refused by {refused.rule}, not by {rule}: {refused.says}"
-            told.says, told.advice, told.values = refused.says, refused.advice, refused.values
-        else:
-            raise AssertionError(f"nothing refused it; {rule} should have")
+            told.rule, told.says, told.advice, told.values = refused.rule, refused.says, refused.advice, refused.values
+        assert told.rule == rule, f"{rule} should refuse it; {told.rule or 'nothing'} did: {told.says}"
         assert self.log.size() == before + records, "a refused act was recorded"
 
     # ------------------------------------------------------------------ playing on
@@ -386,6 +384,7 @@ class Staged:
 class Told:
     """What a refusal said."""
 
+    rule: str = ""
     says: str = ""
     advice: str = ""
     values: dict[str, object] = field(default_factory=dict)
@@ -460,14 +459,16 @@ def _equip(staged: Staged, members: Sequence[Member]) -> None:
     for topic in sorted({t for step in steps for t in step.needs.training}):
         trained = {r for step in steps if topic in step.needs.training for r in step.performed_by}
         people = [m.person for m in members if trained & set(m.roles)]
-        streams = [f"training/{person}" for person in people]
-        staged.desk.record(
-            streams, lambda a, _, t=topic, p=people: [administration.train(a, x, t, until) for x in p], quality
-        )
+        decided = partial(_trained, topic=topic, people=people, until=until)
+        staged.desk.record([f"training/{person}" for person in people], decided, quality)
     for name in sorted({n for step in steps for n in step.needs.lots}):
         staged.release_lot(name, until)
     for name in sorted({n for step in steps for n in step.needs.devices}):
         staged.calibrate(name, until)
+
+
+def _trained(actor: Any, _: Any, *, topic: str, people: list[str], until: datetime) -> list[Fact]:
+    return [administration.train(actor, person, topic, until) for person in people]
 
 
 class Stage:
@@ -537,9 +538,17 @@ class Stage:
         return Staged(log, study(), Clock(now), patient, path=where)
 
 
+@cache
+def stage_of(backend: Backend, folder: Path) -> Stage:
+    """The one stage of a session; what one folder of tests has played, the next one finds."""
+    kept = folder / f"stage-{backend.name}"
+    kept.mkdir()
+    return Stage(backend, kept)
+
+
 def _copy_sqlite(source: Path, target: Path) -> None:
     with closing(sqlite3.connect(source)) as db:
         db.execute("VACUUM INTO ?", (str(target),))
 
 
-__all__ = ["ANNA", "BRUNO", "START", "STUDY", "Clock", "Stage", "Staged", "names", "new_site", "study"]
+__all__ = ["ANNA", "BRUNO", "START", "STUDY", "Clock", "Stage", "Staged", "names", "new_site", "stage_of", "study"]

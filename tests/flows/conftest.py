@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from console.demo import _Stage
+from console.demo import Stage
 from console.play import Play, Script
 from console.rehearsal import Patient
 from protocol.file import read_protocol
@@ -99,13 +99,13 @@ def wait_for(true: Callable[[], bool], seconds: float, what: str) -> None:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> _Stage:
+def stage(tmp_path: Path) -> Stage:
     text = (resources.files("protocol") / "studies" / "cd20-cd22.yaml").read_text(encoding="utf-8")
-    return _Stage(tmp_path / "site", read_protocol(text), text)
+    return Stage(tmp_path / "site", read_protocol(text), text)
 
 
 @pytest.fixture
-def play(stage: _Stage) -> Play:
+def play(stage: Stage) -> Play:
     """One patient who goes well."""
     protocol = stage.desk.current_protocol()
     script = Script(Patient(1, "T-001"), "goes well")
@@ -113,7 +113,7 @@ def play(stage: _Stage) -> Play:
 
 
 @pytest.fixture
-def driver(stage: _Stage) -> Iterator[DriverProcess]:
+def driver(stage: Stage) -> Iterator[DriverProcess]:
     process = DriverProcess(stage.site.folder)
     yield process
     if process.process is not None and process.process.poll() is None:

@@ -8,7 +8,7 @@ from collections import Counter
 from datetime import timedelta
 
 
-from console.demo import _Stage
+from console.demo import Stage
 from console.play import Play
 from events.facts.course import DeadlineMissed, DeadlineSet, SlotsFreed
 from events.reading import verified_stream
@@ -17,7 +17,7 @@ from protocol.worklist import resting_state
 from tests.flows.conftest import DriverProcess, wait_for
 
 
-def shows_what_the_log_says(stage: _Stage, driver: DriverProcess, name: str) -> bool:
+def shows_what_the_log_says(stage: Stage, driver: DriverProcess, name: str) -> bool:
     """Whether the run rests where the log rests, and shows each signed step once."""
     therapy = stage.desk.therapy(name)
     run = driver.run_of(name)
@@ -31,11 +31,11 @@ def shows_what_the_log_says(stage: _Stage, driver: DriverProcess, name: str) -> 
     return same and driver.tasks_of(name) == drawn and not stage.desk.due_by_itself(name).facts
 
 
-def facts_of(stage: _Stage, name: str) -> list[object]:
+def facts_of(stage: Stage, name: str) -> list[object]:
     return [fact for record in verified_stream(stage.desk.log, f"therapy/{name}") for fact in record.facts]
 
 
-def test_the_run_and_the_log_stay_in_step(stage: _Stage, driver: DriverProcess, play: Play) -> None:
+def test_the_run_and_the_log_stay_in_step(stage: Stage, driver: DriverProcess, play: Play) -> None:
     """While a therapy runs, Prefect's API shows it at each of its waits: which step waits for which role."""
     driver.start()
     driver.answers()
@@ -52,7 +52,7 @@ def test_the_run_and_the_log_stay_in_step(stage: _Stage, driver: DriverProcess, 
 
 
 def test_a_driver_killed_at_random_instants_does_each_thing_once(
-    stage: _Stage, driver: DriverProcess, play: Play
+    stage: Stage, driver: DriverProcess, play: Play
 ) -> None:
     """Killed with -9 in the middle of its work and started again, it draws every step once and records everything once."""
     seed = 20260302
@@ -82,7 +82,7 @@ def test_a_driver_killed_at_random_instants_does_each_thing_once(
 
 
 def test_nothing_automatic_without_the_driver_and_each_thing_once_with_it(
-    stage: _Stage, driver: DriverProcess, play: Play
+    stage: Stage, driver: DriverProcess, play: Play
 ) -> None:
     """The booked slots' hold expires while the driver is away. Nothing is recorded; started again, it is, once."""
     while not stage.desk.therapy("T-001").of_step("slot_chain"):
@@ -102,7 +102,7 @@ def test_nothing_automatic_without_the_driver_and_each_thing_once_with_it(
 
 
 def test_one_driver_a_site_and_one_bad_therapy_stalls_nobody(
-    stage: _Stage, driver: DriverProcess, play: Play
+    stage: Stage, driver: DriverProcess, play: Play
 ) -> None:
     """A second driver says that there is one. A therapy that cannot be read fails alone; the others go on."""
     from events.envelope import seal

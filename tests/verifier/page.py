@@ -135,7 +135,7 @@ def _annotated(kind: type, details: tuple[Any, ...]) -> str:
     (constraints,) = (detail for detail in details if isinstance(detail, StringConstraints))
     if constraints.pattern:
         return _BY_PATTERN[str(constraints.pattern)]
-    known = {(1, 2000): "Text", (None, 500): "Short"}
+    known: dict[tuple[int | None, int | None], str] = {(1, 2000): "Text", (None, 500): "Short"}
     bounds = constraints.min_length, constraints.max_length
     return known.get(bounds) or f"text of {bounds[0]} to {bounds[1]:,} code points"
 
@@ -236,7 +236,8 @@ def with_parts(page: str) -> str:
         begin, end = f"<!-- {name}: computed -->\n", f"<!-- {name}: end -->"
         before, found, rest = page.partition(begin)
         _, closed, after = rest.partition(end)
-        assert found and closed, f"the page has lost its marks around {name}"
+        assert found, f"the page has lost its mark before {name}"
+        assert closed, f"the page has lost its mark after {name}"
         page = f"{before}{begin}{part()}\n{end}{after}"
     return page
 

@@ -1,0 +1,107 @@
+"""What runs by itself, and views that can be made again from the log at any time."""
+
+import asyncio
+import signal
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from console import here
+from console.options import Json
+from console.show import as_json, line
+
+if TYPE_CHECKING:
+    from flows.driver import Driver, Turned
+
+
+def rebuild(json: Json = False) -> None:
+    """Rebuild the SQL views from the log: new tables, filled, compared, swapped. The old ones stay if it is interrupted.
+
+    Example: unbroken rebuild
+    """
+    from projections import views
+
+    site = here.site()
+
+    def progress(done: int, of: int) -> None:
+        if sys.stderr.isatty() and not json:
+            print(f"\r{done} of {of} records", end="" if done < of else "\n", file=sys.stderr, flush=True)
+
+    before, after = views.rebuild(site.log, site.views_url, progress)
+    if json:
+        as_json({"before": before, "after": after, "equal": before == after})
+        return
+    line(f"before  {before or 'there were no views'}")
+    line(f"after   {after}")
+    line("The views are what the log says." if before == after else "The views differed; they are now what the log says.")
+
+
+def digest(json: Json = False) -> None:
+    """The digest of the views: SHA-256 over every row, after they were filled up to the log's end.
+
+    Example: unbroken digest
+    """
+    from projections import views
+
+    site = here.site()
+    views.catch_up(site.log, site.views_url)
+    found = views.digest(site.views_url)
+    if json:
+        as_json({"digest": found, "records": site.log.size()})
+        return
+    line(found)
+
+
+def driver(
+    once: Annotated[bool, typer.Option("--once", help="One turn, then stop.")] = False,
+) -> None:
+    """Run the driver: it follows the log, re-enters each therapy's one flow run, and records what is due by itself.
+
+    Signing never waits for it. Stop it with Ctrl-C at any time; started again, it goes on where the log stands.
+
+    Example: unbroken driver run
+    """
+    from console.nightly import nightly
+    from flows.driver import drive
+
+    site = here.site()
+
+    async def body(runs: "Driver") -> None:
+        if once:
+            _told(await runs.turn())
+            return
+        stop = asyncio.Event()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        line("The driver follows the log; Ctrl-C stops it.")
+        await runs.follow(stop, _told)
+
+    drive(site.desk(), site.system(), site.prefect, body, nightly=lambda: nightly(site), told=line)
+    line("The driver stopped; nothing is lost.")
+
+
+def _told(turned: "Turned") -> None:
+    line(f"{turned.entered} flow runs re-entered, {turned.tasks} task runs")
+    for therapy, says in turned.failed:
+        line(f"  {therapy}: {says}")
+
+
+def demo(
+    keep: Annotated[
+        Path, typer.Option("--keep", metavar="DIR", help="The demo's folder; what an earlier demo left there is replaced.")
+    ] = Path("demo-site"),
+    no_driver: Annotated[bool, typer.Option("--no-driver", help="Without Prefect: the system takes its turns directly.")] = False,
+) -> None:
+    """Run the demo: twelve patients of the shipped study from consent to month 24, signed, recorded, verified.
+
+    The demo's site stays, on a simulated clock: try every other command on it.
+
+    Example: unbroken demo --keep ./demo-site
+    """
+    from console.demo import run
+
+    text = resources.files("protocol").joinpath("studies/cd20-cd22.yaml").read_text(encoding="utf-8")
+    raise typer.Exit(run(keep, text, line, driver=not no_driver))

@@ -1,0 +1,194 @@
+"""Prove it: every record judged again, and a checkpoint outside the log that proves its tail."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from console import here
+from console.options import Json
+from console.show import Screen, as_json, line
+from console.site import Site
+from events.checkpoint import Checkpoint, read_checkpoint
+from events.errors import Corrupt, Refused, Unavailable
+from events.verify import Finding, Verification
+from protocol.desk import Desk
+
+CLEAN, FINDINGS, CANNOT_TELL = 0, 1, 3
+
+
+def verify(
+    therapy: Annotated[str | None, typer.Argument(metavar="[THERAPY]", help="One therapy; the whole log, if left out.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", metavar="FILE", help="A checkpoint of this log; proves that nothing before it was cut off.")
+    ] = None,
+    log_id: Annotated[
+        str | None, typer.Option("--log-id", metavar="HEX", help="The log's id as you wrote it down when the site was set up.")
+    ] = None,
+    decisions: Annotated[
+        bool, typer.Option("--decisions/--no-decisions", help="Ask today's rules again about every decision (whole log).")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Verify: every signature, link and place of every record, from the first one on; then every decision again.
+
+    Exit 0: clean. 1: findings. 3: cannot tell (a file that cannot be read). Trusts nothing in the folder but the log's id.
+
+    Example: unbroken verify --log-id 5d0c... --checkpoint checkpoints/000000120.txt
+    """
+    try:
+        site = here.site()
+        code = _one(site, therapy, json) if therapy else _whole(site, checkpoint, log_id, decisions, json)
+    except (Corrupt, Unavailable, OSError) as problem:
+        _cannot_tell(problem, json)
+        code = CANNOT_TELL
+    except Refused as problem:
+        if problem.rule not in ("verify.checkpoint", "log.exists"):
+            raise
+        _cannot_tell(problem, json)
+        code = CANNOT_TELL
+    raise typer.Exit(code)
+
+
+def _cannot_tell(problem: Exception, json: bool) -> None:
+    says = problem.as_dict() if isinstance(problem, (Corrupt, Unavailable, Refused)) else {"says": str(problem)}
+    if json:
+        as_json({"verdict": "cannot tell", **says})
+    else:
+        line(f"CANNOT TELL: {says['says']}")
+        if "rule" in says:
+            line(f"  Rule:       {says['rule']}\n  What to do: {says['advice']}")
+
+
+def _whole(site: Site, file: Path | None, log_id: str | None, decisions: bool, json: bool) -> int:
+    from events.log_sqlite import SqliteLog
+    from events.verify import verify as judge_again
+
+    pinned = (log_id or site.log_id).strip().lower()
+    log = SqliteLog(site.folder / "log.db")
+    site.take_log(log)
+    checkpoint = read_checkpoint(_note(file), site.checkpoint_keys()) if file else None
+    progress = None if json or not sys.stderr.isatty() else _progress(log.size())
+    result = judge_again(log, pinned, checkpoint, *([progress] if progress else []))
+    if progress:
+        print("\r\x1b[K", end="", file=sys.stderr)
+    if decisions and result.clean:
+        result.findings += _audited(site)
+    _show(site, result, checkpoint, json)
+    return CLEAN if result.clean else FINDINGS
+
+
+def _note(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise Refused(
+            "verify.checkpoint",
+            f"{file} cannot be read ({problem}).",
+            values={"file": file},
+            advice="Name a checkpoint as `unbroken checkpoint` wrote it.",
+        ) from None
+
+
+def _progress(size: int):  # type: ignore[no-untyped-def]
+    return lambda done: print(f"\r{done} of {size} records", end="", file=sys.stderr, flush=True)
+
+
+def _audited(site: Site) -> list[Finding]:
+    from protocol.audit import audit
+
+    desk = site.desk()
+    return [f for stream in site.log.streams("therapy/") for f in audit(desk, stream.removeprefix("therapy/"))]
+
+
+def _show(site: Site, result: Verification, checkpoint: Checkpoint | None, json: bool) -> None:
+    if json:
+        as_json(
+            {
+                "verdict": "clean" if result.clean else "findings",
+                "log": result.log,
+                "size": result.size,
+                "accepted": result.accepted,
+                "root": result.root.hex(),
+                "tail": result.tail,
+                "findings": [finding.as_dict() for finding in result.findings],
+            }
+        )
+        return
+    line(f"Log {result.log}: {result.size} records judged again, {result.accepted} accepted.")
+    line(f"Root over all of them: {result.root.hex()}")
+    line(f"Tail: {result.tail}.")
+    _say(result.findings)
+    if result.clean:
+        line("CLEAN: every record stands." + ("" if checkpoint else " Without a checkpoint a tail that was cut off cannot be seen."))
+
+
+def _say(findings: list[Finding]) -> None:
+    for finding in findings:
+        where = f"record {finding.position}" if finding.position is not None else "the whole log"
+        if finding.stream:
+            where += f" ({finding.stream} {finding.number})"
+        line(f"FINDING {finding.kind}: {where}: {finding.says}")
+
+
+def _one(site: Site, name: str, json: bool) -> int:
+    from console.commands.looking import opened
+    from protocol.audit import audit
+
+    desk: Desk = site.desk()
+    findings: list[Finding] = []
+    records = 0
+    try:
+        state = opened(desk, name)
+        records = state.number
+        findings += audit(desk, name)
+    except Corrupt as problem:
+        if not problem.rule.startswith("record."):
+            raise
+        number = problem.values.get("number")
+        position = problem.values.get("position")
+        findings.append(
+            Finding(
+                "stands",
+                problem.says,
+                position if isinstance(position, int) else None,
+                f"therapy/{name}",
+                number if isinstance(number, int) else None,
+            )
+        )
+    if json:
+        as_json(
+            {
+                "verdict": "findings" if findings else "clean",
+                "therapy": name,
+                "records": records,
+                "findings": [finding.as_dict() for finding in findings],
+            }
+        )
+    else:
+        Screen(site).simulated()
+        _say(findings)
+        if not findings:
+            line(f"CLEAN: {records} records of {name}, every signature, link and decision verified again.")
+    return FINDINGS if findings else CLEAN
+
+
+def checkpoint(
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to write it; checkpoints/ in the site, if left out.")] = None,
+    json: Json = False,
+) -> None:
+    """Write a signed checkpoint: three lines that prove how long the log was and what stood in it.
+
+    Keep it outside this computer. `unbroken verify --checkpoint FILE` then proves that nothing was cut off or changed.
+
+    Example: unbroken checkpoint --out /media/usb/checkpoint.txt
+    """
+    site = here.site()
+    written = site.write_checkpoint(out)
+    note = written.read_text(encoding="utf-8")
+    if json:
+        as_json({"file": str(written), "note": note})
+        return
+    print(note, end="")
+    line(f"Written to {written}. Keep a copy outside this computer.")

@@ -1,0 +1,104 @@
+"""Deviations, quarantine, and holds after a wrong item."""
+
+from typing import Annotated
+
+import typer
+
+from console import here
+from console.acting import act
+from console.acts import command
+from console.options import As, Json, Secret, TherapyArg, Why
+from protocol.commands import AssessDeviation, ClearHold, CloseDeviation, DecideQuarantine, OpenDeviation
+
+Deviation = Annotated[str, typer.Argument(metavar="DEVIATION", help="Its number, for example D-1.")]
+Materials = Annotated[list[str], typer.Option("--material", metavar="CODE", help="Which material. Repeat it.")]
+
+
+def open_deviation(
+    therapy: TherapyArg,
+    grade: Annotated[str, typer.Option("--grade", help="minor, major or critical.")],
+    says: Annotated[str, typer.Option("--says", metavar="TEXT", help="What was not as it should be.")],
+    account: As = None,
+    secret: Secret = None,
+    json: Json = False,
+) -> None:
+    """Report a deviation. Anybody enrolled may; the rulebook opens the others by itself.
+
+    Example: unbroken deviation open T-7K2QXM --grade minor --says "tray label torn" --as operator.1
+    """
+    act(here.site(), therapy, command(OpenDeviation, {"grade": grade, "says": says}), account, secret, json)
+
+
+def assess(
+    therapy: TherapyArg,
+    deviation: Deviation,
+    impact: Annotated[str, typer.Option("--impact", metavar="TEXT", help="The impact on the product and the patient.")],
+    account: As = None,
+    secret: Secret = None,
+    json: Json = False,
+) -> None:
+    """Assess the impact of a deviation (QA).
+
+    Example: unbroken deviation assess T-7K2QXM D-1 --impact "none: the bag was sealed" --as qa.releaser.1
+    """
+    document = {"deviation": deviation, "impact": impact}
+    act(here.site(), therapy, command(AssessDeviation, document), account, secret, json)
+
+
+def close(
+    therapy: TherapyArg,
+    deviation: Deviation,
+    conclusion: Annotated[str, typer.Option("--conclusion", metavar="TEXT", help="How it was concluded.")],
+    account: As = None,
+    secret: Secret = None,
+    json: Json = False,
+) -> None:
+    """Close an assessed deviation (QA). Its opener cannot.
+
+    Example: unbroken deviation close T-7K2QXM D-1 --conclusion "staff trained again" --as qa.releaser.2
+    """
+    document = {"deviation": deviation, "conclusion": conclusion}
+    act(here.site(), therapy, command(CloseDeviation, document), account, secret, json)
+
+
+def _decide(
+    therapy: str, decision: str, material: list[str], why: str, account: str | None, secret: Secret, json: bool
+) -> None:
+    document = {"materials": material, "decision": decision, "reason": why}
+    act(here.site(), therapy, command(DecideQuarantine, document), account, secret, json)
+
+
+def lift(
+    therapy: TherapyArg, material: Materials, why: Why, account: As = None, secret: Secret = None, json: Json = False
+) -> None:
+    """Lift a quarantine (QA): the material may be used again.
+
+    Example: unbroken quarantine lift T-7K2QXM --material G123498654321 --why "logger fault, core stayed at 5 C" --as qa.releaser.1
+    """
+    _decide(therapy, "lifted", material, why, account, secret, json)
+
+
+def reject(
+    therapy: TherapyArg, material: Materials, why: Why, account: As = None, secret: Secret = None, json: Json = False
+) -> None:
+    """Reject quarantined material (QA): it may only be disposed of.
+
+    Example: unbroken quarantine reject T-7K2QXM --material G123498654321 --why "6 h above 8 C" --as qa.releaser.1
+    """
+    _decide(therapy, "rejected", material, why, account, secret, json)
+
+
+def clear(
+    therapy: TherapyArg,
+    wristband: Annotated[str, typer.Option("--wristband", metavar="CODE", help="The right wristband, scanned again.")],
+    why: Why,
+    account: As = None,
+    secret: Secret = None,
+    json: Json = False,
+) -> None:
+    """Clear a hold after a wrong item was presented: QA first, then a second person with the same command.
+
+    Example: unbroken hold clear T-7K2QXM --wristband WB-00017 --why "right bag rescanned" --as qa.releaser.1
+    """
+    document = {"wristband": wristband, "reason": why}
+    act(here.site(), therapy, command(ClearHold, document), account, secret, json)

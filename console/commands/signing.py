@@ -1,0 +1,113 @@
+"""The second signature, and what may come after an act: declined, withdrawn, late values, corrections."""
+
+from typing import Annotated
+
+import typer
+
+from console import here
+from console.acting import act, second_command
+from console.acts import command, pair
+from console.options import As, Json, Occurrence, OfMaterial, Reads, Secret, StepArg, TherapyArg, Why
+from console.site import Site
+from events.errors import Refused
+from protocol.commands import Correct, Decline, ReportLate, TakeBack, Witness
+
+ActArg = Annotated[
+    str, typer.Argument(metavar="ACT_OR_STEP", help="The step's name, or the beginning of the act's link (8 or more).")
+]
+
+
+def witness(therapy: TherapyArg, which: ActArg, account: As = None, secret: Secret = None, json: Json = False) -> None:
+    """Sign an act second: as its witness, reviewer or approver. Only then is the step done.
+
+    Example: unbroken witness T-7K2QXM apheresis --as apheresis.nurse.2
+    """
+    site = here.site()
+    act(site, therapy, Witness(act=_link(site, therapy, which)), account, secret, json)
+
+
+def take(therapy: TherapyArg, which: ActArg, account: As = None, secret: Secret = None, json: Json = False) -> None:
+    """Take material over: the taker's signature of a hand-over. From now on you are accountable for it.
+
+    Example: unbroken take T-7K2QXM hand_over --as courier.1
+    """
+    witness(therapy, which, account, secret, json)
+
+
+def decline(
+    therapy: TherapyArg, which: ActArg, why: Why, account: As = None, secret: Secret = None, json: Json = False
+) -> None:
+    """Decline to sign second. The act does not stand; its performer does it again.
+
+    Example: unbroken decline T-7K2QXM apheresis --why "volume was read from the wrong scale" --as apheresis.nurse.2
+    """
+    site = here.site()
+    document = {"act": _link(site, therapy, which), "reason": why}
+    act(site, therapy, command(Decline, document), account, secret, json)
+
+
+def withdraw_act(
+    therapy: TherapyArg, which: ActArg, why: Why, account: As = None, secret: Secret = None, json: Json = False
+) -> None:
+    """Take back an act of yours that nobody has signed second.
+
+    Example: unbroken withdraw-act T-7K2QXM apheresis --why "entered for the wrong day" --as apheresis.nurse.1
+    """
+    site = here.site()
+    document = {"act": _link(site, therapy, which), "reason": why}
+    act(site, therapy, command(TakeBack, document), account, secret, json)
+
+
+def late(
+    therapy: TherapyArg,
+    step: StepArg,
+    read: Reads = None,
+    occurrence: Occurrence = None,
+    material: OfMaterial = None,
+    account: As = None,
+    secret: Secret = None,
+    json: Json = False,
+) -> None:
+    """Report values that the protocol allows to come after their step.
+
+    Example: unbroken late T-7K2QXM apheresis --read cd3_count="4.2e9 cells" --as apheresis.nurse.1
+    """
+    readings = dict(pair(text, "--read") for text in read or ())
+    document = {"step": step, "readings": readings, "occurrence": occurrence or "1", "material": material}
+    act(here.site(), therapy, command(ReportLate, document), account, secret, json)
+
+
+def correct(
+    therapy: TherapyArg,
+    step: StepArg,
+    reading: Annotated[str, typer.Argument(metavar="VALUE_NAME", help="Which value, for example volume.")],
+    to: Annotated[str, typer.Option("--to", metavar="VALUE", help='The right value with its unit: "205 mL".')],
+    why: Why,
+    occurrence: Occurrence = None,
+    material: OfMaterial = None,
+    account: As = None,
+    secret: Secret = None,
+    json: Json = False,
+) -> None:
+    """Correct a recorded value. The old one stays on record beside the new, with who, when and why.
+
+    Example: unbroken correct T-7K2QXM apheresis volume --to "205 mL" --why "digits swapped when typed" --as apheresis.nurse.1
+    """
+    document = {
+        "step": step, "reading": reading, "value": to, "why": why, "occurrence": occurrence or "1", "material": material,
+    }  # fmt: skip
+    act(here.site(), therapy, command(Correct, document), account, secret, json)
+
+
+def _link(site: Site, therapy: str, which: str) -> str:
+    """The link of the pending act that a step's name means; anything else is taken for a link itself."""
+    found = [act for act in site.desk().therapy(therapy).pending.values() if which in (act.at.step, str(act.at))]
+    if len(found) > 1:
+        told = "; ".join(f"{act.at} is {act.by.link[:12]}" for act in found)
+        raise Refused(
+            "signature.which",
+            f"Several acts of {which} wait for a second signature: {told}.",
+            values={"step": which, "acts": [act.by.link[:12] for act in found]},
+            advice=f"Name the one by its link: {second_command(found[0], therapy).replace(found[0].at.step, 'LINK')}.",
+        )
+    return found[0].by.link if found else which

@@ -1,0 +1,205 @@
+"""Found a site: genesis, the system's key, the protocol, the people. Built beside, then moved: whole or not at all."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from console.acts import read_document, words
+from console.cast import Member
+from console.signin import new_passphrase
+from console.site import Site
+from events.authority import ADMINISTRATOR
+from events.errors import Refused
+from events.identifiers import Account, Name, PersonId
+from protocol.check import staffing_gaps
+from protocol.desk import Sitting
+from protocol.file import decode, read_protocol
+from protocol.model import StudyProtocol
+
+_WORDS = 4
+_SYLLABLES = [a + b for a in "bdfgklmnprstvz" for b in "aeiou"]
+
+
+@dataclass(frozen=True, slots=True)
+class Founding:
+    """What was asked for."""
+
+    folder: Path
+    name: str
+    code: str
+    zone: str
+    protocol: str
+    protocol_name: str
+    people: Path | None
+    administrator: tuple[str, str]
+    passphrases: Path | None
+    generate: Path | None
+    simulated_from: datetime | None
+
+
+def study_text(file: Path | None) -> str:
+    """The text of a protocol file, or of the study that ships with the program."""
+    if file is not None:
+        return decode(file.read_bytes(), str(file))
+    from importlib import resources
+
+    return resources.files("protocol").joinpath("studies/cd20-cd22.yaml").read_text(encoding="utf-8")
+
+
+def found(plan: Founding, told: Callable[[str], None]) -> tuple[Site, StudyProtocol, list[str]]:
+    """Found the site. Returns it, its protocol, and what its people cannot staff.
+
+    Raises:
+        Refused: the folder exists, a file is wrong, nobody is administrator, a passphrase is missing or too short.
+    """
+    protocol = read_protocol(plan.protocol, plan.protocol_name)
+    members = read_people(plan)
+    refuse_existing(plan.folder)
+    phrases = _phrases(plan, members)
+    making = plan.folder.absolute().with_name(f".{plan.folder.absolute().name}.founding")
+    site = _build(replace(plan, folder=making), protocol, members, phrases, told)
+    site.log.close()
+    site.move(plan.folder)
+    finished = Site.open(plan.folder)
+    people = {p.account: (p.person, p.roles_at()) for p in finished.log.authority().people.values()}
+    return finished, protocol, staffing_gaps(protocol, people)
+
+
+def refuse_existing(folder: Path) -> None:
+    """A site is never set up over something else.
+
+    Raises:
+        Refused: the folder exists and is not empty.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Refused(
+            "site.new",
+            f"{folder} exists and is not empty.",
+            values={"folder": folder},
+            advice="Choose a new folder; a site is never overwritten.",
+        )
+
+
+def _build(
+    plan: Founding, protocol: StudyProtocol, members: list[Member], phrases: Mapping[str, str], told: Callable[[str], None]
+) -> Site:
+    import shutil
+
+    shutil.rmtree(plan.folder, ignore_errors=True)  # what an interrupted founding left
+    root = next(m for m in members if ADMINISTRATOR in m.roles)
+    try:
+        site, keys = Site.create(
+            plan.folder,
+            name=plan.name,
+            code=plan.code,
+            zone=plan.zone,
+            administrator=root,
+            passphrases=phrases,
+            simulated_from=plan.simulated_from,
+        )
+        desk, sitting = site.desk(), Sitting(root.account, keys[root.account])
+        desk.adopt(protocol.text, sitting, plan.protocol_name)
+        for member in members:
+            if member.account != root.account:
+                site.enrol(desk, sitting, member, phrases[member.account])
+                told(f"enrolled {member.printed_name} ({member.account})")
+    except BaseException:
+        shutil.rmtree(plan.folder, ignore_errors=True)
+        raise
+    return site
+
+
+# ---------------------------------------------------------------------------------------------------- the people file
+
+
+def read_people(plan: Founding) -> list[Member]:
+    """The people, from their file; without one, the administrator alone.
+
+    Raises:
+        Refused: a field missing, unknown or of the wrong form, an account twice, or nobody is administrator.
+    """
+    if plan.people is None:
+        account, name = plan.administrator
+        return [_member({"account": account, "person": "P-001", "printed_name": name, "roles": ADMINISTRATOR}, 1)]
+    text = plan.people.read_text(encoding="utf-8")
+    # A file may be the list itself; the reader wants a field at the top.
+    lined = text if text.lstrip().startswith("people:") else "people:\n" + text
+    entries = read_document(lined, str(plan.people)).get("people") or []
+    members = [_member(entry, number) for number, entry in enumerate(entries, 1)]
+    accounts = [m.account for m in members]
+    if twice := sorted({a for a in accounts if accounts.count(a) > 1}):
+        raise _wrong(f"the account {', '.join(twice)} stands twice", accounts=twice)
+    if not any(ADMINISTRATOR in m.roles for m in members):
+        raise _wrong("nobody is administrator, and nobody else could enrol people", roles=[ADMINISTRATOR])
+    return members
+
+
+def _member(entry: Any, number: int) -> Member:
+    fields = ("account", "person", "printed_name", "roles")
+    if not isinstance(entry, dict) or set(entry) != set(fields):
+        raise _wrong(f"person {number} has not exactly {', '.join(fields)}", person=number)
+    try:
+        return Member(
+            TypeAdapter(Account).validate_python(entry["account"]),
+            TypeAdapter(PersonId).validate_python(entry["person"]),
+            str(entry["printed_name"]).strip(),
+            tuple(TypeAdapter(Name).validate_python(role) for role in words(entry["roles"])),
+        )
+    except ValidationError as problem:
+        first = problem.errors(include_url=False)[0]
+        raise _wrong(f"person {number}: {first['input']!r}: {first['msg'][:1].lower()}{first['msg'][1:]}", person=number) from None
+
+
+def _wrong(says: str, **values: object) -> Refused:
+    return Refused(
+        "site.people",
+        f"The people cannot be enrolled: {says}.",
+        values=values,
+        advice="Correct the people file: a list of account (nurse.1), person (P-017), printed_name, roles. Nothing was set up.",
+    )
+
+
+# ---------------------------------------------------------------------------------------------------- passphrases
+
+
+def _phrases(plan: Founding, members: list[Member]) -> dict[str, str]:
+    accounts = [m.account for m in members]
+    if plan.generate is not None:
+        return _generated(plan.generate, accounts)
+    if plan.passphrases is not None:
+        known = read_document(plan.passphrases.read_text(encoding="utf-8"), str(plan.passphrases))
+        if missing := [a for a in accounts if not known.get(a)]:
+            raise Refused(
+                "authority.passphrase",
+                f"{plan.passphrases} has no passphrase for {', '.join(missing)}.",
+                values={"missing": missing},
+                advice="Add a line ACCOUNT: PASSPHRASE for each; nothing was set up.",
+            )
+        return {a: str(known[a]) for a in accounts}
+    if not sys.stdin.isatty():
+        raise Refused(
+            "authority.passphrase",
+            "There is no terminal to ask passphrases on.",
+            advice="Give --passphrases FILE or --generate-passphrases FILE. Nothing was set up.",
+        )
+    return {account: new_passphrase(account, None) for account in accounts}
+
+
+def _generated(file: Path, accounts: list[str]) -> dict[str, str]:
+    """New passphrases, written once into a file that only this user may read; each of about 49 bits behind scrypt."""
+    import os
+
+    phrases = {a: "-".join("".join(secrets.choice(_SYLLABLES) for _ in range(2)) for _ in range(_WORDS)) for a in accounts}
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+        handle.write("# Hand each person theirs, then destroy this file.\n")
+        handle.writelines(f"{account}: {phrase}\n" for account, phrase in phrases.items())
+    return phrases

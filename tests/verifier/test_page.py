@@ -1,0 +1,139 @@
+"""docs/record-format.md says what the code does: limits, patterns, shapes, catalogue and the worked example."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from events import grammar, shapes, statement
+from events.authority import ADMINISTRATOR, STREAM, SYSTEM
+from events.envelope import PAYLOAD_TYPE
+from events.facts.base import Value
+from events.facts.catalogue import CATALOGUE
+from events.instant import WIRE
+from events.judge import Why
+from events.keys import SPKI_PREFIX, key_id
+from tests.verifier import page, second_verifier
+from tests.verifier.hostile import LARGEST_PAYLOAD
+
+TEXT = page.PAGE.read_text(encoding="utf-8")
+
+
+def section(number: int) -> str:
+    """One numbered section of the page."""
+    return TEXT.partition(f"\n## {number}. ")[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("name", page.PARTS)
+def test_the_computed_parts_are_up_to_date(name: str) -> None:
+    assert page.PARTS[name]() in TEXT, "run: python -m tests.verifier.page"
+
+
+def test_every_fact_and_every_member_is_on_the_page() -> None:
+    told = section(11)
+    for wire, fact in CATALOGUE.items():
+        (row,) = re.findall(rf"^\| `{re.escape(wire)}` \|.*$", told, re.MULTILINE)
+        row += told.partition("### A step")[2].partition("###")[0] if "the members of a step" in row else ""
+        for member in fact.model_fields:
+            assert f"`{member}` " in row, f"{wire}: {member}"
+
+
+def test_every_value_that_a_fact_is_made_of_is_on_the_page() -> None:
+    used = {
+        model.__name__
+        for model in Value.__subclasses__()
+        if model.__module__ == "events.facts.base" and "wire" not in model.__annotations__
+    }
+    assert used == {value.__name__ for value in page.VALUES}
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (2, f"{grammar.LARGEST_RECORD:,} bytes"),
+        (2, f"{LARGEST_PAYLOAD:,} bytes"),
+        (3, f"DSSEv1 SP {len(PAYLOAD_TYPE)} SP {PAYLOAD_TYPE} SP"),
+        (4, f"at most {grammar.DEEPEST} deep"),
+        (4, f"between -{grammar.LARGEST_INTEGER} and {grammar.LARGEST_INTEGER}"),
+        (5, f"`{WIRE.pattern.replace('(?:', '(')}`"),
+        (5, f"`{statement._STREAM.pattern.replace('(?:', '(')}`"),
+        (5, "at most 80 characters"),
+        (5, f"`{statement._FACT.pattern.partition(')')[2].replace('(?:', '(')}`"),
+        (5, f"`{statement._PERSON.pattern}`"),
+        (5, f"`{statement._ACCOUNT.pattern}`"),
+        (5, f"`{statement._ID.pattern}`"),
+        (5, f"an object of 1 to {statement.MOST_STREAMS} members"),
+        (5, f"a list of 1 to {statement.MOST_FACTS} objects"),
+        (6, f"`{SPKI_PREFIX.hex()}`"),
+        (8, f"at most {shapes.MOST_ROLES} strings"),
+        (8, f"1 to {shapes.LONGEST_TEXT:,} code points"),
+        (8, f"the stream `{STREAM}`"),
+        (8, f"holds `{ADMINISTRATOR}`"),
+        (8, f"contains `{SYSTEM}`"),
+    ],
+)
+def test_limits_and_patterns(number: int, said: str) -> None:
+    assert said in section(number)
+
+
+def test_the_meanings() -> None:
+    (listed,) = re.findall(r"\| `meaning` \| one of `([a-z ]+)` \|", section(5))
+    assert sorted(listed.split()) == sorted(statement.MEANINGS)
+
+
+def test_the_members_of_a_statement() -> None:
+    outer, _, data = section(5).partition("`data` has exactly")
+    assert set(re.findall(r"^\| `(\w+)` \|", outer, re.MULTILINE)) == set(statement._OUTER)
+    assert set(re.findall(r"^\| `(\w+)` \|", data, re.MULTILINE)) == statement._DATA | statement._DATA_OPTIONAL
+
+
+def test_the_verdicts() -> None:
+    told = re.findall(r"^\d\. `(\w+)`: ", section(7), re.MULTILINE)
+    assert told[:6] == ["grammar", "log", "key", "signature", "head", "authority"]
+    assert set(told[:6]) == set(Why.__args__)  # type: ignore[attr-defined]
+
+
+def test_the_shapes_that_the_judge_reads() -> None:
+    for wire, (required, optional) in shapes._SHAPES.items():
+        (row,) = re.findall(rf"^\| `{re.escape(wire)}` \| (.*) \|$", section(8), re.MULTILINE)
+        for member in (*required, *optional):
+            (told,) = (part for part in row.split("; ") if part.startswith(f"`{member}`"))
+            assert told.endswith("may be left out") == (member in optional)
+        assert len(row.split("; ")) == len(required) + len(optional)
+
+
+def test_white_space() -> None:
+    listed = section(8).partition("White_Space: ")[2].partition(".\n")[0]
+    found = set()
+    for part in listed.replace("U+", "").replace("\n", " ").replace(" ", "").split(","):
+        first, _, last = part.partition("-")
+        found |= {chr(code) for code in range(int(first, 16), int(last or first, 16) + 1)}
+    assert found == set(shapes.WHITE_SPACE)
+
+
+def test_the_worked_example_stands_by_the_second_verifier() -> None:
+    """From the page's own characters: the records, their verdicts, links, leaves, root, and the checkpoint."""
+    told = section(12)
+    records = [line.encode() for line in told.splitlines() if line.startswith('{"payload"')]
+    log = re.findall(r"Its id is the link of record 0: `([0-9a-f]{64})`", told)[0]
+    judge = second_verifier.Judge(log)
+    links = [judge.verdict(record) for record in records]
+    assert links == [("accepted", link) for link in re.findall(r"^Link: `([0-9a-f]{64})`", told, re.MULTILINE)]
+    assert len(records) == 3
+    root = second_verifier.root(records)
+    assert f"The Merkle root over them is `{root.hex()}`" in told
+    payloads = re.findall(r"^```json\n(.*)\n```$", told, re.MULTILINE)
+    for record, payload in zip(records, payloads, strict=True):
+        assert second_verifier.split(record)[0] == payload.encode()
+        assert json.loads(payload)["source"] in {f"urn:unbroken:{log}", "urn:unbroken:genesis"}
+
+
+def test_the_example_of_a_wrong_verdict() -> None:
+    log = page.example_log()
+    document = json.loads(second_verifier.split(log.values[1])[0])
+    document["data"]["key"] = key_id(page.NURSE.public)
+    forged = log.signed(document, page.NURSE)
+    judge = second_verifier.Judge(log.id)
+    assert [judge.verdict(value)[0] for value in (log.values[0], forged)] == ["accepted", "key"]
