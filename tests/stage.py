@@ -291,8 +291,20 @@ class Staged:
 
     # ------------------------------------------------------------------ playing on
 
-    def play(self, patient: Patient, until: str = "", each: Callable[[Due], None] = lambda _due: None) -> None:
-        """Do everything that comes before a step is ready (or to the end), on time and inside every limit."""
+    def play(
+        self,
+        patient: Patient,
+        until: str = "",
+        each: Callable[[Due], None] = lambda _due: None,
+        *,
+        late: bool = True,
+    ) -> None:
+        """Do everything that comes before a step is ready (or to the end), on time and inside every limit.
+
+        Args:
+            each: is told of each step before it is performed.
+            late: whether values that may come late are reported.
+        """
         if self.therapy(patient).opened is None:
             if self.protocol.first.id == until:
                 return
@@ -308,7 +320,7 @@ class Staged:
                 self.clock.now += TO_SECOND
                 self.witness(patient=patient)
                 continue
-            item = self._next(therapy)
+            item = self._next(therapy, late)
             if item is None:
                 return
             if item.kind == "late_value":
@@ -324,9 +336,9 @@ class Staged:
             self.desk.act(patient.therapy, form, self.sits(self.who(due.step.performed_by)))
         raise AssertionError(f"{patient.therapy} does not come to an end")
 
-    def _next(self, therapy: Therapy) -> WorkItem | None:
+    def _next(self, therapy: Therapy, with_late: bool) -> WorkItem | None:
         items = worklist(therapy, self.protocol)
-        late = next((i for i in items if i.kind == "late_value"), None)
+        late = next((i for i in items if i.kind == "late_value" and with_late), None)
         planned = {e.at: e.planned for e in schedule(therapy, self.protocol)}
         order = list(self.protocol.by_id)
         steps = [i for i in items if i.kind == "perform" and i.required]
