@@ -108,7 +108,13 @@ def second_command(act: Act, therapy: str) -> str:
 
 
 def record_site(
-    site: Site, streams: list[str], decide: Any, account: str | None, secret: Path | None, json: bool, meaning: str = "performed"
+    site: Site,
+    streams: list[str],
+    decide: Any,
+    account: str | None,
+    secret: Path | None,
+    json: bool,
+    meaning: str = "performed",
 ) -> None:
     """Sign in, and record facts of the site."""
     sitting = sit(site, account, secret)

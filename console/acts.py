@@ -21,7 +21,19 @@ from protocol.plain_yaml import NotPlain, read_plain
 C = TypeVar("C", bound=BaseModel)
 _LISTS = ("permits", "issued")
 _MAPS = ("readings", "scans", "used", "choices", "labels", "typed")
-_WORDS = ("step", "occurrence", "material", "started", "ended", "outcome", "subject", "coi", "screening", "room", "decision")
+_WORDS = (
+    "step",
+    "occurrence",
+    "material",
+    "started",
+    "ended",
+    "outcome",
+    "subject",
+    "coi",
+    "screening",
+    "room",
+    "decision",
+)
 _KNOWN = frozenset((*_LISTS, *_MAPS, *_WORDS, "slots"))
 
 

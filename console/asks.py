@@ -147,7 +147,8 @@ def _field(field: str, step: Step, protocol: StudyProtocol) -> Iterator[str]:
         case "slots":
             yield "slots:"
             yield from (
-                f"  - {{resource: {name}, code: , starts: 2026-03-01T08:00, ends: 2026-03-01T12:00}}" for name in step.resources
+                f"  - {{resource: {name}, code: , starts: 2026-03-01T08:00, ends: 2026-03-01T12:00}}"
+                for name in step.resources
             )
         case "labels":
             yield "labels:      # each serial with its one fate: applied, attached_to_record, destroyed"

@@ -19,6 +19,7 @@ from console.play import Play, Script
 from console.rehearsal import device_code, lot_code
 from console.scenes import scenes
 from console.site import Site
+from events.errors import Refused
 from events.verify import verify
 from flows.driver import Driver, drive
 from protocol import administration
@@ -31,14 +32,14 @@ BEGINS = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 SEED = 20260302
 ACTS_A_TURN = 100
 """Acts between two turns of the driver: it takes what has changed since in one re-entry of each therapy's run."""
+DEMO_MARK = "demo.txt"
 PASSPHRASE = "demo-only-{account}"  # noqa: S105 - known to everybody on purpose, and printed
 
 
 def run(folder: Path, protocol_text: str, told: Callable[[str], None], *, driver: bool = True) -> int:
     """Play the demo into a new folder; returns the exit code: 0, or 1 if the verification has findings."""
     began = time.monotonic()
-    if folder.exists():
-        shutil.rmtree(folder)
+    _make_room(folder)
     protocol = read_protocol(protocol_text)
     told(f"[1/4] setting up a throw-away site in {folder}")
     stage = Stage(folder, protocol, protocol_text)
@@ -80,6 +81,20 @@ def run(folder: Path, protocol_text: str, told: Callable[[str], None], *, driver
     return 0 if verification.clean else 1
 
 
+def _make_room(folder: Path) -> None:
+    """Remove what an earlier demo left; anything else is nobody's to remove."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not (folder / DEMO_MARK).is_file():
+        raise Refused(
+            "demo.folder",
+            f"{folder} exists and was not made by a demo.",
+            values={"folder": folder},
+            advice="Name another folder with --keep; only an earlier demo's is replaced.",
+        )
+    shutil.rmtree(folder)
+
+
 class Stage:
     """A throw-away site with its cast; the keys stay unlocked in memory, and rest under known passphrases on disk."""
 
@@ -96,6 +111,7 @@ class Stage:
             random=chance.randbytes,
             simulated_from=BEGINS,
         )
+        (folder / DEMO_MARK).write_text("made by unbroken demo; the next demo replaces this folder\n", encoding="utf-8")
         self.desk: Desk = self.site.desk(chance.randbytes)
         self.system = self.site.system()
         self._furnish(protocol, text)

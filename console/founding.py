@@ -66,7 +66,6 @@ def found(plan: Founding, told: Callable[[str], None]) -> tuple[Site, StudyProto
     phrases = _phrases(plan, members)
     making = plan.folder.absolute().with_name(f".{plan.folder.absolute().name}.founding")
     site = _build(replace(plan, folder=making), protocol, members, phrases, told)
-    site.log.close()
     site.move(plan.folder)
     finished = Site.open(plan.folder)
     people = {p.account: (p.person, p.roles_at()) for p in finished.log.authority().people.values()}
@@ -89,7 +88,11 @@ def refuse_existing(folder: Path) -> None:
 
 
 def _build(
-    plan: Founding, protocol: StudyProtocol, members: list[Member], phrases: Mapping[str, str], told: Callable[[str], None]
+    plan: Founding,
+    protocol: StudyProtocol,
+    members: list[Member],
+    phrases: Mapping[str, str],
+    told: Callable[[str], None],
 ) -> Site:
     import shutil
 
@@ -155,7 +158,9 @@ def _member(entry: Any, number: int) -> Member:
         )
     except ValidationError as problem:
         first = problem.errors(include_url=False)[0]
-        raise _wrong(f"person {number}: {first['input']!r}: {first['msg'][:1].lower()}{first['msg'][1:]}", person=number) from None
+        raise _wrong(
+            f"person {number}: {first['input']!r}: {first['msg'][:1].lower()}{first['msg'][1:]}", person=number
+        ) from None
 
 
 def _wrong(says: str, **values: object) -> Refused:
@@ -197,7 +202,9 @@ def _generated(file: Path, accounts: list[str]) -> dict[str, str]:
     """New passphrases, written once into a file that only this user may read; each of about 49 bits behind scrypt."""
     import os
 
-    phrases = {a: "-".join("".join(secrets.choice(_SYLLABLES) for _ in range(2)) for _ in range(_WORDS)) for a in accounts}
+    phrases = {
+        a: "-".join("".join(secrets.choice(_SYLLABLES) for _ in range(2)) for _ in range(_WORDS)) for a in accounts
+    }
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
         handle.write("# Hand each person theirs, then destroy this file.\n")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from console.site import Site
 
 _given: list[Path] = []
+_opened: list[Site] = []
 
 
 def take_site(argv: list[str]) -> list[str]:
@@ -37,7 +38,9 @@ def _named(text: str) -> Path:
 
 def _missing(says: str) -> Refused:
     return Refused(
-        "site.named", says, advice="Add --site DIR, or set UNBROKEN_SITE=DIR; a site begins with `unbroken site init DIR`."
+        "site.named",
+        says,
+        advice="Add --site DIR, or set UNBROKEN_SITE=DIR; a site begins with `unbroken site init DIR`.",
     )
 
 
@@ -60,9 +63,13 @@ def site() -> Site:
     named = folder()
     if named is None:
         raise _missing("No site is named.")
-    return Site.open(named)
+    _opened.append(Site.open(named))
+    return _opened[-1]
 
 
 def forget() -> None:
-    """Forget the site of this line (several lines may run in one process)."""
+    """Close the site of this line and forget it (several lines may run in one process)."""
+    for opened in _opened:
+        opened.close()
+    _opened.clear()
     _given.clear()

@@ -3,7 +3,6 @@
 import gc
 import os
 import sys
-from pathlib import Path
 
 # A command lives for a moment: collecting its garbage as it starts would cost a tenth of it.
 gc.set_threshold(50_000, 20, 20)
@@ -11,7 +10,9 @@ gc.set_threshold(50_000, 20, 20)
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 from console import here  # noqa: E402
-from console.trouble import USAGE, crashed, told  # noqa: E402
+from console.trouble import USAGE, crashed, silence_output, told  # noqa: E402
+
+INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,11 +26,10 @@ def main(arguments: list[str] | None = None) -> int:
         argv = here.take_site(argv)
         return _run(argv)
     except KeyboardInterrupt:
-        print("\nInterrupted; nothing more was recorded.", file=sys.stderr)
-        return 130
+        return _interrupted()
     except BrokenPipeError:
         # Whoever read our output has gone; Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence_output()
         return 0
     except Exception as problem:  # noqa: BLE001  # the last line before a person: no traceback reaches one
         return told(problem, argv) or crashed(problem, argv, here.folder())
@@ -38,10 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    from console.catalogue import application
-
     import typer
     from typer.main import get_command
+
+    from console.catalogue import application
 
     first = next((word for word in argv if not word.startswith("-")), None)
     if argv[:1] == ["--version"]:
@@ -50,13 +50,20 @@ def _run(argv: list[str]) -> int:
     try:
         done = get_command(application(first)).main(argv, prog_name="unbroken", standalone_mode=False)
     except typer.Abort:
-        print("Interrupted; nothing more was recorded.", file=sys.stderr)
-        return 130
+        return _interrupted()
     except typer.TyperException as wrong:
         wrong.show()
         return USAGE
     sys.stdout.flush()
+    if done == INTERRUPTED:  # typer has caught it
+        return _interrupted()
     return done if isinstance(done, int) else 0
+
+
+def _interrupted() -> int:
+    print("\nInterrupted; nothing more was recorded. If an act was being signed, look at the history before you repeat it.",
+          file=sys.stderr)  # fmt: skip
+    return INTERRUPTED
 
 
 def _version() -> str:
@@ -66,6 +73,3 @@ def _version() -> str:
         return version("unbroken")
     except PackageNotFoundError:
         return "from its source folder"
-
-
-__all__ = ["Path", "main"]

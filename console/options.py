@@ -32,5 +32,7 @@ Reads = Annotated[
 ]
 At = Annotated[
     str | None,
-    typer.Option("--at", metavar="TIME", help="When it happened: 2026-03-01T09:30, in the site's zone unless it names one."),
+    typer.Option(
+        "--at", metavar="TIME", help="When it happened: 2026-03-01T09:30, in the site's zone unless it names one."
+    ),
 ]

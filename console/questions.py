@@ -62,11 +62,17 @@ def _field(field: str, step: Step, protocol: StudyProtocol, given: Given, ask: A
             options = "eligible or not_eligible" if field == "outcome" else "released or rejected"
             _take(given, field, _once(ask, f"{field.capitalize()} ({options}): "))
         case "subject" | "coi" | "room":
-            told = {"subject": "Subject number", "coi": "Chain-of-identity id", "room": f"Code of the {step.one_patient_in}"}
+            told = {
+                "subject": "Subject number",
+                "coi": "Chain-of-identity id",
+                "room": f"Code of the {step.one_patient_in}",
+            }
             _take(given, field, _once(ask, f"{told[field]}: "))
         case "choices":
             for name, spec in protocol.choices.items():
-                if name not in given.choices and (option := _once(ask, f"{spec.title} ({' or '.join(spec.options)}): ")):
+                if name not in given.choices and (
+                    option := _once(ask, f"{spec.title} ({' or '.join(spec.options)}): ")
+                ):
                     given.choices[name] = option
         case "slots":
             for resource in step.resources:
@@ -75,7 +81,9 @@ def _field(field: str, step: Step, protocol: StudyProtocol, given: Given, ask: A
                     if text:
                         given.slot(f"{resource}={text}")
         case "labels":
-            while not given.fields.get("issued") and (text := _once(ask, "Label (SERIAL=applied, attached_to_record or destroyed; Enter ends): ")):
+            while not given.fields.get("issued") and (
+                text := _once(ask, "Label (SERIAL=applied, attached_to_record or destroyed; Enter ends): ")
+            ):
                 given.label(text)
 
 

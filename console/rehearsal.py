@@ -66,7 +66,9 @@ def entry(patient: Patient, therapy: Therapy, protocol: StudyProtocol, due: Due,
         material=due.at.material or None,
         started=at,
         ended=at,
-        readings={r.name: _entered(patient, therapy, protocol, step, r, at) for r in step.records if not r.late},
+        readings={
+            r.name: _entered(patient, therapy, protocol, step, r, at) for r in step.records if _enters(patient, step, r)
+        },
         scans=_scans(patient, therapy, protocol, due),
         used={n: lot_code(n) for n in step.needs.lots} | {n: device_code(n) for n in step.needs.devices},
         permits=step.permits if step.kind == "consent" else (),
@@ -81,6 +83,11 @@ def entry(patient: Patient, therapy: Therapy, protocol: StudyProtocol, due: Due,
         room=f"SUITE-{patient.number}" if step.one_patient_in else None,
         decision="released" if step.kind == "disposition" else None,
     )
+
+
+def _enters(patient: Patient, step: Step, record: Record) -> bool:
+    """Whether a value is entered with the step: not what comes late, and of what is optional only what a script asks for."""
+    return not record.late and (not record.optional or (step.id, record.name) in patient.values)
 
 
 def late_values(

@@ -136,13 +136,19 @@ class Site:
         """Use this log, whatever its id: `verify` must be able to look at a log that is not the pinned one."""
         self._log = log
 
+    def close(self) -> None:
+        """Let go of the log."""
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
     def move(self, folder: Path) -> None:
         """Move a site that was built beside to its place: it appears there whole, or not at all."""
+        self.close()
         if folder.exists():
             folder.rmdir()  # fails unless it is empty, as `create` asked for
         self.folder.rename(folder)
         self.folder = folder.absolute()
-        self._log = None
 
     @property
     def views_url(self) -> str:

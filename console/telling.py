@@ -72,7 +72,11 @@ def tell(fact: Fact, when: When) -> list[str]:
 
 
 def _plainly(fact: Fact, when: When) -> str:
-    told = [f"{name.replace('_', ' ')} {_any(value, when)}" for name, value in fact if value and name not in ("therapy", "public_key")]
+    told = [
+        f"{name.replace('_', ' ')} {_any(value, when)}"
+        for name, value in fact
+        if value and name not in ("therapy", "public_key")
+    ]
     return f"{headline(fact)}: {', '.join(told)}"
 
 
@@ -115,7 +119,12 @@ def _special(fact: steps.StepFact, when: When) -> list[str]:
             return [f"outcome: {fact.outcome.replace('_', ' ')}"]
         case steps.PatientEnrolled():
             chosen = [f"{c.name}: {c.option}" for c in fact.choices]
-            return [f"subject: {fact.subject}", f"chain of identity: {fact.coi}", f"wristband: {fact.wristband}", *chosen]
+            return [
+                f"subject: {fact.subject}",
+                f"chain of identity: {fact.coi}",
+                f"wristband: {fact.wristband}",
+                *chosen,
+            ]
         case steps.SlotsBooked():
             slots = [f"slot {s.resource}: {s.code}, {when(s.starts)} to {when(s.ends)}" for s in fact.slots]
             return [*slots, f"held until {when(fact.hold_until)}"] if fact.hold_until else slots

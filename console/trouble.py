@@ -21,11 +21,27 @@ def told(problem: Exception, argv: list[str]) -> int | None:
         problem = _of_the_disk(problem)
     if not isinstance(problem, UnbrokenError):
         return None
-    if "--json" in argv:
-        print(json.dumps(problem.as_dict(), ensure_ascii=False, indent=2))
-    else:
+    if "--json" not in argv or not _printed(json.dumps(problem.as_dict(), ensure_ascii=False, indent=2)):
         _to_person(problem)
     return problem.exit_code
+
+
+def _printed(text: str) -> bool:
+    """Whether standard output took it; if not, Python must not try once more when it ends."""
+    try:
+        print(text, flush=True)
+    except OSError:
+        silence_output()
+        return False
+    return True
+
+
+def silence_output() -> None:
+    """Standard output goes nowhere from now on, also when Python flushes it at the end."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # lives as long as the process
 
 
 def _of_the_disk(problem: OSError) -> UnbrokenError:
@@ -48,7 +64,10 @@ def _to_person(problem: UnbrokenError) -> None:
         values = ", ".join(f"{name} = {_short(value)}" for name, value in problem.values.items())
         lines.append(f"  {quiet}Values:{plain}     {clean(values)}")
     lines.append(f"  {quiet}What to do:{plain} {clean(problem.advice)}")
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        silence_output()
     print("\n".join(lines), file=sys.stderr)
 
 
@@ -74,8 +93,14 @@ def crashed(problem: Exception, argv: list[str], folder: Path | None) -> int:
     where = f"What it was doing is in {path}." if path else "No folder could be written to keep what it was doing."
     advice = "Look at the history before you repeat the act, and send the file to whoever maintains the program."
     if "--json" in argv:
-        print(json.dumps({"error": "fault", "rule": "program.fault", "says": says, "values": {"file": str(path or "")},
-                          "advice": advice}, indent=2))  # fmt: skip
+        document = {
+            "error": "fault",
+            "rule": "program.fault",
+            "says": says,
+            "values": {"file": str(path or "")},
+            "advice": advice,
+        }
+        _printed(json.dumps(document, indent=2))
     else:
         print(f"{says} {where}\n  What to do: {advice}", file=sys.stderr)
     return FAULT

@@ -170,7 +170,10 @@ def read_code(text: str) -> str:
     if dot and _DIN.fullmatch(left) and _PRODUCT.fullmatch(right):
         return bare
     if len(bare) == 14 and _DIN.fullmatch(bare[:13]):
-        return Din.read(bare).number
+        if bare[13] == check_character(bare[:13]):
+            return bare[:13]
+        if not bare.isdigit():  # fourteen digits may be another kind of code; with letters it is a DIN typed wrongly
+            return Din.read(bare).number
     if not _CODE.fullmatch(bare):
         raise _no("identifier.code", "code", text, "1 to 40 of A-Z, 0-9, dot and hyphen")
     return bare

@@ -11,23 +11,16 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.padding import PKCS7
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_der_private_key,
-    load_pem_private_key,
-)
 from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
 from events.errors import Corrupt, Refused
+
+# Whoever only verifies needs libsodium alone; the library for private keys is imported where one is touched (25 ms).
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
 """DER of an Ed25519 SubjectPublicKeyInfo up to the 32 bytes of the key (RFC 8410 §4)."""
@@ -72,6 +65,8 @@ class FileKey:
     """A key unlocked from an encrypted file, held for one act or one sitting."""
 
     def __init__(self, private: Ed25519PrivateKey) -> None:
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
         self._private = private
         self.public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
@@ -82,6 +77,8 @@ class FileKey:
     @staticmethod
     def from_seed(seed: bytes) -> FileKey:
         """The key of a 32-byte seed (RFC 8032 §5.1.5)."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
         return FileKey(Ed25519PrivateKey.from_private_bytes(seed))
 
     def locked(self, passphrase: str, random: Callable[[int], bytes]) -> bytes:
@@ -90,6 +87,8 @@ class FileKey:
         Raises:
             Refused: the passphrase is shorter than 8 characters.
         """
+        from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
         if len(passphrase) < SMALLEST_PASSPHRASE:
             raise Refused(
                 "authority.passphrase-length",
@@ -107,6 +106,9 @@ def unlock(pem: bytes, passphrase: str) -> FileKey | None:
     Raises:
         Corrupt: the file is not an encrypted PKCS#8 Ed25519 key.
     """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     try:
         private = load_pem_private_key(pem, passphrase.encode())
     except (ValueError, TypeError) as problem:
@@ -199,6 +201,10 @@ _OID_AES256_CBC = bytes.fromhex("060960864801650304012a")
 
 
 def _pbes2(inner: bytes, secret: bytes, *, salt: bytes, iv: bytes) -> bytes:
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+    from cryptography.hazmat.primitives.padding import PKCS7
+    from cryptography.hazmat.primitives.serialization import load_der_private_key
+
     # The library reads scrypt files but writes PBKDF2 with 2,048 rounds only; scrypt costs a thief far more.
     derived = hashlib.scrypt(secret, salt=salt, n=SCRYPT_N, r=SCRYPT_R, p=SCRYPT_P, maxmem=2**26, dklen=32)
     padder = PKCS7(128).padder()

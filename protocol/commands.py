@@ -1,7 +1,5 @@
 """What a person may ask for. A command is what was said; facts are what follows when the rules allow it."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, Literal
 

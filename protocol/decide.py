@@ -269,7 +269,6 @@ def _correct(therapy: Therapy, protocol: StudyProtocol, command: Correct, around
 
 
 def _dispose(therapy: Therapy, protocol: StudyProtocol, command: Dispose, around: Surroundings) -> Decision:
-    check_running(therapy)
     check_role(quality.qa_roles(protocol), around.actor, "dispose of material")
     codes = tuple(dict.fromkeys(read_code(code) for code in command.materials))
     for code in codes:

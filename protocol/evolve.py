@@ -163,7 +163,7 @@ def evolve(therapy: Therapy, fact: TherapyFacts, by: Signed) -> Therapy:
         case quality.MaterialQuarantined():
             known = tuple(code for code in fact.materials if code in therapy.materials)
             early = therapy.quarantined_early | (set(fact.materials) - set(known))
-            return _set_status(replace(therapy, quarantined_early=early), known, "quarantined", fact.reason)
+            return _quarantine(replace(therapy, quarantined_early=early), known, fact.reason)
         case quality.QuarantineDecided():
             return _quarantine_decided(therapy, fact)
         case quality.MaterialDisposed():
@@ -254,6 +254,15 @@ def _move(therapy: Therapy, act: Act, taken: Signed) -> Therapy:
 def _set_status(therapy: Therapy, codes: tuple[str, ...], status: str, why: str) -> Therapy:
     changed = {code: replace(therapy.materials[code], status=status, why=why) for code in codes}
     return replace(therapy, materials={**therapy.materials, **changed})
+
+
+def _quarantine(therapy: Therapy, codes: tuple[str, ...], reason: str) -> Therapy:
+    # A second reason does not push the first one out of sight.
+    for code in codes:
+        material = therapy.materials[code]
+        again = material.status == "quarantined" and material.why and reason not in material.why
+        therapy = _set_status(therapy, (code,), "quarantined", f"{material.why}; {reason}" if again else reason)
+    return therapy
 
 
 def _quarantine_decided(therapy: Therapy, fact: quality.QuarantineDecided) -> Therapy:

@@ -87,7 +87,7 @@ def check_running(therapy: Therapy) -> None:
         raise refuse(
             "order.completed",
             f"Therapy {therapy.id} is completed ({therapy.completed.replace('_', ' ')}).",
-            "Nothing more is recorded in it, except corrections.",
+            "Nothing more is recorded in it, except corrections and what QA decides.",
             therapy=therapy.id,
         )
 

@@ -3,8 +3,6 @@
 Nothing clinical has a default here: a limit that the file does not state does not exist.
 """
 
-from __future__ import annotations
-
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Literal, get_args

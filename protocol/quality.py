@@ -1,4 +1,7 @@
-"""Decisions of quality: deviations opened, assessed and closed, quarantine, holds after a wrong item."""
+"""Decisions of quality: deviations opened, assessed and closed, quarantine, holds after a wrong item.
+
+What is open when a therapy is completed can still be decided: completion ends the study's steps, not QA's duties.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,6 @@ def assess_deviation(
     therapy: Therapy, protocol: StudyProtocol, command: AssessDeviation, around: Surroundings
 ) -> Decision:
     """QA assesses the impact of a deviation."""
-    check_running(therapy)
     check_role(qa_roles(protocol), around.actor, "assess a deviation")
     deviation = _open(therapy, command.deviation)
     fact = DeviationAssessed(therapy=therapy.id, deviation=deviation.code, impact=command.impact)
@@ -86,7 +88,6 @@ def close_deviation(
     Raises:
         Refused: closed by its opener, or nobody assessed its impact.
     """
-    check_running(therapy)
     check_role(qa_roles(protocol), around.actor, "close a deviation")
     deviation = _open(therapy, command.deviation)
     if deviation.opener == around.actor.person:
@@ -112,7 +113,6 @@ def decide_quarantine(
     therapy: Therapy, protocol: StudyProtocol, command: DecideQuarantine, around: Surroundings
 ) -> Decision:
     """QA lifts a quarantine, or rejects the material."""
-    check_running(therapy)
     check_role(qa_roles(protocol), around.actor, "decide on a quarantine")
     codes = tuple(dict.fromkeys(read_code(code) for code in command.materials))
     for code in codes:
@@ -135,7 +135,6 @@ def clear_hold(therapy: Therapy, protocol: StudyProtocol, command: ClearHold, ar
     Raises:
         Refused: nothing is held, the scan is wrong, one person twice, or neither of the two is QA.
     """
-    check_running(therapy)
     if not therapy.holds:
         raise refuse("identity.hold", f"Nothing of {therapy.id} is held.", "There is nothing to clear.")
     scanned = read_code(command.wristband)

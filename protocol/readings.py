@@ -13,7 +13,8 @@ from protocol.commands import Entered
 from protocol.model import Consequences, Limit, Record, ReleaseCriterion, Step
 from protocol.refusals import refuse
 
-_NUMBER_AND_UNIT = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)\s*(.*)", re.ASCII | re.DOTALL)
+# A comma after the number is a decimal comma, not a unit; possessive, so that no digit is taken for one either.
+_NUMBER_AND_UNIT = re.compile(r"([+-]?[0-9.]++(?:[eE][+-]?[0-9]++)?+)\s*+(?!,)(.*)", re.ASCII | re.DOTALL)
 _FILE = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 

@@ -37,9 +37,11 @@ class WorkItem:
 
 
 def worklist(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
-    """Everything that waits in one therapy, in the protocol's order; nothing in one that is completed."""
-    if therapy.opened is None or therapy.completed:
+    """Everything that waits in one therapy, in the protocol's order; in one that is completed, what QA still decides."""
+    if therapy.opened is None:
         return []
+    if therapy.completed:
+        return [*_held(therapy, protocol), *_quality(therapy, protocol)]
     items: list[WorkItem] = []
     for due in instances(therapy, protocol):
         if due.standing == "ready":

@@ -7,8 +7,25 @@ import typer
 from console import here
 from console.asks import fields_of, form, limits, scan_words, template, who
 from console.commands.steps import (
-    Choices, Coi, Decides, Ended, From, Issued, Labels, Outcome, Permits, Room, Scans, ScansFrom, Slots, Started, Subject,
-    Typed, Uses, complete, gather,
+    Choices,
+    Coi,
+    Decides,
+    Ended,
+    From,
+    Issued,
+    Labels,
+    Outcome,
+    Permits,
+    Room,
+    Scans,
+    ScansFrom,
+    Slots,
+    Started,
+    Subject,
+    Typed,
+    Uses,
+    complete,
+    gather,
 )  # fmt: skip
 from console.options import As, Json, Occurrence, OfMaterial, Reads, StepArg, TherapyArg
 from console.show import Screen, as_json, line, pairs, table
@@ -42,7 +59,9 @@ def show(
             {
                 "step": asked.model_dump(mode="json", exclude_defaults=True),
                 "asks_further": list(fields_of(asked)),
-                "instances": [{"at": str(d.at), "standing": d.standing, "waits_for": list(d.waits_for)} for d in open_now],
+                "instances": [
+                    {"at": str(d.at), "standing": d.standing, "waits_for": list(d.waits_for)} for d in open_now
+                ],
             }
         )
         return

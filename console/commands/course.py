@@ -34,7 +34,9 @@ def _at(site: Site, at: str | None) -> object:
 
 def withdraw(
     therapy: TherapyArg,
-    what: Annotated[str, typer.Option("--from", metavar="WORDS", help="treatment, visits, data, samples; commas between.")],
+    what: Annotated[
+        str, typer.Option("--from", metavar="WORDS", help="treatment, visits, data, samples; commas between.")
+    ],
     why: Why,
     at: At = None,
     account: As = None,

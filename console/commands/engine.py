@@ -1,20 +1,15 @@
 """What runs by itself, and views that can be made again from the log at any time."""
 
-import asyncio
-import signal
 import sys
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from console import here
 from console.options import Json
 from console.show import as_json, line
-
-if TYPE_CHECKING:
-    from flows.driver import Driver, Turned
 
 
 def rebuild(json: Json = False) -> None:
@@ -36,7 +31,9 @@ def rebuild(json: Json = False) -> None:
         return
     line(f"before  {before or 'there were no views'}")
     line(f"after   {after}")
-    line("The views are what the log says." if before == after else "The views differed; they are now what the log says.")
+    line(
+        "The views are what the log says." if before == after else "The views differed; they are now what the log says."
+    )
 
 
 def digest(json: Json = False) -> None:
@@ -64,36 +61,19 @@ def driver(
 
     Example: unbroken driver run
     """
-    from console.nightly import nightly
-    from flows.driver import drive
+    from console import driving
 
-    site = here.site()
-
-    async def body(runs: "Driver") -> None:
-        if once:
-            _told(await runs.turn())
-            return
-        stop = asyncio.Event()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(name, stop.set)
-        line("The driver follows the log; Ctrl-C stops it.")
-        await runs.follow(stop, _told)
-
-    drive(site.desk(), site.system(), site.prefect, body, nightly=lambda: nightly(site), told=line)
-    line("The driver stopped; nothing is lost.")
-
-
-def _told(turned: "Turned") -> None:
-    line(f"{turned.entered} flow runs re-entered, {turned.tasks} task runs")
-    for therapy, says in turned.failed:
-        line(f"  {therapy}: {says}")
+    driving.run(here.site(), line, once=once)
 
 
 def demo(
     keep: Annotated[
-        Path, typer.Option("--keep", metavar="DIR", help="The demo's folder; what an earlier demo left there is replaced.")
+        Path,
+        typer.Option("--keep", metavar="DIR", help="The demo's folder; what an earlier demo left there is replaced."),
     ] = Path("demo-site"),
-    no_driver: Annotated[bool, typer.Option("--no-driver", help="Without Prefect: the system takes its turns directly.")] = False,
+    no_driver: Annotated[
+        bool, typer.Option("--no-driver", help="Without Prefect: the system takes its turns directly.")
+    ] = False,
 ) -> None:
     """Run the demo: twelve patients of the shipped study from consent to month 24, signed, recorded, verified.
 

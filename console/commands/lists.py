@@ -44,7 +44,9 @@ def batches(json: Json = False) -> None:
 
 def worklist(
     role: Annotated[str | None, typer.Option("--role", metavar="ROLE", help="What waits for this role.")] = None,
-    therapy: Annotated[str | None, typer.Option("--therapy", metavar="THERAPY", help="What waits in one therapy.")] = None,
+    therapy: Annotated[
+        str | None, typer.Option("--therapy", metavar="THERAPY", help="What waits in one therapy.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """What waits for whom: steps, second signatures, late values, holds, quarantines, deviations.
@@ -63,7 +65,9 @@ def worklist(
         [
             r["therapy"],
             r["kind"].replace("_", " "),
-            " ".join(word for word in (r["step"], r["occurrence"] if r["occurrence"] != "1" else "", r["material"]) if word),
+            " ".join(
+                word for word in (r["step"], r["occurrence"] if r["occurrence"] != "1" else "", r["material"]) if word
+            ),
             r["roles"],
             screen.when(from_wire(r["due"])) if r["due"] else "",
             r["says"] + ("" if r["required"] else " (not required)"),
@@ -71,7 +75,12 @@ def worklist(
         for r in rows
     ]
     of = f" for {role}" if role else ""
-    table(["therapy", "what", "step", "who", "limit", "says"], cells, f"Waiting{of}; {screen.zone_note()}", "Nothing waits.")
+    table(
+        ["therapy", "what", "step", "who", "limit", "says"],
+        cells,
+        f"Waiting{of}; {screen.zone_note()}",
+        "Nothing waits.",
+    )
     if rows and not role:
         line("Next: unbroken step show THERAPY STEP")
 

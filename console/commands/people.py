@@ -16,8 +16,18 @@ from events.facts.base import Fact
 from protocol import administration
 
 AccountArg = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account, for example apheresis.nurse.1.")]
-Roles = Annotated[list[str], typer.Option("--role", metavar="ROLE", help="A role of the protocol, or administrator, quality, supervisor. Repeat it.")]
-NewSecret = Annotated[Path | None, typer.Option("--new-passphrase-file", metavar="FILE", help="Read the new passphrase from this file instead of asking twice.")]
+Roles = Annotated[
+    list[str],
+    typer.Option(
+        "--role", metavar="ROLE", help="A role of the protocol, or administrator, quality, supervisor. Repeat it."
+    ),
+]
+NewSecret = Annotated[
+    Path | None,
+    typer.Option(
+        "--new-passphrase-file", metavar="FILE", help="Read the new passphrase from this file instead of asking twice."
+    ),
+]
 
 
 def list_people(json: Json = False) -> None:
@@ -52,12 +62,16 @@ def list_people(json: Json = False) -> None:
          "LOCKED" if r["locked"] else f"{r['wrong_in_a_row']} wrong" if r["wrong_in_a_row"] else ""]
         for r in rows
     ]  # fmt: skip
-    table(["account", "person", "printed name", "roles", "keys in force", "sign-in"], shown_rows, f"People of {site.name}")
+    table(
+        ["account", "person", "printed name", "roles", "keys in force", "sign-in"], shown_rows, f"People of {site.name}"
+    )
 
 
 def add(
     new: AccountArg,
-    person: Annotated[str, typer.Option("--person", metavar="ID", help="The person's id; one person may have two accounts.")],
+    person: Annotated[
+        str, typer.Option("--person", metavar="ID", help="The person's id; one person may have two accounts.")
+    ],
     name: Annotated[str, typer.Option("--name", help="The printed name, as it stands beside each signature.")],
     role: Roles,
     new_secret: NewSecret = None,

@@ -19,15 +19,22 @@ CLEAN, FINDINGS, CANNOT_TELL = 0, 1, 3
 
 
 def verify(
-    therapy: Annotated[str | None, typer.Argument(metavar="[THERAPY]", help="One therapy; the whole log, if left out.")] = None,
+    therapy: Annotated[
+        str | None, typer.Argument(metavar="[THERAPY]", help="One therapy; the whole log, if left out.")
+    ] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option("--checkpoint", metavar="FILE", help="A checkpoint of this log; proves that nothing before it was cut off.")
+        Path | None,
+        typer.Option(
+            "--checkpoint", metavar="FILE", help="A checkpoint of this log; proves that nothing before it was cut off."
+        ),
     ] = None,
     log_id: Annotated[
-        str | None, typer.Option("--log-id", metavar="HEX", help="The log's id as you wrote it down when the site was set up.")
+        str | None,
+        typer.Option("--log-id", metavar="HEX", help="The log's id as you wrote it down when the site was set up."),
     ] = None,
     decisions: Annotated[
-        bool, typer.Option("--decisions/--no-decisions", help="Ask today's rules again about every decision (whole log).")
+        bool,
+        typer.Option("--decisions/--no-decisions", help="Ask today's rules again about every decision (whole log)."),
     ] = True,
     json: Json = False,
 ) -> None:
@@ -121,7 +128,10 @@ def _show(site: Site, result: Verification, checkpoint: Checkpoint | None, json:
     line(f"Tail: {result.tail}.")
     _say(result.findings)
     if result.clean:
-        line("CLEAN: every record stands." + ("" if checkpoint else " Without a checkpoint a tail that was cut off cannot be seen."))
+        line(
+            "CLEAN: every record stands."
+            + ("" if checkpoint else " Without a checkpoint a tail that was cut off cannot be seen.")
+        )
 
 
 def _say(findings: list[Finding]) -> None:
@@ -175,7 +185,10 @@ def _one(site: Site, name: str, json: bool) -> int:
 
 
 def checkpoint(
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to write it; checkpoints/ in the site, if left out.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Where to write it; checkpoints/ in the site, if left out."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Write a signed checkpoint: three lines that prove how long the log was and what stood in it.

@@ -35,7 +35,9 @@ def check(file: FileArg, json: Json = False) -> None:
         as_json({"protocol": head.id, "version": head.version, "digest": protocol.digest, "steps": len(protocol.steps),
                  "staffing_gaps": gaps})  # fmt: skip
         return
-    line(f"{file}: protocol {head.id} {head.version} can be adopted; {len(protocol.steps)} steps, digest {protocol.digest}.")
+    line(
+        f"{file}: protocol {head.id} {head.version} can be adopted; {len(protocol.steps)} steps, digest {protocol.digest}."
+    )
     for gap in gaps:
         line(f"Warning: {gap}")
 
@@ -61,7 +63,11 @@ def adopt(file: FileArg, account: As = None, secret: Secret = None, json: Json =
         return
     screen = Screen(site)
     screen.simulated()
-    says = f"Adopted. Signed: {screen.name(sitting.account)}, approved." if new else "It was adopted already; nothing was recorded."
+    says = (
+        f"Adopted. Signed: {screen.name(sitting.account)}, approved."
+        if new
+        else "It was adopted already; nothing was recorded."
+    )
     line(f"Protocol {head.id} {head.version}, digest {protocol.digest}. {says}")
     for gap in gaps:
         line(f"Warning: {gap}")
@@ -83,7 +89,10 @@ def list_protocols(json: Json = False) -> None:
 
 
 def show(
-    digest: Annotated[str | None, typer.Argument(metavar="[DIGEST]", help="The beginning of its digest; the last adopted, if left out.")] = None,
+    digest: Annotated[
+        str | None,
+        typer.Argument(metavar="[DIGEST]", help="The beginning of its digest; the last adopted, if left out."),
+    ] = None,
     text: Annotated[bool, typer.Option("--text", help="Print the file itself, to the byte.")] = False,
     json: Json = False,
 ) -> None:

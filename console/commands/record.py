@@ -74,7 +74,8 @@ def _span(length: timedelta) -> str:
 
 def events(
     stream: Annotated[
-        str | None, typer.Option("--stream", metavar="NAME", help="Of one stream, for example therapy/T-7K2QXM or authority.")
+        str | None,
+        typer.Option("--stream", metavar="NAME", help="Of one stream, for example therapy/T-7K2QXM or authority."),
     ] = None,
     start: Annotated[int, typer.Option("--start", metavar="POSITION", help="From this position on.")] = 0,
     json: Json = False,
@@ -122,4 +123,13 @@ def _row(screen: Screen, record: Stored) -> list[str]:
     facts = ", ".join(str(fact["fact"]) for fact in s.facts)
     verdict = "accepted" if record.refused is None else f"refused: {record.refused}"
     signer = screen.name(s.account)
-    return [str(record.position), verdict, screen.when(s.recorded), signer, s.meaning, s.subject, facts, (record.link or "")[:12]]
+    return [
+        str(record.position),
+        verdict,
+        screen.when(s.recorded),
+        signer,
+        s.meaning,
+        s.subject,
+        facts,
+        (record.link or "")[:12],
+    ]

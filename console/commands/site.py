@@ -19,7 +19,8 @@ def init(
     code: Annotated[str, typer.Option("--site-code", metavar="CODE", help="A short code, written into each therapy.")],
     zone: Annotated[str, typer.Option("--zone", help="Its time zone, as in the tz database.")] = "UTC",
     protocol: Annotated[
-        Path | None, typer.Option("--protocol", metavar="FILE", help="The study to adopt; the shipped one, if left out.")
+        Path | None,
+        typer.Option("--protocol", metavar="FILE", help="The study to adopt; the shipped one, if left out."),
     ] = None,
     people: Annotated[
         Path | None,
@@ -80,7 +81,9 @@ def init(
     for gap in gaps:
         line(f"Warning: {gap}")
     line(f"\nThe log's id: {site.log_id}")
-    line("Write it down outside this computer (on paper, in the trial master file). `unbroken verify --log-id` holds the log")
+    line(
+        "Write it down outside this computer (on paper, in the trial master file). `unbroken verify --log-id` holds the log"
+    )
     line("against it: who can change this folder cannot change what you wrote down.")
     line("Next: unbroken open --help")
 
@@ -134,7 +137,9 @@ def show(json: Json = False) -> None:
 
 
 def clock(
-    forward: Annotated[str | None, typer.Option("--forward", metavar="LENGTH", help="For example 30 min, 24 h, 7 d.")] = None,
+    forward: Annotated[
+        str | None, typer.Option("--forward", metavar="LENGTH", help="For example 30 min, 24 h, 7 d.")
+    ] = None,
     at: Annotated[str | None, typer.Option("--at", metavar="TIME", help="The simulated time from now on.")] = None,
 ) -> None:
     """Show the site's clock, or move it on where time is simulated. A real site's clock is the computer's.

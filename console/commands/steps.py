@@ -20,27 +20,61 @@ from protocol.model import Step, StudyProtocol
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 """Of new ids: nothing that looks like something else (0 and O, 1, I and L)."""
 Many = list[str] | None
-From = Annotated[str | None, typer.Option("--from", metavar="FILE", help="An act file, YAML or JSON; - reads it from standard input.")]
+From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="FILE", help="An act file, YAML or JSON; - reads it from standard input."),
+]
 Scans = Annotated[Many, typer.Option("--scan", metavar="NAME=CODE", help="What the scanner sent. Repeat it.")]
-Typed = Annotated[Many, typer.Option("--typed", metavar="NAME=CODE", help="A code typed by hand, where a label cannot be scanned; recorded as typed.")]
-ScansFrom = Annotated[str | None, typer.Option("--scans-from", metavar="FILE", help="Scans one a line in the step's own order; - is standard input. An empty line ends a series.")]
-Uses = Annotated[Many, typer.Option("--use", metavar="NAME=CODE", help="A lot or a device by the name the step gives it. Repeat it.")]
-Started = Annotated[str | None, typer.Option("--started", metavar="TIME", help="When it started; now, if left out. In the site's zone unless it names one.")]
-Ended = Annotated[str | None, typer.Option("--ended", metavar="TIME", help="When it ended; when it started, if left out.")]
-Permits = Annotated[Many, typer.Option("--permits", metavar="WORDS", help="Consent: what it permits, with commas between.")]
+Typed = Annotated[
+    Many,
+    typer.Option(
+        "--typed", metavar="NAME=CODE", help="A code typed by hand, where a label cannot be scanned; recorded as typed."
+    ),
+]
+ScansFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--scans-from",
+        metavar="FILE",
+        help="Scans one a line in the step's own order; - is standard input. An empty line ends a series.",
+    ),
+]
+Uses = Annotated[
+    Many, typer.Option("--use", metavar="NAME=CODE", help="A lot or a device by the name the step gives it. Repeat it.")
+]
+Started = Annotated[
+    str | None,
+    typer.Option(
+        "--started", metavar="TIME", help="When it started; now, if left out. In the site's zone unless it names one."
+    ),
+]
+Ended = Annotated[
+    str | None, typer.Option("--ended", metavar="TIME", help="When it ended; when it started, if left out.")
+]
+Permits = Annotated[
+    Many, typer.Option("--permits", metavar="WORDS", help="Consent: what it permits, with commas between.")
+]
 Outcome = Annotated[str | None, typer.Option("--outcome", help="Assessment: eligible or not_eligible.")]
 Choices = Annotated[Many, typer.Option("--choice", metavar="NAME=OPTION", help="Enrolment: what is chosen. Repeat it.")]
 Subject = Annotated[str | None, typer.Option("--subject", help="Enrolment: the subject number.")]
 Coi = Annotated[str | None, typer.Option("--coi", help="Enrolment: the chain-of-identity id.")]
 Slots = Annotated[Many, typer.Option("--slot", metavar="RESOURCE=CODE@START/END", help="Booking: a slot. Repeat it.")]
-Issued = Annotated[Many, typer.Option("--issued", metavar="SERIALS", help="Labels: every serial issued; those with a fate, if left out.")]
-Labels = Annotated[Many, typer.Option("--label", metavar="SERIAL=FATE", help="Labels: applied, attached_to_record or destroyed. Repeat it.")]
+Issued = Annotated[
+    Many,
+    typer.Option("--issued", metavar="SERIALS", help="Labels: every serial issued; those with a fate, if left out."),
+]
+Labels = Annotated[
+    Many,
+    typer.Option("--label", metavar="SERIAL=FATE", help="Labels: applied, attached_to_record or destroyed. Repeat it."),
+]
 Room = Annotated[str | None, typer.Option("--room", metavar="CODE", help="Process: the room in which cells were open.")]
 Decides = Annotated[str | None, typer.Option("--decision", help="Disposition: released or rejected.")]
 
 
 def open_therapy(
-    therapy: Annotated[str | None, typer.Argument(metavar="[THERAPY]", help="Its id; chosen by the program if left out.")] = None,
+    therapy: Annotated[
+        str | None, typer.Argument(metavar="[THERAPY]", help="Its id; chosen by the program if left out.")
+    ] = None,
     screening: Annotated[str | None, typer.Option("--screening", metavar="CODE", help="The screening number.")] = None,
     from_file: From = None,
     permits: Permits = None,

@@ -1,7 +1,5 @@
 """Facts of authority: who may sign, with which key, in which roles. They stand in the stream ``authority``."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 from pydantic import StringConstraints

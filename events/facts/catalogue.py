@@ -1,7 +1,5 @@
 """Every fact by its wire name, and how a fact is read from a statement: old versions are upcast, never rewritten."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Facts about the course of a therapy: opened, signed a second time, corrected, ended."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from events.facts.base import ActKey, Code, Digest, Flag, Instant, Name, Reading, Text, TherapyFact

@@ -1,7 +1,5 @@
 """Facts of quality: deviations, quarantine, identity holds, release evaluation, disposal."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from events.facts.base import ActKey, Code, Criterion, Digest, Grade, Instant, Name, Short, Text, TherapyFact

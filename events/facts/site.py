@@ -1,7 +1,5 @@
 """Facts of a site: its protocol, lots, devices and training."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 from pydantic import StringConstraints

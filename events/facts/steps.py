@@ -1,7 +1,5 @@
 """Facts that perform a step of the protocol, one class a kind of step. They take effect when the last signature stands."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from events.facts.base import (

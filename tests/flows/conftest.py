@@ -66,10 +66,8 @@ class DriverProcess:
     def api(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         facts = json.loads((self.folder / "prefect" / "server.json").read_text())
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(  # noqa: S310 - loopback only
-            facts["url"] + path, data, {"Content-Type": "application/json"}, method=method
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        request = urllib.request.Request(facts["url"] + path, data, {"Content-Type": "application/json"}, method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read())
 
     def run_of(self, therapy: str) -> dict[str, Any] | None:
@@ -81,7 +79,9 @@ class DriverProcess:
         run = self.run_of(therapy)
         if run is None:
             return []
-        rows = self.api("POST", "/task_runs/filter", {"task_runs": {"flow_run_id": {"any_": [run["id"]]}}, "limit": 200})
+        rows = self.api(
+            "POST", "/task_runs/filter", {"task_runs": {"flow_run_id": {"any_": [run["id"]]}}, "limit": 200}
+        )
         return sorted(row["name"] for row in rows if row["state_type"] == "COMPLETED")
 
 

@@ -161,7 +161,7 @@ def test_expansion_is_counted_day_by_day(stage: Stage) -> None:
     site.pass_(days=3)
     site.do("harvest")
     # After harvest there is nothing left to expand.
-    with site.refused("identity.scan-present"):
+    with site.refused("order.instance"):
         site.perform("expansion", occurrence="6")
 
 
@@ -191,24 +191,28 @@ def test_a_bag_number_is_used_once(stage: Stage) -> None:
     # The number of a bag is a DIN and a product code; a sample's label is none.
     with site.refused("identifier.bag"):
         site.perform("harvest", scan={"bags": [first, "QS-1"]})
-    # A label of the sample that was taken at receipt is in use.
+    # The culture's own label is in use.
     with site.refused("identity.new-code"):
-        site.perform("harvest", scan={"samples": [site.now.live("receipt_sample")[0].code]}) if site.now.live(
-            "receipt_sample"
-        ) else site.perform("harvest", scan={"samples": [site.one("intermediate")]})
+        site.perform("harvest", scan={"samples": [site.one("intermediate")]})
     site.do("harvest", scan={"bags": [first, second]})
 
 
-def test_harvest_before_day_seven_is_a_major_deviation(stage: Stage) -> None:
-    """M7 begins six days after selection at the earliest; M12 ends within thirteen."""
-    site = stage.at("harvest")
-    (selected,) = site.now.of_step("selection")
-    early = stage.at("harvest")
-    last = max(a.fact.ended for a in early.now.of_step("expansion"))
-    early.clock.now = max(last, selected.fact.started + timedelta(days=6)) - timedelta(minutes=0)
-    site.clock.now = selected.fact.started + timedelta(days=13, minutes=1)
-    assert names(site.perform("harvest").facts) == ["process.performed", "deviation.opened"]
-    assert names(early.perform("harvest").facts) == ["process.performed"]
+def test_harvest_has_its_days(stage: Stage) -> None:
+    """M7 begins six days after selection at the earliest, M12 ends within thirteen; outside stands a major deviation."""
+    early = stage.at("expansion")
+    for _ in range(4):
+        early.pass_(hours=1)
+        early.do("expansion")
+    assert names(early.perform("harvest").facts) == ["process.performed", "deviation.opened"]
+
+    in_time = stage.at("harvest")
+    (selected,) = in_time.now.of_step("selection")
+    in_time.clock.now = selected.fact.started + timedelta(days=13)
+    assert names(in_time.perform("harvest").facts) == ["process.performed"]
+
+    late = stage.at("harvest")
+    late.clock.now = selected.fact.started + timedelta(days=13, minutes=1)
+    assert names(late.perform("harvest").facts) == ["process.performed", "deviation.opened"]
 
 
 def test_environmental_monitoring_may_come_late(stage: Stage) -> None:

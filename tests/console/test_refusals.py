@@ -1,0 +1,480 @@
+"""Bad input, through the command line: a clear refusal that names rule, values and advice, and nothing else recorded."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+import events.log_sqlite
+from events.log_sqlite import SqliteLog
+from tests.console.cli import ANNA, BRUNO, Cli, phrase
+
+NURSE, SECOND = "apheresis.nurse.1", "apheresis.nurse.2"
+ROOT = Path(__file__).parents[2]
+
+
+def apheresis(cli: Cli, **changed: object) -> list[str]:
+    """The line that performs Anna's collection."""
+    return ["perform", ANNA.therapy, "apheresis", "--from", cli.file(cli.form("apheresis", **changed))]
+
+
+# ------------------------------------------------------------------------------------------------ who signs
+
+
+def test_an_unknown_person_signs_nothing(cli: Cli) -> None:
+    told = cli.refused("authority.account", *apheresis(cli), by="nobody.1")
+    assert told["says"] == "Nobody is enrolled as nobody.1."
+    assert "account = nobody.1" in told["values"]
+    assert "unbroken person add" in told["advice"]
+
+
+def test_a_refusal_is_told_to_a_program_as_json(cli: Cli) -> None:
+    said = cli(*apheresis(cli), "--json", by="nobody.1")
+    assert (said.code, said.err) == (4, "")
+    assert said.json["error"] == "refused"
+    assert said.json["rule"] == "authority.account"
+    assert said.json["values"] == {"account": "nobody.1"}
+
+
+def test_a_line_that_names_nobody_is_refused_where_nobody_can_be_asked(cli: Cli) -> None:
+    told = cli.refused("authority.account", *apheresis(cli))
+    assert "--as ACCOUNT" in told["advice"]
+
+
+def test_a_wrong_passphrase_is_recorded_as_an_attempt_and_nothing_else(cli: Cli) -> None:
+    told = cli.refused("authority.passphrase", *apheresis(cli), by=NURSE, passphrase="not this one", records=1)
+    assert "1 in a row, 4 left" in told["says"]
+    assert "failures = 1, left = 4" in told["values"]
+    assert cli.facts() == ["sign_in.failed.v1"]
+    last = json.loads(cli.ok("events", "--json").out.splitlines()[-1])["statement"]
+    assert last["data"]["account"] == "system"
+    assert last["subject"] == f"account/{NURSE}"
+    # The right one begins the count again, and says so.
+    cli.ok(*apheresis(cli), by=NURSE)
+    assert cli.facts(-2) == ["sign_in.succeeded.v1"]
+
+
+def test_five_wrong_passphrases_lock_the_account_and_a_supervisor_unlocks_it(cli: Cli) -> None:
+    for number in range(1, 6):
+        told = cli.refused("authority.passphrase", *apheresis(cli), by=NURSE, passphrase=f"guess {number}", records=1)
+        assert f"{number} in a row, {5 - number} left" in told["says"]
+    told = cli.refused("authority.locked", *apheresis(cli), by=NURSE)
+    assert "failures = 5" in told["values"]
+    assert f"unbroken unlock {NURSE}" in told["advice"]
+    assert "another qualified person" in told["advice"]
+
+    why = ["--why", "identified in person"]
+    assert "supervisor" in cli.refused("authority.role", "unlock", NURSE, *why, by=SECOND)["says"]
+    cli.ok("unlock", NURSE, *why, by="supervisor.1")
+    assert cli.facts() == ["account.unlocked.v1"]
+    cli.ok(*apheresis(cli), by=NURSE)
+
+
+def test_another_qualified_person_takes_over_from_one_who_is_locked_out(cli: Cli) -> None:
+    for _ in range(5):
+        cli(*apheresis(cli), by=NURSE, passphrase="not this one")
+    before = cli.size()
+    cli.ok(*apheresis(cli), by=SECOND)
+    assert cli.size() == before + 1
+    # And nobody unlocks an account that is not locked.
+    told = cli.refused("authority.locked", "unlock", SECOND, "--why", "to be sure", by="supervisor.1")
+    assert "not locked" in told["says"]
+
+
+def test_a_locked_person_does_not_unlock_herself_under_another_account(cli: Cli) -> None:
+    person = next(p["person"] for p in cli.ok("person", "list", "--json").json if p["account"] == NURSE)
+    cli.environment["UNBROKEN_NEW_PASSPHRASE"] = phrase("boss.2")
+    cli.ok("person", "add", "boss.2", "--person", person, "--name", "Same Person", "--role", "supervisor", by="admin")
+    for _ in range(5):
+        cli(*apheresis(cli), by=NURSE, passphrase="not this one")
+    told = cli.refused("authority.two-people", "unlock", NURSE, "--why", "it is me", by="boss.2")
+    assert "same person" in told["says"]
+
+
+def test_a_revoked_key_signs_nothing(cli: Cli) -> None:
+    cli.ok("person", "revoke", NURSE, "--why", "left the house", by="admin")
+    told = cli.refused("authority.key", *apheresis(cli), by=NURSE)
+    assert "not in force" in told["says"]
+    assert f"account = {NURSE}" in told["values"]
+    assert "Another qualified person" in told["advice"]
+
+
+def test_the_performer_is_no_witness_under_another_account(cli: Cli) -> None:
+    person = next(p["person"] for p in cli.ok("person", "list", "--json").json if p["account"] == NURSE)
+    cli.environment["UNBROKEN_NEW_PASSPHRASE"] = phrase("nurse.other")
+    cli.ok(
+        "person",
+        "add",
+        "nurse.other",
+        "--person",
+        person,
+        "--name",
+        "Same Person",
+        "--role",
+        "apheresis_nurse",
+        by="admin",
+    )
+    cli.perform("apheresis", NURSE)
+    for account in (NURSE, "nurse.other"):
+        told = cli.refused("authority.two-people", "witness", ANNA.therapy, "apheresis", by=account)
+        assert f"performed_as = {NURSE}" in told["values"]
+        assert f"account = {account}" in told["values"]
+        assert "Fetch another" in told["advice"]
+    cli.ok("witness", ANNA.therapy, "apheresis", by=SECOND)
+
+
+def test_a_role_that_is_missing_is_named(cli: Cli) -> None:
+    told = cli.refused("authority.role", *apheresis(cli), by="courier.1")
+    assert "asks = apheresis_nurse" in told["values"]
+    assert "holds = courier" in told["values"]
+
+
+# ------------------------------------------------------------------------------------------------ order
+
+
+def test_a_step_out_of_order_waits_for_what_comes_before(cli: Cli) -> None:
+    act = cli.file(cli.form("transduction"))
+    told = cli.refused("order.after", "perform", ANNA.therapy, "transduction", "--from", act, by="operator.1")
+    assert "waits_for = selection" in told["values"]
+    assert "Do that first" in told["advice"]
+
+
+def test_a_step_that_nobody_witnessed_is_not_done(cli: Cli) -> None:
+    cli.perform("apheresis", NURSE)
+    act = cli.file(cli.form("label_collection"))
+    cli.refused("order.instance", "perform", ANNA.therapy, "label_collection", "--from", act, by=NURSE)
+
+
+def test_the_same_command_twice_is_recorded_once(cli: Cli) -> None:
+    line = apheresis(cli)
+    cli.ok(*line, by=NURSE)
+    told = cli.refused("order.pending", *line, by=NURSE)
+    assert "unbroken witness" in told["advice"]
+    cli.ok("witness", ANNA.therapy, "apheresis", by=SECOND)
+    told = cli.refused("order.done", *line, by=NURSE)
+    assert "unbroken correct" in told["advice"]
+    told = cli.refused("signature.pending", "witness", ANNA.therapy, "apheresis", by=SECOND)
+    assert "Waiting are: nothing" in told["advice"]
+
+
+def test_unknown_therapies_and_steps_are_told_with_what_there_is(cli: Cli) -> None:
+    cli.refused("order.therapy", "status", "T-NONE")
+    cli.refused("order.therapy", "perform", "T-NONE", "apheresis", by=NURSE)
+    told = cli.refused("order.step-known", "perform", ANNA.therapy, "apheresys", by=NURSE)
+    assert "apheresis" in told["advice"]
+
+
+# ------------------------------------------------------------------------------------------------ scans
+
+
+@pytest.mark.parametrize(
+    ("scan", "code"),
+    [
+        ("wristband", BRUNO.code("W")),
+        ("bag", BRUNO.din.scanned()),
+        ("bag", BRUNO.code("COI")),
+        ("wristband", BRUNO.code("S")),
+    ],
+    ids=["wristband", "bag", "chain-of-identity id", "subject number"],
+)
+def test_anything_of_another_patient_stops_the_act_and_holds_both(cli: Cli, scan: str, code: str) -> None:
+    line = apheresis(cli, scans={scan: [code]})
+    told = cli.refused("identity.wrong-item", *line, by=NURSE, records=1)
+    assert told["says"].startswith("STOP.")
+    assert f"other = {BRUNO.therapy}" in told["values"]
+    assert f"scan = {scan}" in told["values"]
+    assert "unbroken hold clear" in told["advice"]
+    assert cli.facts() == ["identity.mismatched.v1", "item.presented_elsewhere.v1"]
+    for patient in (ANNA, BRUNO):
+        assert cli.ok("status", patient.therapy, "--json").json["held"] == 1
+    told = cli.refused("identity.hold", *apheresis(cli), by=NURSE)
+    assert "held" in told["says"]
+
+
+def test_a_hold_is_cleared_by_two_people_after_a_right_rescan(cli: Cli) -> None:
+    cli(*apheresis(cli, scans={"wristband": [BRUNO.code("W")]}), by=NURSE)
+    clear = ["hold", "clear", ANNA.therapy, "--why", "right wristband rescanned", "--wristband"]
+    told = cli.refused("identity.scan-matches", *clear, BRUNO.code("W"), by="qa.releaser.1")
+    assert f"expected = {ANNA.code('W')}" in told["values"]
+    cli.ok(*clear, ANNA.code("W"), by="qa.releaser.1")
+    cli.refused("authority.two-people", *clear, ANNA.code("W"), by="qa.releaser.1")
+    cli.ok(*clear, ANNA.code("W"), by=SECOND)
+    cli.ok(*apheresis(cli), by=NURSE)
+
+
+def test_no_scan_no_start(cli: Cli) -> None:
+    told = cli.refused("identity.scan-present", *apheresis(cli, scans={"wristband": None}), by=NURSE)
+    assert "scan = wristband" in told["values"]
+
+
+def test_an_unreadable_barcode_is_scanned_again(cli: Cli) -> None:
+    wrong = ANNA.din.number[:-1] + ("0" if ANNA.din.number[-1] != "0" else "1") + ANNA.din.check
+    told = cli.refused("identifier.din-check", *apheresis(cli, scans={"bag": [wrong]}), by=NURSE)
+    assert "Scan it again" in told["advice"]
+
+
+# ------------------------------------------------------------------------------------------------ values
+
+
+@pytest.mark.parametrize(
+    ("reading", "rule", "values"),
+    [
+        ("25000 mL", "value.plausible", "name = volume, value = 25000, low = 1, high = 2000, unit = mL"),
+        ("250", "value.unit", "name = volume, value = 250, unit = mL"),
+        ("250 L", "value.unit", "name = volume, value = 250, unit = L, expected = mL"),
+        ("a lot", "value.form", "name = volume, value = a lot"),
+    ],
+)
+def test_a_value_implausible_or_without_its_unit_is_refused(cli: Cli, reading: str, rule: str, values: str) -> None:
+    told = cli.refused(rule, *apheresis(cli, readings={"volume": reading}), by=NURSE)
+    assert told["values"] == values
+
+
+def test_a_value_that_is_missing_or_unknown_is_named(cli: Cli) -> None:
+    told = cli.refused("record.complete", *apheresis(cli, readings={"alc": None}), by=NURSE)
+    assert "missing = alc" in told["values"]
+    told = cli.refused("record.known", *apheresis(cli), "--read", "weather=fine", by=NURSE)
+    assert "unknown = weather" in told["values"]
+
+
+def test_what_is_out_of_limits_but_happened_is_recorded_with_its_deviation(cli: Cli) -> None:
+    before = cli.size()
+    said = cli.ok(*apheresis(cli, readings={"washouts": "no"}), by=NURSE)
+    assert cli.size() == before + 1
+    assert cli.facts() == ["cells.collected.v1", "deviation.opened.v1"]
+    assert "Deviation D-1 (minor): washouts is no, the protocol says yes" in said.out
+
+
+def test_a_time_in_the_future_is_refused(cli: Cli) -> None:
+    told = cli.refused("time.future", *apheresis(cli, started="2030-01-01T08:00:00+00:00"), by=NURSE)
+    assert "given = 2030-01-01 08:00:00+00:00" in told["values"]
+    assert "now = 2026-" in told["values"]
+    assert "clock of this computer" in told["advice"]
+
+
+def test_a_time_before_the_step_it_follows_is_refused(cli: Cli) -> None:
+    told = cli.refused("time.sequence", *apheresis(cli, started="2026-03-01T08:00:00+00:00"), by=NURSE)
+    assert "follows = slot_confirmation" in told["values"]
+
+
+def test_a_time_that_cannot_be_understood_is_refused_before_anybody_signs(cli: Cli) -> None:
+    told = cli.refused("time.form", *apheresis(cli, started="yesterday"), by=NURSE)
+    assert "Europe/Berlin" in told["advice"]
+    # When clocks go back in Berlin, half past two comes twice.
+    told = cli.refused("time.zone", *apheresis(cli, started="2026-10-25T02:30"), by=NURSE)
+    assert "+02:00" in told["advice"]
+    assert "+01:00" in told["advice"]
+
+
+def test_a_correction_without_a_reason_is_refused(cli: Cli) -> None:
+    cli.perform("apheresis", NURSE)
+    cli.ok("witness", ANNA.therapy, "apheresis", by=SECOND)
+    line = ["correct", ANNA.therapy, "apheresis", "volume", "--to", "205 mL", "--why"]
+    told = cli.refused("correction.why", *line, "   ", by=NURSE)
+    assert "Annex 11" in told["advice"]
+    cli.ok(*line, "digits swapped", by=NURSE)
+    history = cli.ok("history", ANNA.therapy).out
+    assert "volume corrected: old " in history
+    assert "new 205 mL; why: digits swapped" in history
+
+
+# ------------------------------------------------------------------------------------------------ files and disks
+
+
+def test_a_protocol_file_that_goes_round_in_a_circle_is_refused_with_its_lines(cli: Cli, tmp_path: Path) -> None:
+    text = (ROOT / "protocol/studies/cd20-cd22.yaml").read_text(encoding="utf-8")
+    file = tmp_path / "circle.yaml"
+    file.write_text(text.replace("    after: consent\n", "    after: enrolment\n", 1), encoding="utf-8")
+    for line, by in ((["protocol", "check"], None), (["protocol", "adopt"], "quality.1")):
+        before = cli.size()
+        said = cli(*line, str(file), by=by)
+        assert said.code == 4
+        assert "Rule:       protocol.file" in said.err
+        assert "circle" in said.err
+        assert "line " in said.err
+        assert cli.size() == before
+
+
+def test_a_torn_database_file_stops_everything(cli: Cli) -> None:
+    path = cli.folder / "log.db"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    for line in (["status", ANNA.therapy], ["events"], ["worklist", "--therapy", ANNA.therapy]):
+        said = cli(*line)
+        assert said.code == 6, said.err
+        assert said.err.startswith("Corrupt: ")
+        assert "Rule:       log.file" in said.err
+        assert "call QA" in said.err
+    said = cli(*apheresis_line(), by=NURSE)
+    assert said.code == 6
+    assert cli("verify").code == 3
+    path.write_bytes(b"no database at all, and longer than a page of one " * 100)
+    assert cli("status", ANNA.therapy).code == 6
+    assert cli("verify", "--json").json["verdict"] == "cannot tell"
+
+
+def apheresis_line() -> list[str]:
+    """Anna's collection without an act file: enough to be stopped before it is read."""
+    return ["perform", ANNA.therapy, "apheresis", "--read", "volume=250 mL"]
+
+
+def test_a_full_disk_records_nothing(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    # SQLite's own limit on pages stands in for the disk: it raises the same SQLITE_FULL.
+    connect = events.log_sqlite._connect
+
+    def full(path: Path) -> object:
+        db = connect(path)
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+        db.execute(f"PRAGMA max_page_count = {pages}")
+        return db
+
+    line = apheresis(cli, readings={"volume": "250 mL"})
+    before, stood = cli.size(), (cli.folder / "log.db").stat().st_size
+    monkeypatch.setattr(events.log_sqlite, "_connect", full)
+    said = cli(*line, by=NURSE)
+    if said.code == 0:  # the last pages had room for this one; the next one finds none
+        before += 1
+        said = cli("witness", ANNA.therapy, "apheresis", by=SECOND)
+    monkeypatch.undo()
+    assert said.code == 7, said.err
+    assert "Rule:       log.disk-full" in said.err
+    assert "nothing was recorded" in said.err
+    assert "Free some space" in said.err
+    assert cli.size() == before
+    assert (cli.folder / "log.db").stat().st_size >= stood
+    assert cli("verify", "--no-decisions").code == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_output_that_finds_a_full_disk_is_told_in_a_sentence(cli: Cli) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "console", "--site", str(cli.folder), "events", "--json"],
+            stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False,
+        )  # fmt: skip
+    assert done.returncode == 7
+    assert "Rule:       disk" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_no_site_and_a_folder_that_is_none(cli: Cli, tmp_path: Path) -> None:
+    for folder, rule in ((tmp_path / "nowhere", "site.exists"), (tmp_path, "site.exists")):
+        said = cli("--site", str(folder), "status", ANNA.therapy)
+        assert said.code == 4
+        assert f"Rule:       {rule}" in said.err
+    (cli.folder / "site.json").write_text("{", encoding="utf-8")
+    assert cli("status", ANNA.therapy).code == 6
+
+
+def test_another_log_in_this_sites_place_is_seen(cli: Cli, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    cli.environment["UNBROKEN_PASSPHRASE"] = ""
+    words = tmp_path / "words.yaml"
+    words.write_text("admin: a passphrase of its own\n", encoding="utf-8")
+    cli.ok("site", "init", str(other), "--name", "Other", "--site-code", "O", "--passphrases", str(words))
+    (cli.folder / "log.db").write_bytes((other / "log.db").read_bytes())
+    said = cli("status", ANNA.therapy)
+    assert said.code == 6
+    assert "Rule:       site.log-id" in said.err
+    assert cli("verify").code == 1
+    assert {f["kind"] for f in cli("verify", "--json").json["findings"]} >= {"log"}
+
+
+# ------------------------------------------------------------------------------------------------ two at once, faults
+
+
+def test_two_people_at_once_record_one_act(cli: Cli) -> None:
+    line = [sys.executable, "-m", "console", "--site", str(cli.folder), *apheresis(cli), "--json"]
+    before = cli.size()
+    results: list[subprocess.CompletedProcess[str]] = []
+
+    def one(account: str) -> None:
+        environment = {**os.environ, "UNBROKEN_PASSPHRASE": phrase(account), "PYTHONPATH": str(ROOT)}
+        results.append(
+            subprocess.run(
+                [*line, "--as", account], capture_output=True, text=True, env=environment, cwd=ROOT, check=False
+            )
+        )
+
+    threads = [threading.Thread(target=one, args=(account,)) for account in (NURSE, SECOND)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(result.returncode for result in results) == [0, 4], [r.stderr + r.stdout for r in results]
+    refused = json.loads(next(r.stdout for r in results if r.returncode == 4))
+    assert refused["rule"] in ("order.pending", "log.moved-meanwhile", "identity.new-code")
+    assert refused["advice"]
+    assert cli.size() == before + 1
+
+
+def test_a_fault_of_the_program_leaves_a_file_and_no_traceback(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a fault")
+
+    monkeypatch.setattr("console.commands.looking.batch_status", broken)
+    said = cli("status", ANNA.therapy)
+    assert said.code == 70
+    assert "Traceback" not in said.err
+    (file,) = cli.folder.glob("crash-*.txt")
+    assert str(file) in said.err
+    assert "ZeroDivisionError: a fault" in file.read_text(encoding="utf-8")
+    said = cli("status", ANNA.therapy, "--json")
+    assert said.json["error"] == "fault"
+
+
+def test_an_interrupt_says_that_nothing_more_was_recorded(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    line, before = apheresis(cli), cli.size()
+    monkeypatch.setattr(SqliteLog, "append", interrupted)
+    said = cli(*line, by=NURSE)
+    assert said.code == 130
+    assert "nothing more was recorded" in said.err
+    assert cli.size() == before
+
+
+def test_a_reader_who_leaves_is_no_error(cli: Cli) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m console --site {cli.folder} events --json | head -1",
+        shell=True, capture_output=True, text=True, cwd=ROOT, check=False,
+    )  # fmt: skip
+    assert json.loads(done.stdout)["position"] == 0
+    assert done.stderr == ""
+
+
+def test_a_line_that_is_not_understood_is_told_how(cli: Cli) -> None:
+    for line in (
+        ["nonsense"],
+        ["status"],
+        ["status", ANNA.therapy, "--nonsense"],
+        ["correct", ANNA.therapy, "apheresis", "volume"],
+    ):
+        said = cli(*line)
+        assert said.code == 2, line
+        assert "Usage" in said.err or "usage" in said.err
+    assert "Did you mean 'status'" in cli("statsu").err.replace("\n", " ")
+
+
+def test_an_act_file_that_cannot_be_understood_is_refused(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "act.yaml"
+    line = ["perform", ANNA.therapy, "apheresis", "--from", str(file)]
+    for text, told in (
+        ("volumes: {}\n", "unknown field volumes"),
+        ("step: infusion\n", "it is for step infusion"),
+        ("readings: [1\n", "line"),
+        ("{\n", "JSON"),
+        ("labels: [a]\n", "labels"),
+        ("outcome: maybe\n", "outcome"),
+    ):
+        file.write_text(text, encoding="utf-8")
+        assert told in cli.refused("input.form", *line, by=NURSE)["says"], text
+    assert cli("perform", ANNA.therapy, "apheresis", "--from", str(tmp_path / "none.yaml"), by=NURSE).code == 7
+    cli.refused("input.form", "perform", ANNA.therapy, "apheresis", "--scan", "wristband", by=NURSE)

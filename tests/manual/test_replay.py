@@ -1,0 +1,106 @@
+"""A therapy of the demo again, each act a process of its own with its person's passphrase: the same facts come out."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.demo import PASSPHRASE, Stage
+from console.site import Site
+from events.facts.base import Fact
+from events.instant import to_wire
+from events.reading import Record, verified_stream
+from protocol.commands import Dispose, Perform, ReportLate, WithdrawPatient, Witness
+from protocol.file import read_protocol
+from protocol.retell import command_of
+from tests.manual.conftest import study
+from tests.manual.demo_site import unbroken
+
+SHORT = ["T-009", "T-010"]
+"""The warm shipment and the withdrawal. With CI=true a whole path to release and rejection is walked too."""
+LONG = ["T-008"]
+
+
+def human_records(site: Site, therapy: str) -> list[Record]:
+    found = verified_stream(site.log, f"therapy/{therapy}")
+    return [record for record in found if record.statement.meaning != "recorded"]
+
+
+def told(record: Record) -> list[dict[str, Any]]:
+    """The facts, without the links of other records: those name bytes that were signed at another time."""
+    return [{k: v for k, v in _wire(fact).items() if k != "act"} for fact in record.facts]
+
+
+def _wire(fact: Fact) -> dict[str, Any]:
+    return fact.to_wire()
+
+
+def act_file(command: Perform, folder: Path) -> Path:
+    document = command.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    scans: dict[str, list[str]] = {}
+    for scan in document.pop("scans", ()):
+        scans.setdefault(scan["name"], []).append(scan["code"])
+    document["scans"] = scans
+    document["labels"] = {label["serial"]: label["fate"] for label in document.pop("labels", ())}
+    path = folder / "act.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+def words_for(record: Record, links: dict[str, str], folder: Path) -> list[str]:
+    """The command line that says again what this record says."""
+    command, therapy = command_of(record), record.statement.subject.removeprefix("therapy/")
+    match command:
+        case Perform():
+            verb = ["open", therapy] if command.screening else ["perform", therapy, command.step]
+            return [*verb, "--from", str(act_file(command, folder))]
+        case Witness():
+            return ["witness", therapy, links[command.act]]
+        case ReportLate():
+            values = [
+                f"{name}={entered.value} {entered.unit or ''}".strip() for name, entered in command.readings.items()
+            ]
+            reads = [word for value in values for word in ("--read", value)]
+            material = ["--material", command.material] if command.material else []
+            return ["late", therapy, command.step, "--occurrence", command.occurrence, *material, *reads]
+        case WithdrawPatient():
+            return [
+                "withdraw",
+                therapy,
+                "--from",
+                ",".join(command.withdrawn),
+                "--at",
+                to_wire(command.at),
+                "--why",
+                command.reason,
+            ]
+        case Dispose():
+            materials = [word for code in command.materials for word in ("--material", code)]
+            return ["dispose", therapy, *materials, "--why", command.reason]
+        case _:
+            raise AssertionError(f"the demo has no {command}")
+
+
+@pytest.mark.parametrize("therapy", SHORT + (LONG if os.environ.get("CI") else []))
+def test_the_same_therapy_by_separate_processes(demo_site: Path, tmp_path: Path, therapy: str) -> None:
+    """Each person types the passphrase; each process starts from nothing but the folder."""
+    before = Site.open(demo_site)
+    text = study()
+    fresh = Stage(tmp_path / "again", read_protocol(text), text)
+    folder = fresh.site.folder
+    links: dict[str, str] = {}
+    for record in human_records(before, therapy):
+        fresh.site.set_clock(record.statement.recorded)
+        words = words_for(record, links, tmp_path)
+        account = record.statement.account
+        done = unbroken(folder, *words, "--as", account, passphrase=PASSPHRASE.format(account=account))
+        assert done.returncode == 0, f"{words}\n{done.stdout}{done.stderr}"
+        links[record.link] = human_records(fresh.site, therapy)[-1].link
+    again = human_records(fresh.site, therapy)
+    assert [told(r) for r in again] == [told(r) for r in human_records(before, therapy)]
+    assert [r.statement.account for r in again] == [r.statement.account for r in human_records(before, therapy)]
+    assert unbroken(folder, "verify", therapy).returncode == 0
