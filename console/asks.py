@@ -157,3 +157,5 @@ def _field(field: str, step: Step, protocol: StudyProtocol) -> Iterator[str]:
             yield "decision:    # released or rejected"
         case "room":
             yield f"room:        # code of the {step.one_patient_in}"
+        case _:
+            pass

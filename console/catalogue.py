@@ -4,13 +4,14 @@ Only the file of the command that was asked for is imported: importing them all 
 """
 
 import importlib
-from typing import NamedTuple
+from pathlib import Path
+from typing import Annotated, NamedTuple
 
 import typer
 
 ABOUT = """The chain of custody for cell therapy, from vein to vein.
 
-Every step is a signed, immutable event. A step out of limits is recorded with its deviation; a step against a rule is
+Every step is a signed, immutable event. A step out of limits is recorded with its deviation; a step against a rule is \
 refused, and the refusal says which rule, which values, and what to do.
 
 A site is a folder. Name it with --site DIR before or after any command, or once with UNBROKEN_SITE.
@@ -114,7 +115,7 @@ def application(first: str | None) -> typer.Typer:
         help=ABOUT, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich"
     )
     # With one command alone, typer would drop the command's own name; a callback keeps it.
-    app.callback()(lambda: None)
+    app.callback()(_unbroken)
     names = [first] if first in COMMANDS else list(COMMANDS)
     for name in names:
         entry = COMMANDS[name]
@@ -127,6 +128,15 @@ def application(first: str | None) -> typer.Typer:
             _add(group, word, below)
         app.add_typer(group, name=name, help=entry.says, rich_help_panel=entry.panel)
     return app
+
+
+def _unbroken(
+    _site: Annotated[
+        Path | None, typer.Option("--site", metavar="DIR", help="The site's folder; UNBROKEN_SITE serves too.")
+    ] = None,
+    _version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Both options are taken before the line gets here (`console.here`, `console.main`); this is for the help."""
 
 
 def _add(app: typer.Typer, name: str, entry: Entry) -> None:

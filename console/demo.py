@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from console import demo_report
@@ -19,20 +20,22 @@ from console.play import Play, Script
 from console.rehearsal import device_code, lot_code
 from console.scenes import scenes
 from console.site import Site
-from events.errors import Refused
+from events.errors import Refused, UnbrokenError
+from events.facts.base import Fact
 from events.verify import verify
 from flows.driver import Driver, drive
 from protocol import administration
-from protocol.audit import audit
+from protocol.audit import audit_all
 from protocol.desk import Desk, Sitting
 from protocol.file import read_protocol
 from protocol.model import StudyProtocol
+from protocol.surroundings import Actor
 
 BEGINS = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 SEED = 20260302
 ACTS_A_TURN = 100
 """Acts between two turns of the driver: it takes what has changed since in one re-entry of each therapy's run."""
-DEMO_MARK = "demo.txt"
+NAME = "Demo site"
 PASSPHRASE = "demo-only-{account}"  # noqa: S105 - known to everybody on purpose, and printed
 
 
@@ -73,8 +76,7 @@ def run(folder: Path, protocol_text: str, told: Callable[[str], None], *, driver
     views.catch_up(stage.desk.log, stage.site.views_url)
     told("[4/4] verifying every record again, and auditing every decision")
     verification = verify(stage.desk.log, stage.site.log_id)
-    for script in scripts:
-        verification.findings += audit(stage.desk, script.patient.therapy)
+    verification.findings += audit_all(stage.desk)
     checkpoint = stage.site.write_checkpoint()
     demo_report.show(stage.site, stage.desk, scripts, verification, checkpoint)
     told(f"Done in {time.monotonic() - began:.0f} s.")
@@ -85,7 +87,7 @@ def _make_room(folder: Path) -> None:
     """Remove what an earlier demo left; anything else is nobody's to remove."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
-    if not (folder / DEMO_MARK).is_file():
+    if not _is_demo(folder):
         raise Refused(
             "demo.folder",
             f"{folder} exists and was not made by a demo.",
@@ -93,6 +95,14 @@ def _make_room(folder: Path) -> None:
             advice="Name another folder with --keep; only an earlier demo's is replaced.",
         )
     shutil.rmtree(folder)
+
+
+def _is_demo(folder: Path) -> bool:
+    try:
+        site = Site.open(folder)
+    except UnbrokenError:
+        return False
+    return site.simulated and site.name == NAME
 
 
 class Stage:
@@ -103,7 +113,7 @@ class Stage:
         chance = random.Random(SEED)
         self.site, self._keys = Site.create(
             folder,
-            name="Demo site",
+            name=NAME,
             code="DEMO",
             zone="UTC",
             administrator=self.members[0],
@@ -111,7 +121,6 @@ class Stage:
             random=chance.randbytes,
             simulated_from=BEGINS,
         )
-        (folder / DEMO_MARK).write_text("made by unbroken demo; the next demo replaces this folder\n", encoding="utf-8")
         self.desk: Desk = self.site.desk(chance.randbytes)
         self.system = self.site.system()
         self._furnish(protocol, text)
@@ -131,13 +140,13 @@ class Stage:
         for name in sorted({n for s in protocol.steps for n in s.needs.lots}):
             self.desk.record(
                 [f"lot/{lot_code(name)}"],
-                lambda a, _, n=name: [administration.release_lot(a, lot_code(n), n, until)],
+                partial(_lot, name, until),
                 quality,
             )
         for name in sorted({n for s in protocol.steps for n in s.needs.devices}):
             self.desk.record(
                 [f"device/{device_code(name)}"],
-                lambda a, _, n=name: [administration.calibrate(a, device_code(n), n, until)],
+                partial(_device, name, until),
                 quality,
             )
 
@@ -155,6 +164,14 @@ class Stage:
 
     def line(self, therapy: str, says: str) -> str:
         return f"      {self.desk.clock():%Y-%m-%d}  {therapy}  {says}"
+
+
+def _lot(name: str, until: datetime, actor: Actor, _authority: object) -> list[Fact]:
+    return [administration.release_lot(actor, lot_code(name), name, until)]
+
+
+def _device(name: str, until: datetime, actor: Actor, _authority: object) -> list[Fact]:
+    return [administration.calibrate(actor, device_code(name), name, until)]
 
 
 async def _play_with(play: Play, scripts: list[Script], driver: Driver, told: Callable[[str], None]) -> None:

@@ -17,7 +17,8 @@ _opened: list[Site] = []
 
 def take_site(argv: list[str]) -> list[str]:
     """The line without its ``--site DIR``, which is remembered."""
-    rest, words = [], iter(argv)
+    rest: list[str] = []
+    words = iter(argv)
     for word in words:
         if word == "--":
             return [*rest, word, *words]

@@ -52,7 +52,7 @@ def _run(argv: list[str]) -> int:
     except typer.Abort:
         return _interrupted()
     except typer.TyperException as wrong:
-        wrong.show()
+        wrong.show()  # type: ignore[attr-defined]  # every one that gets here comes from the parser, and has it
         return USAGE
     sys.stdout.flush()
     if done == INTERRUPTED:  # typer has caught it

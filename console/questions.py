@@ -85,6 +85,8 @@ def _field(field: str, step: Step, protocol: StudyProtocol, given: Given, ask: A
                 text := _once(ask, "Label (SERIAL=applied, attached_to_record or destroyed; Enter ends): ")
             ):
                 given.label(text)
+        case _:
+            pass
 
 
 def _take(given: Given, field: str, text: str) -> None:

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated
-
-from pydantic import BeforeValidator, PlainSerializer
 
 WIRE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z")
 
@@ -39,15 +36,3 @@ def from_wire(text: str) -> datetime:
 def whole_milliseconds(moment: datetime) -> datetime:
     """The same moment as it will read back from the wire."""
     return from_wire(to_wire(moment))
-
-
-def _validate(value: object) -> datetime:
-    if isinstance(value, datetime):
-        return whole_milliseconds(value)
-    if isinstance(value, str):
-        return from_wire(value)
-    raise ValueError("a time is a string spelled YYYY-MM-DDTHH:MM:SS.mmmZ")
-
-
-Instant = Annotated[datetime, BeforeValidator(_validate), PlainSerializer(to_wire, return_type=str)]
-"""An aware UTC time as a field of a fact."""

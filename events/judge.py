@@ -14,7 +14,6 @@ from typing import Literal
 
 from events.authority import STREAM, Authority, NotAllowed, check_authority
 from events.envelope import Envelope, open_envelope, pre_authentication
-from events.facts.authority import LogOpened
 from events.grammar import Malformed
 from events.heads import NOWHERE, Head
 from events.keys import verifies
@@ -94,7 +93,7 @@ def check_signature(envelope: Envelope, statement: Statement, authority: Authori
 def _judge_genesis(envelope: Envelope, statement: Statement) -> Verdict:
     if dict(statement.heads) != {STREAM: Head(0, NOWHERE)} or len(statement.facts) != 1:
         return Rejected("head", "genesis opens the stream authority, and only that", statement)
-    if statement.facts[0]["fact"] != LogOpened.wire:
+    if statement.facts[0]["fact"] != "log.opened.v1":
         return Rejected("authority", "the first record of a log is log.opened.v1", statement)
     try:
         authority = check_authority(Authority(), statement, 0)

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from events.authority import STREAM, Authority
 from events.envelope import open_envelope
 from events.errors import Corrupt
-from events.facts.base import Fact
-from events.facts.catalogue import read_fact
 from events.grammar import Malformed
 from events.heads import Head
 from events.judge import check_signature
 from events.log import EventLog, Stored
 from events.statement import Statement, read_statement
+
+if TYPE_CHECKING:
+    from events.facts.base import Fact
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,10 @@ class Record:
         Raises:
             Corrupt: this program cannot read one of them.
         """
+        from events.facts.catalogue import (
+            read_fact,  # whoever only verifies needs no models, and does not wait for them
+        )
+
         return tuple(read_fact(raw) for raw in self.statement.facts)
 
 

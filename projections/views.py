@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, inspect, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.schema import CreateTable
 
 from events.errors import Refused, Unavailable, UnbrokenError
 from events.log import EventLog
@@ -29,7 +30,7 @@ class Projector:
         self.reader, self.log, self.views = Reader(log), log, views(stem)
         self.engine = _engine(database_url)
         with _failures():
-            self.views.metadata.create_all(self.engine)
+            _make(self.engine, self.views)
 
     def position(self) -> int:
         """How many records the views hold."""
@@ -165,6 +166,19 @@ def _digest(db: Connection, of: Views) -> str:
         for row in sorted(json.dumps(dict(row), sort_keys=True, ensure_ascii=False) for row in rows):
             seal.update(f"{name} {row}\n".encode())
     return seal.hexdigest()
+
+
+def _make(engine: Engine, of: Views) -> None:
+    for last in (False, True):
+        try:
+            with engine.begin() as db:
+                for table in of.metadata.sorted_tables:
+                    db.execute(CreateTable(table, if_not_exists=True))
+            return
+        except SQLAlchemyError:
+            # PostgreSQL may refuse one of two who make the same table at the same moment; then the other has made it.
+            if last:
+                raise
 
 
 def _engine(database_url: str) -> Engine:

@@ -140,9 +140,18 @@ def unknown_account(account: str) -> Exception:
     )
 
 
+def may_adopt(actor: Actor) -> None:
+    """Whether somebody may adopt protocols.
+
+    Raises:
+        Refused: neither an administrator nor of quality.
+    """
+    _asks(actor, "adopt a protocol", ADMINISTRATOR, QA)
+
+
 def adopt(actor: Actor, protocol: StudyProtocol) -> Fact:
     """Adopt a protocol file."""
-    _asks(actor, "adopt a protocol", ADMINISTRATOR, QA)
+    may_adopt(actor)
     head = protocol.protocol
     return site.ProtocolAdopted(protocol=head.id, version=head.version, digest=protocol.digest, text=protocol.text)
 

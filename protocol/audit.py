@@ -5,14 +5,20 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from datetime import datetime
 
+from events.authority import STREAM, SYSTEM
 from events.errors import Refused, UnbrokenError
+from events.facts import authority, site
+from events.facts.base import Fact
 from events.facts.course import TherapyOpened
 from events.facts.quality import IdentityMismatched, ItemPresentedElsewhere
-from events.reading import Record, verified_stream
+from events.reading import Record, read_record, verified_stream
 from events.verify import Finding
-from protocol.commands import Perform
+from protocol import administration
+from protocol.commands import LetPass, Perform
 from protocol.custody import gaps
 from protocol.decide import decide
 from protocol.decision import Decision, therapy_stream
@@ -21,6 +27,20 @@ from protocol.perform import open_therapy
 from protocol.reader import Reader
 from protocol.retell import command_of
 from protocol.state import Therapy
+from protocol.surroundings import Actor
+
+
+def audit_all(reader: Reader, progress: Callable[[str], None] = lambda _name: None) -> list[Finding]:
+    """Every therapy, and every record of the site itself; a therapy that cannot be read is a finding, not an end."""
+    findings = audit_site(reader)
+    for stream in reader.log.streams("therapy/"):
+        name = stream.removeprefix("therapy/")
+        progress(name)
+        try:
+            findings += audit(reader, name)
+        except UnbrokenError as problem:
+            findings.append(Finding("unreadable", problem.says, None, stream, None))
+    return findings
 
 
 def audit(reader: Reader, name: str) -> list[Finding]:
@@ -44,7 +64,11 @@ def audit(reader: Reader, name: str) -> list[Finding]:
 def _decided_otherwise(reader: Reader, therapy: Therapy, record: Record) -> str:
     if record.statement.subject != therapy_stream(therapy.id) or _is_stop(record):
         # A wrong item that was presented is all that may reach from one therapy into another; only its scan is known.
-        return "" if _is_stop(record) else f"a record of {record.statement.subject} writes into this therapy"
+        return (
+            _stop_otherwise(reader, record)
+            if _is_stop(record)
+            else (f"a record of {record.statement.subject} writes into this therapy")
+        )
     try:
         decision = _decide_again(reader, therapy, record)
     except Refused as refused:
@@ -70,6 +94,13 @@ def _is_stop(record: Record) -> bool:
             )
         case _:
             return False
+
+
+def _stop_otherwise(reader: Reader, record: Record) -> str:
+    presented = next(fact for fact in record.facts if isinstance(fact, ItemPresentedElsewhere))
+    if reader.owner(presented.presented, record.position) != presented.therapy:
+        return f"{presented.presented} does not belong to {presented.therapy}, whose items it holds"
+    return ""
 
 
 def _other_facts(decision: Decision, record: Record) -> str:
@@ -103,12 +134,78 @@ def _decide_again(reader: Reader, therapy: Therapy, record: Record) -> Decision 
     if command is None:
         return None
     actor = reader.actor(s.account, record.position)
+    if isinstance(command, LetPass) and SYSTEM not in actor.roles:
+        return None
     around, _ = reader.surroundings(command, actor, s.recorded, record.position)
     opened = record.facts[0]
     if isinstance(opened, TherapyOpened) and isinstance(command, Perform):
         protocol = reader.protocol(opened.digest)
         return open_therapy(therapy, protocol, command, around, site=opened.site, simulated=opened.simulated)
     return decide(therapy, reader.protocol_of(therapy), command, around)
+
+
+def audit_site(reader: Reader) -> list[Finding]:
+    """Records of lots, devices, training, accounts and protocols: whether their signer might record them."""
+    findings = []
+    for stored in reader.log.read():
+        if stored.refused is not None:
+            continue
+        record = read_record(stored)
+        subject = record.statement.subject
+        if subject.startswith("therapy/") or subject == STREAM:
+            continue
+        if says := _site_otherwise(reader, record):
+            number = record.statement.heads[subject].number + 1
+            findings.append(Finding("decision", says, record.position, subject, number))
+    return findings
+
+
+def _site_otherwise(reader: Reader, record: Record) -> str:
+    s = record.statement
+    if set(s.heads) != {s.subject}:
+        return "a record of the site extends its one stream, and no other"
+    try:
+        actor = reader.actor(s.account, record.position)
+        for fact in record.facts:
+            if (says := _may_record(reader, actor, fact, s.subject)) != "":
+                return says
+    except Refused as refused:
+        return f"today's rules refuse it: {refused.says} [{refused.rule}]"
+    except UnbrokenError as problem:
+        return f"it cannot be decided again: {problem.says}"
+    return ""
+
+
+def _may_record(reader: Reader, actor: Actor, fact: Fact, subject: str) -> str:
+    match fact:
+        case site.LotReleased():
+            administration.release_lot(actor, fact.lot, fact.item, fact.expires)
+            belongs = f"lot/{fact.lot}"
+        case site.LotRecalled():
+            administration.recall_lot(actor, fact.lot, fact.reason)
+            belongs = f"lot/{fact.lot}"
+        case site.DeviceCalibrated():
+            administration.calibrate(actor, fact.device, fact.item, fact.due)
+            belongs = f"device/{fact.device}"
+        case site.TrainingRecorded():
+            administration.train(actor, fact.person, fact.topic, fact.until)
+            belongs = f"training/{fact.person}"
+        case site.ProtocolAdopted():
+            administration.may_adopt(actor)
+            if hashlib.sha256(fact.text.encode()).hexdigest() != fact.digest:
+                return "the digest is not that of the protocol's text"
+            belongs = f"protocol/{fact.digest}"
+        case authority.SignInFailed() | authority.SignInSucceeded():
+            if SYSTEM not in actor.roles:
+                return f"only the system records sign-ins, not {actor.account}"
+            belongs = f"account/{fact.account}"
+        case authority.AccountUnlocked():
+            own = reader.actor(fact.account).person
+            administration.unlock(actor, fact.account, administration.MOST_FAILURES, fact.why, own)
+            belongs = f"account/{fact.account}"
+        case _:
+            return f"{fact.wire} does not belong into {subject}"
+    return "" if belongs == subject else f"{fact.wire} belongs into {belongs}, not {subject}"
 
 
 def _suspect(reader: Reader, record: Record) -> str:

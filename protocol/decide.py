@@ -131,6 +131,15 @@ def _witness(therapy: Therapy, command: Witness, around: Surroundings) -> Decisi
             "QA and a second person clear it after a right rescan: `unbroken hold clear`.",
             therapy=therapy.id,
         )
+    for code in (*act.fact.moves, *act.fact.consumed):
+        if not therapy.materials[code].live:
+            raise refuse(
+                "identity.material-live",
+                f"{code} was {therapy.materials[code].ended} while {act.at} waited for its second signature.",
+                "Decline the act, and call QA.",
+                code=code,
+                step=str(act.at),
+            )
     fact = ActWitnessed(therapy=therapy.id, act=act.by.link, key=act.at.key())
     return Decision((fact,), act.fact.second_meaning, around.now)
 
@@ -280,6 +289,15 @@ def _dispose(therapy: Therapy, protocol: StudyProtocol, command: Dispose, around
                 "It has no holder any more.",
                 code=code,
             )
+        for act in therapy.pending.values():
+            if code in act.touches:
+                raise refuse(
+                    "order.pending",
+                    f"{code} is part of {act.at}, which {act.by.account} signed and nobody has signed second.",
+                    "Sign it second, decline it, or let the performer take it back; then dispose of it.",
+                    code=code,
+                    step=str(act.at),
+                )
         usable = material.status in ("available", "released") and not therapy.stopped
         if usable and not therapy.infused:
             raise refuse(

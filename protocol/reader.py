@@ -117,6 +117,13 @@ class Reader:
                     count = 0
         return count
 
+    def owner(self, code: str, before: int | None = None) -> str | None:
+        """The therapy that a code is bound to, None if nobody has bound it."""
+        first = next(iter(verified_stream(self.log, code_stream(code))), None)
+        if first is None or (before is not None and first.position >= before):
+            return None
+        return first.statement.subject.removeprefix("therapy/")
+
     def surroundings(
         self, command: AnyCommand, actor: Actor, now: datetime, before: int | None = None
     ) -> tuple[Surroundings, dict[str, Head]]:

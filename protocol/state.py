@@ -57,6 +57,11 @@ class Act:
     by: Signed
     second: Signed | None = None
 
+    @property
+    def touches(self) -> frozenset[str]:
+        """The materials that it is done on, moves or ends."""
+        return frozenset({*self.fact.moves, *self.fact.consumed, self.at.material})
+
     def people(self) -> frozenset[str]:
         """The persons who signed it."""
         return frozenset({self.by.person} | ({self.second.person} if self.second else set()))

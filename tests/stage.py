@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -467,20 +467,16 @@ def new_site(
 
 
 def _equip(staged: Staged, members: Sequence[Member]) -> None:
-    steps, until, quality = staged.protocol.steps, START + LONG, staged.sits("quality.1")
+    steps, until = staged.protocol.steps, START + LONG
     for topic in sorted({t for step in steps for t in step.needs.training}):
         trained = {r for step in steps if topic in step.needs.training for r in step.performed_by}
         people = [m.person for m in members if trained & set(m.roles)]
-        decided = partial(_trained, topic=topic, people=people, until=until)
-        staged.desk.record([f"training/{person}" for person in people], decided, quality)
+        for person in people:
+            staged.train(person, topic, until)
     for name in sorted({n for step in steps for n in step.needs.lots}):
         staged.release_lot(name, until)
     for name in sorted({n for step in steps for n in step.needs.devices}):
         staged.calibrate(name, until)
-
-
-def _trained(actor: Any, _: Any, *, topic: str, people: list[str], until: datetime) -> list[Fact]:
-    return [administration.train(actor, person, topic, until) for person in people]
 
 
 class Stage:
@@ -508,6 +504,15 @@ class Stage:
         if protocol is None:
             return self.at("consent", patient)
         return new_site(self.backend, self._path(), protocol, patient=patient)
+
+    def of(self, name: str, make: Callable[[Staged], None], patient: Patient = ANNA) -> Staged:
+        """A copy of a site that `make` has played on; it is made once."""
+        if name not in self._marks:
+            staged = new_site(self.backend, self._path(), patient=patient)
+            make(staged)
+            self._marks[name] = {"": (self._keep(staged), staged.clock())}
+            staged.log.close()
+        return self._copy(*self._marks[name][""], patient)
 
     def again(self, staged: Staged) -> Staged:
         """Another desk on the same log and the same clock, as a second computer would have it."""
@@ -550,12 +555,16 @@ class Stage:
         return Staged(log, study(), Clock(now), patient, path=where)
 
 
-@cache
+_STAGES: dict[Path, Stage] = {}
+
+
 def stage_of(backend: Backend, folder: Path) -> Stage:
     """The one stage of a session; what one folder of tests has played, the next one finds."""
     kept = folder / f"stage-{backend.name}"
-    kept.mkdir()
-    return Stage(backend, kept)
+    if kept not in _STAGES:
+        kept.mkdir()
+        _STAGES[kept] = Stage(backend, kept)
+    return _STAGES[kept]
 
 
 def _copy_sqlite(source: Path, target: Path) -> None:

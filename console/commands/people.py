@@ -1,7 +1,7 @@
 """Who may sign: people, roles, keys, and accounts that are locked after wrong passphrases."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,7 +37,7 @@ def list_people(json: Json = False) -> None:
     """
     site = here.site()
     desk, authority = site.desk(), site.log.authority()
-    rows = []
+    rows: list[dict[str, Any]] = []
     for person in authority.people.values():
         keys = [key for key in authority.keys.values() if key.account == person.account]
         live = [key.id[:12] for key in keys if key.until is None]
@@ -105,7 +105,7 @@ def roles(
     site = here.site()
     known = administration.known_roles(site.desk().protocols())
 
-    def decide(actor: administration.Actor, authority: administration.Authority) -> list[Fact]:
+    def decide(actor: Any, authority: Any) -> list[Fact]:
         return [administration.change_roles(actor, authority, known, whose, tuple(role), why)]
 
     record_site(site, [STREAM], decide, account, secret, json, "authorised")
@@ -150,7 +150,7 @@ def revoke(
     site = here.site()
     since = read_time(suspect, site.zone) if suspect else None
 
-    def decide(actor: administration.Actor, authority: administration.Authority) -> tuple[Fact, ...]:
+    def decide(actor: Any, authority: Any) -> tuple[Fact, ...]:
         return administration.revoke_keys(actor, authority, whose, why, since)
 
     record_site(site, [STREAM], decide, account, secret, json, "authorised")
@@ -164,7 +164,7 @@ def unlock(whose: AccountArg, why: Why, account: As = None, secret: Secret = Non
     site = here.site()
     desk = site.desk()
 
-    def decide(actor: administration.Actor, authority: administration.Authority) -> list[Fact]:
+    def decide(actor: Any, authority: Any) -> list[Fact]:
         own = desk.actor(whose).person
         return [administration.unlock(actor, whose, desk.failures_in_a_row(whose), why, own)]
 

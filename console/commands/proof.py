@@ -103,10 +103,9 @@ def _progress(size: int):  # type: ignore[no-untyped-def]
 
 
 def _audited(site: Site) -> list[Finding]:
-    from protocol.audit import audit
+    from protocol.audit import audit_all
 
-    desk = site.desk()
-    return [f for stream in site.log.streams("therapy/") for f in audit(desk, stream.removeprefix("therapy/"))]
+    return audit_all(site.desk())
 
 
 def _show(site: Site, result: Verification, checkpoint: Checkpoint | None, json: bool) -> None:

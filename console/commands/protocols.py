@@ -1,7 +1,7 @@
 """Study protocols as files: checked, adopted, read."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -79,7 +79,8 @@ def list_protocols(json: Json = False) -> None:
     Example: unbroken protocol list
     """
     found = here.site().desk().protocols()
-    rows = [{"protocol": p.protocol.id, "version": p.protocol.version, "title": p.protocol.title, "steps": len(p.steps),
+    rows: list[dict[str, Any]] = [
+        {"protocol": p.protocol.id, "version": p.protocol.version, "title": p.protocol.title, "steps": len(p.steps),
              "digest": p.digest} for p in found]  # fmt: skip
     if json:
         as_json(rows)

@@ -80,7 +80,7 @@ def events(
     start: Annotated[int, typer.Option("--start", metavar="POSITION", help="From this position on.")] = 0,
     json: Json = False,
 ) -> None:
-    """Every record of the log in order. With --json one object a line: position, verdict, the envelope as stored, and the statement decoded.
+    """Every record of the log in order; with --json one object a line: position, verdict, envelope as stored, statement decoded.
 
     The lines can be piped through any filter and verified by other programs: the envelope is the record to the byte.
 

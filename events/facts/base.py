@@ -2,17 +2,38 @@
 
 # No `from __future__ import annotations` in a file of models: pydantic would compile every annotation from its text again,
 # which costs a command a third of its start.
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+)
 
 from events.identifiers import Account, Code, Digest, Name, PersonId, Text, TherapyId
-from events.instant import Instant
+from events.instant import from_wire, to_wire, whole_milliseconds
 
 Short = Annotated[str, StringConstraints(max_length=500, strip_whitespace=True)]
 Grade = Literal["minor", "major", "critical"]
 Flag = StrictBool
 Count = StrictInt
+
+
+def _moment(value: object) -> datetime:
+    if isinstance(value, datetime):
+        return whole_milliseconds(value)
+    if isinstance(value, str):
+        return from_wire(value)
+    raise ValueError("a time is a string spelled YYYY-MM-DDTHH:MM:SS.mmmZ")
+
+
+Instant = Annotated[datetime, BeforeValidator(_moment), PlainSerializer(to_wire, return_type=str)]
+"""An aware UTC time as a field of a fact."""
 
 
 class Value(BaseModel):

@@ -21,6 +21,8 @@ from events.log_sqlite import SqliteLog
 from protocol.due import Due, instances
 from tests.stage import ANNA, BRUNO, study
 
+NURSE, SECOND = "apheresis.nurse.1", "apheresis.nurse.2"
+
 
 def phrase(account: str) -> str:
     """Everybody's passphrase at a test site."""
@@ -176,4 +178,9 @@ class Cli:
         return self.ok("perform", patient.therapy, step, "--from", act, *flags, by=by)
 
 
-__all__ = ["ANNA", "BRUNO", "Cli", "Said", "phrase"]
+def apheresis(cli: Cli, **changed: Any) -> list[str]:
+    """The line that performs Anna's collection."""
+    return ["perform", ANNA.therapy, "apheresis", "--from", cli.file(cli.form("apheresis", **changed))]
+
+
+__all__ = ["ANNA", "BRUNO", "NURSE", "SECOND", "Cli", "Said", "apheresis", "phrase"]

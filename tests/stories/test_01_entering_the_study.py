@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -222,7 +223,7 @@ def test_the_whole_chain_is_booked_in_one_act(stage: Stage) -> None:
     assert len(site.now.slots) == 6
 
 
-def both_want_the_suite(stage: Stage) -> tuple[Staged, dict[str, object]]:
+def both_want_the_suite(stage: Stage) -> tuple[Staged, dict[str, Any]]:
     """Two patients before their booking, and the second's form with the first one's suite and hours."""
     site = stage.at("slot_chain")
     site.play(CLARA, "slot_chain")

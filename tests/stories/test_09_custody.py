@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
-from protocol.commands import Decline, TakeBack
+from protocol.commands import DecideQuarantine, Decline, Dispose, TakeBack
 from protocol.custody import custody_trail, gaps
 from protocol.file import read_protocol
 from tests.stage import ANNA, BRUNO, STUDY, Stage
@@ -23,7 +25,7 @@ def test_from_vein_to_vein_there_is_no_gap(stage: Stage, patient: object) -> Non
         holders = [line.holder for line in lines]
         assert all(holders[:-1]), "somebody holds it until its end"
         assert (holders[-1] == "") == (material.ended is not None)
-        for before, after in zip(lines, lines[1:], strict=False):
+        for before, after in pairwise(lines):
             assert before.until == after.since
     product = [m for m in site.now.materials.values() if m.kind == "drug_product"]
     assert {m.ended for m in product} == {"infused"}
@@ -65,6 +67,22 @@ def test_a_hand_over_that_is_declined_or_taken_back_moves_nothing(stage: Stage) 
     assert site.now.materials[bag].holder.startswith("courier")
 
 
+def test_what_is_being_handed_over_is_not_disposed_of_meanwhile(stage: Stage) -> None:
+    """While a hand-over waits for its taker the bag has one holder; nobody throws it away behind his back."""
+    site = stage.at("hand_over")
+    bag = site.one("leukapheresis")
+    site.perform("hand_over")
+    site.pass_(days=3)
+    site.system()
+    site.act(DecideQuarantine(materials=(bag,), decision="rejected", reason="too old"), "qa.releaser.1")
+    with site.refused("order.pending"):
+        site.act(Dispose(materials=(bag,), reason="too old"), "qa.releaser.1")
+    # The courier declines; it stayed with the nurse all the time. Now it is disposed of.
+    site.act(Decline(act=site.waiting().by.link, reason="QA rejected it"), "courier.1")
+    site.act(Dispose(materials=(bag,), reason="too old"), "qa.releaser.1")
+    assert gaps(site.now) == []
+
+
 def test_nothing_is_handed_over_from_where_it_is_not(stage: Stage) -> None:
     """A hand-over starts at the place where the material is; from another place it would leave a gap."""
     text = STUDY.read_text(encoding="utf-8")
@@ -89,7 +107,7 @@ def test_who_gave_it_stands_beside_who_holds_it(stage: Stage) -> None:
         "handed over in thaw",
         "infused",
     ]
-    for before, after in zip(trail, trail[1:-1], strict=False):
+    for before, after in pairwise(trail[:-1]):
         assert after.given_by
         assert after.place != before.place
     assert len({line.link for line in trail}) == len(trail)

@@ -17,7 +17,8 @@ CLARA = Patient(3, "T-3")
 
 def meanwhile(site: Staged, beside: Staged, act: object) -> None:
     """Let somebody else's act slip in after this desk has read the log, and before it appends."""
-    append, done = site.log.append, []
+    done: list[bool] = []
+    append = site.log.append
 
     def slow(value: bytes) -> object:
         if not done:

@@ -1,0 +1,350 @@
+"""Random histories: three patients, people who do the right thing mostly, and everything that can go wrong in between."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from console.rehearsal import Patient, late_values
+from events.errors import Refused
+from protocol.commands import (
+    AnyCommand,
+    AssessDeviation,
+    ClearHold,
+    CloseDeviation,
+    Correct,
+    DecideQuarantine,
+    Decline,
+    Dispose,
+    Entered,
+    FailScreening,
+    OpenDeviation,
+    Perform,
+    Presented,
+    ReportDeath,
+    ReportLate,
+    TakeBack,
+    WithdrawPatient,
+    Witness,
+)
+from protocol.desk import Receipt
+from protocol.due import Due, instances
+from protocol.state import Act, Therapy
+from protocol.worklist import worklist
+from tests.stage import ANNA, BRUNO, Stage, Staged
+
+CLARA = Patient(3, "T-3", {"cohort": "B-NHL", "starting_material": "fresh"}, bags=2)
+PATIENTS = (ANNA, BRUNO, CLARA)
+
+# How often each happens: mostly the right thing, so that a history gets somewhere.
+WEIGHTS = {
+    "next": 30, "witness": 28, "system": 4, "wait": 2, "late": 2, "clear": 8,
+    "any step": 2, "wrong actor": 2, "wrong value": 4, "missing value": 1, "wrong scan": 3, "wrong time": 2,
+    "wrong lot": 1, "same again": 2, "correct": 3, "decline": 2, "take back": 2, "witness by anybody": 2,
+    "deviate": 1, "assess": 4, "close": 4, "quarantine": 5, "dispose": 2, "withdraw": 1, "die": 1, "fail": 1,
+}  # fmt: skip
+STEP = st.tuples(
+    st.sampled_from([name for name, weight in WEIGHTS.items() for _ in range(weight)]),
+    st.integers(0, len(PATIENTS) - 1),
+    st.integers(0, 2**20),
+)
+HISTORIES = st.tuples(
+    st.sampled_from(["beginning", "collected", "made", "treated"]), st.lists(STEP, min_size=30, max_size=45)
+)
+
+_BEGUN: dict[str, dict[str, str]] = {
+    "beginning": {},
+    "collected": {"T-1": "apheresis", "T-2": "hand_over", "T-3": "selection"},
+    "made": {"T-1": "harvest", "T-2": "cryopreservation", "T-3": "disposition"},
+    "treated": {"T-1": "product_receipt", "T-2": "pre_thaw_check", "T-3": "bedside_check"},
+}
+
+
+def begun(stage: Stage, how: str) -> Staged:
+    """A site whose three patients have come as far as `how` says."""
+
+    def make(site: Staged) -> None:
+        for patient in PATIENTS:
+            if step := _BEGUN[how].get(patient.therapy):
+                site.play(patient, step)
+
+    return stage.of(f"history {how}", make)
+
+
+@dataclass
+class Happened:
+    """A record that was accepted: who was asked to do what, and how the therapy stood before."""
+
+    before: Therapy
+    command: AnyCommand | None
+    receipt: Receipt
+
+
+@dataclass
+class History:
+    """Plays steps on a site. `happened` lists what was recorded, `refused` counts refusals by rule."""
+
+    site: Staged
+    happened: list[Happened] = field(default_factory=list)
+    refused: dict[str, int] = field(default_factory=dict)
+    last: tuple[str, AnyCommand, str] | None = None
+
+    def step(self, kind: str, number: int, seed: int) -> None:
+        """One thing that somebody does, or tries."""
+        chance = random.Random(seed)
+        patient = PATIENTS[number]
+        try:
+            getattr(self, "_" + kind.replace(" ", "_"))(patient, chance)
+        except Refused as refused:
+            self.refused[refused.rule] = self.refused.get(refused.rule, 0) + 1
+
+    # ------------------------------------------------------------------ the two ways in
+
+    def act(self, patient: Patient, command: AnyCommand, by: str) -> None:
+        """Say something at the desk, and remember what was recorded."""
+        before = self.site.therapy(patient)
+        self.last = (patient.therapy, command, by)
+        if before.opened is None and isinstance(command, Perform):
+            receipt = self.site.desk.open(patient.therapy, command, self.site.sits(by))
+        else:
+            receipt = self.site.desk.act(patient.therapy, command, self.site.sits(by))
+        self.happened.append(Happened(before, command, receipt))
+
+    def perform(
+        self, patient: Patient, chance: random.Random, change: Callable[[Perform], Perform] | None = None
+    ) -> None:
+        """Perform one of the steps that are ready, with one change."""
+        due = self.choose(patient, chance)
+        if due is None:
+            return
+        form = self.site.form(due.at.step, occurrence=due.at.occurrence, material=due.at.material, patient=patient)
+        self.act(patient, change(form) if change else form, self.site.who(due.step.performed_by))
+
+    def choose(self, patient: Patient, chance: random.Random) -> Due | None:
+        """One of the steps that are ready; the clock goes on a little, or to when the step may begin."""
+        therapy = self.site.therapy(patient)
+        if therapy.opened is None:
+            return self.site.due("consent", patient=patient)
+        found = [d for d in instances(therapy, self.site.protocol) if d.standing == "ready"]
+        self.site.pass_(minutes=chance.choice([1, 1, 3, 10, 600]))
+        return chance.choice([*found, *found[-1:] * 4]) if found else None
+
+    def anybody(self, chance: random.Random) -> str:
+        """Some account."""
+        return chance.choice(sorted(self.site.log.authority().people))
+
+    def act_of(self, patient: Patient, chance: random.Random) -> Act | None:
+        """Some act that waits."""
+        waiting = list(self.site.therapy(patient).pending.values())
+        return chance.choice(waiting) if waiting else None
+
+    # ------------------------------------------------------------------ the right thing
+
+    def _next(self, patient: Patient, chance: random.Random) -> None:
+        self.perform(patient, chance)
+
+    def _witness(self, patient: Patient, chance: random.Random) -> None:
+        self.site.pass_(minutes=1)
+        if act := self.act_of(patient, chance):
+            self.act(patient, Witness(act=act.by.link), self.site.who(act.fact.awaits, act.by.person))
+
+    def _system(self, patient: Patient, _: random.Random) -> None:
+        before = self.site.therapy(patient)
+        receipt = self.site.desk.let_pass(patient.therapy, self.site.sits("system"))
+        if receipt:
+            self.happened.append(Happened(before, None, receipt))
+
+    def _wait(self, _p: Patient, chance: random.Random) -> None:
+        self.site.pass_(hours=chance.choice([1, 12, 30, 50, 200, 800] if chance.random() < 0.3 else [1, 12, 30]))
+
+    def _late(self, patient: Patient, chance: random.Random) -> None:
+        therapy = self.site.therapy(patient)
+        for item in worklist(therapy, self.site.protocol):
+            if item.kind == "late_value":
+                step = self.site.protocol.by_id[item.step]
+                values = late_values(patient, therapy, self.site.protocol, step, self.site.clock())
+                if "cd3_count" in values and chance.random() < 0.5:
+                    values = {"cd3_count": Entered(value="5e8 cells")}
+                told = ReportLate(step=item.step, occurrence=item.occurrence, readings=values)
+                return self.act(patient, told, self.site.who(item.roles))
+        return None
+
+    def _clear(self, patient: Patient, chance: random.Random) -> None:
+        while holds := list(self.site.therapy(patient).holds.values()):
+            therapy, hold = self.site.therapy(patient), holds[0]
+            by = self.site.who(("qa_releaser",), hold.pending[1].person if hold.pending else "")
+            self.act(patient, ClearHold(wristband=therapy.wristband or "NONE", reason="rescanned"), by)
+            if chance.random() < 0.2:
+                return
+
+    def _assess(self, patient: Patient, _: random.Random) -> None:
+        for deviation in self.site.therapy(patient).deviations.values():
+            if not deviation.closed:
+                assess = AssessDeviation(deviation=deviation.code, impact="none")
+                return self.act(patient, assess, self.site.who(("qa_releaser",)))
+        return None
+
+    def _close(self, patient: Patient, chance: random.Random) -> None:
+        codes = list(self.site.therapy(patient).deviations)
+        if codes:
+            close = CloseDeviation(deviation=chance.choice(codes), conclusion="no harm")
+            self.act(patient, close, self.site.who(("qa_releaser",)))
+
+    def _quarantine(self, patient: Patient, chance: random.Random) -> None:
+        held = [m.code for m in self.site.therapy(patient).materials.values() if m.status == "quarantined"]
+        if held:
+            decision = chance.choice(["lifted", "lifted", "rejected"])
+            command = DecideQuarantine.model_validate(
+                {"materials": held, "decision": decision, "reason": "looked at it"}
+            )
+            self.act(patient, command, self.site.who(("qa_releaser",)))
+
+    # ------------------------------------------------------------------ what goes wrong
+
+    def _any_step(self, patient: Patient, chance: random.Random) -> None:
+        step = chance.choice(self.site.protocol.steps)
+        therapy = self.site.therapy(patient)
+        if therapy.opened is not None:
+            material = chance.choice([*therapy.materials, ""])
+            form = self.site.form(step.id, patient=patient, occurrence=chance.choice([None, "1", "2", "D1", "M6"]))
+            form = form.model_copy(update={"material": material or form.material})
+            self.act(patient, form, self.site.who(step.performed_by))
+
+    def _wrong_actor(self, patient: Patient, chance: random.Random) -> None:
+        if due := self.choose(patient, chance):
+            form = self.site.form(due.at.step, occurrence=due.at.occurrence, material=due.at.material, patient=patient)
+            self.act(patient, form, self.anybody(chance))
+
+    def _wrong_value(self, patient: Patient, chance: random.Random) -> None:
+        def change(form: Perform) -> Perform:
+            if not form.readings:
+                return form
+            name = chance.choice(sorted(form.readings))
+            record = self.site.protocol.by_id[form.step].record_by_name[name]
+            return form.model_copy(update={"readings": {**form.readings, name: _other_value(record, chance)}})
+
+        self.perform(patient, chance, change)
+
+    def _missing_value(self, patient: Patient, chance: random.Random) -> None:
+        def change(form: Perform) -> Perform:
+            readings = dict(form.readings)
+            if readings:
+                readings.pop(chance.choice(sorted(readings)))
+            return form.model_copy(update={"readings": readings})
+
+        self.perform(patient, chance, change)
+
+    def _wrong_scan(self, patient: Patient, chance: random.Random) -> None:
+        def change(form: Perform) -> Perform:
+            if not form.scans:
+                return form
+            scans = list(form.scans)
+            number = chance.randrange(len(scans))
+            codes = [c for p in PATIENTS for c in codes_of(self.site.therapy(p))]
+            other = chance.choice([*codes, "UNKNOWN-1", "???"])
+            scans[number] = Presented(name=scans[number].name, code=other)
+            return form.model_copy(update={"scans": tuple(scans)})
+
+        self.perform(patient, chance, change)
+
+    def _wrong_time(self, patient: Patient, chance: random.Random) -> None:
+        def change(form: Perform) -> Perform:
+            shift = timedelta(hours=chance.choice([-900, -30, -1, 1]))
+            started = self.site.clock() + shift
+            ended = started + timedelta(hours=chance.choice([-1, 0, 1]))
+            return form.model_copy(update={"started": started, "ended": ended})
+
+        self.perform(patient, chance, change)
+
+    def _wrong_lot(self, patient: Patient, chance: random.Random) -> None:
+        def change(form: Perform) -> Perform:
+            used = {name: chance.choice([code, "LOT-X", "DEV-CYTOMETER"]) for name, code in form.used.items()}
+            return form.model_copy(update={"used": used})
+
+        self.perform(patient, chance, change)
+
+    def _same_again(self, _p: Patient, _: random.Random) -> None:
+        if self.last:
+            therapy, command, by = self.last
+            self.act(next(p for p in PATIENTS if p.therapy == therapy), command, by)
+
+    def _correct(self, patient: Patient, chance: random.Random) -> None:
+        therapy = self.site.therapy(patient)
+        if therapy.readings:
+            at, name = chance.choice(sorted(therapy.readings))
+            step = self.site.protocol.by_id[at.step]
+            other = _other_value(step.record_by_name[name], chance)
+            command = Correct(
+                step=at.step, occurrence=at.occurrence, material=at.material or None, reading=name,
+                value=other.value, unit=other.unit, why=chance.choice(["misread", "misread", ""]),
+            )  # fmt: skip
+            self.act(patient, command, self.site.who(step.performed_by))
+
+    def _decline(self, patient: Patient, chance: random.Random) -> None:
+        if act := self.act_of(patient, chance):
+            self.act(patient, Decline(act=act.by.link, reason="not so"), self.site.who(act.fact.awaits, act.by.person))
+
+    def _take_back(self, patient: Patient, chance: random.Random) -> None:
+        if act := self.act_of(patient, chance):
+            self.act(patient, TakeBack(act=act.by.link, reason="too early"), act.by.account)
+
+    def _witness_by_anybody(self, patient: Patient, chance: random.Random) -> None:
+        if act := self.act_of(patient, chance):
+            by = chance.choice([act.by.account, "moonlight", self.anybody(chance)])
+            if by == "moonlight" and by not in self.site.log.authority().people:
+                self.site.hire(act.by.person, by, *self.site.protocol.roles)
+            self.act(patient, Witness(act=act.by.link), by)
+
+    def _deviate(self, patient: Patient, chance: random.Random) -> None:
+        grade = chance.choice(["minor", "major", "critical"])
+        command = OpenDeviation.model_validate({"grade": grade, "says": "something was seen"})
+        self.act(patient, command, self.anybody(chance))
+
+    def _dispose(self, patient: Patient, chance: random.Random) -> None:
+        codes = sorted(self.site.therapy(patient).materials)
+        if codes:
+            some = tuple(chance.sample(codes, chance.randint(1, min(3, len(codes)))))
+            self.act(patient, Dispose(materials=some, reason="away"), self.site.who(("qa_releaser",)))
+
+    def _withdraw(self, patient: Patient, chance: random.Random) -> None:
+        what = chance.sample(["treatment", "visits", "data", "data", "samples"], chance.randint(0, 2))
+        command: Any = {"withdrawn": what, "at": self.site.clock(), "reason": "the patient's wish"}
+        self.act(patient, WithdrawPatient.model_validate(command), "investigator.1")
+
+    def _die(self, patient: Patient, chance: random.Random) -> None:
+        if chance.random() < 0.5:
+            self.act(patient, ReportDeath(at=self.site.clock(), reason="-"), "investigator.1")
+
+    def _fail(self, patient: Patient, _: random.Random) -> None:
+        self.act(patient, FailScreening(reason="moved away"), "investigator.1")
+
+
+def _other_value(record: Any, chance: random.Random) -> Entered:
+    if record.type == "number":
+        low, high = record.plausible or (0, 100)
+        value = chance.choice([low, high, (low + high) / 2, high + 1, low + (high - low) / 1000])
+        return Entered(value=f"{value}", unit=chance.choice([record.unit, record.unit, record.unit, None]))
+    if record.type in ("choice", "yes_no"):
+        return Entered(value=chance.choice([*(record.options or ("yes", "no")), "perhaps"]))
+    return Entered(value=chance.choice(["2026-01-01", "ab" * 32, "words"]))
+
+
+def codes_of(therapy: Therapy) -> list[str]:
+    """Every code that is bound to a therapy."""
+    own = [therapy.wristband, therapy.coi, therapy.subject, therapy.opened.screening if therapy.opened else ""]
+    return [code for code in (*own, *therapy.materials) if code]
+
+
+def played(site: Staged, steps: list[tuple[str, int, int]], each: Callable[[History, int], None]) -> History:
+    """Play a history; `each` is told after each step how many records there were before it."""
+    history = History(replace(site))
+    for kind, number, seed in steps:
+        before = len(history.happened)
+        history.step(kind, number, seed)
+        each(history, before)
+    return history

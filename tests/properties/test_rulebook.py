@@ -1,0 +1,207 @@
+"""Properties of the rulebook: what no history may break, whoever does what, when, with which label in hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from console.rehearsal import Patient
+from events.errors import Refused
+from events.facts.course import DeadlineMissed, DeadlineSet
+from events.facts.steps import ProductInfused, StepFact
+from events.reading import read_record
+from events.verify import verify
+from projections import views
+from protocol.audit import audit
+from protocol.commands import Presented
+from protocol.custody import gaps
+from protocol.due import Due
+from protocol.evolve import fold
+from protocol.reader import Reader
+from protocol.state import Instance, Therapy
+from tests.properties.histories import HISTORIES, PATIENTS, Happened, History, begun, codes_of, played
+from tests.properties.plain_fold import Plain, plain_fold
+from tests.stage import ANNA, BRUNO, Stage, Staged
+
+pytestmark = pytest.mark.property
+Steps = tuple[str, list[tuple[str, int, int]]]
+
+
+# ------------------------------------------------------------------ identities, exhaustively
+
+
+@pytest.mark.parametrize(("first", "second"), [(ANNA, BRUNO), (BRUNO, ANNA)], ids=["Bruno's labels", "Anna's labels"])
+def test_no_label_of_one_patient_is_accepted_for_another(stage: Stage, first: Patient, second: Patient) -> None:
+    """Every identifier of one patient at every scan of every step of the other: none is accepted."""
+
+    def other_is_done(site: Staged) -> None:
+        site.play(second)
+
+    site = stage.of(f"{second.therapy} to the end", other_is_done, first)
+    foreign = codes_of(site.therapy(second))
+    assert len(foreign) >= 9
+    tried: Counter[str] = Counter()
+    accepted: list[str] = []
+
+    def present(due: Due) -> None:
+        if not due.step.scans and due.step.kind != "enrolment":
+            return
+        form = site.form(due.at.step, occurrence=due.at.occurrence, material=due.at.material)
+        by = site.who(due.step.performed_by)
+        for name in {scan.name for scan in form.scans} | set(due.step.scans):
+            rest = [scan for scan in form.scans if scan.name != name]
+            for code in foreign:
+                wrong = form.model_copy(update={"scans": (*rest, Presented(name=name, code=code))})
+                try:
+                    site.desk.may(first.therapy, wrong, by)
+                except Refused as refused:
+                    tried[refused.rule] += 1
+                else:
+                    accepted.append(f"{code} as {name} of {due.at}")
+
+    site.play(first, each=present)
+    assert accepted == []
+    assert set(tried) == {"identity.wrong-item"}
+    assert tried.total() > 500, "every step with a scan was tried"
+
+
+# ------------------------------------------------------------------ random histories
+
+
+@settings(
+    max_examples=24,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+)
+@given(history=HISTORIES)
+def test_no_history_breaks_what_must_hold(stage: Stage, history: Steps) -> None:
+    """Thirty random acts on three patients: right ones, wrong ones, repeated, late, declined, corrected, forbidden."""
+    how, steps = history
+    site = begun(stage, how)
+    played_on = played(site, steps, check_each_record)
+    check_the_whole(site, played_on)
+    check_the_views(site)
+
+
+def check_each_record(history: History, before: int) -> None:
+    """After each record: custody without gaps, two people, order, release before infusion."""
+    for happened in history.happened[before:]:
+        after = history.site.desk.therapy(happened.before.id)
+        assert gaps(after) == []
+        check_two_people(after)
+        for fact in happened.receipt.facts:
+            if isinstance(fact, StepFact):
+                check_order(history.site, happened, fact)
+            if isinstance(fact, ProductInfused):
+                statuses = {happened.before.materials[code].status for code in fact.infused}
+                assert statuses == {"released"}, f"{fact.infused} was {statuses}"
+
+
+def check_two_people(therapy: Therapy) -> None:
+    """Whoever performed did not sign second; a step that needs a second signature is not done without it."""
+    for act in therapy.acts.values():
+        assert (act.second is not None) == bool(act.fact.awaits)
+        if act.second is not None:
+            assert act.second.person != act.by.person
+
+
+def check_order(site: Staged, happened: Happened, fact: StepFact) -> None:
+    """No step is recorded before each step that it follows has been done, on this patient's path."""
+    therapy = happened.before
+    done = {at.step for at in therapy.acts}
+    chosen = {choice.name: choice.option for choice in therapy.choices}
+    for name in site.protocol.by_id[fact.key.step].after:
+        step = site.protocol.by_id[name.removeprefix("first ")]
+        applies = all(chosen.get(choice) in options for choice, options in step.when.items())
+        if applies and not step.reserve:
+            assert step.id in done, f"{fact.key.step} before {step.id}"
+    key = Instance(fact.key.step, fact.key.occurrence, fact.key.material or "")
+    assert key not in therapy.acts, "an instance is done once"
+
+
+def check_the_whole(site: Staged, history: History) -> None:
+    """At the end: the log verifies, the audit is clean, every code has one owner, deadlines are unique, folds agree."""
+    assert verify(site.log).clean
+    owners: dict[str, str] = {}
+    for patient in PATIENTS:
+        for code in codes_of(site.therapy(patient)):
+            assert owners.setdefault(code, patient.therapy) == patient.therapy, f"{code} has two patients"
+    check_deadlines(site)
+    fresh = Reader(site.log)
+    for patient in PATIENTS:
+        name = patient.therapy
+        if site.therapy(patient).opened is None:
+            continue
+        assert audit(fresh, name) == [], history.refused
+        records = [read_record(stored) for stored in site.log.stream(f"therapy/{name}")]
+        assert fold(Therapy(id=name), records) == site.therapy(patient) == fresh.therapy(name)
+
+
+def check_deadlines(site: Staged) -> None:
+    """A deadline is set once for a time, and missed once."""
+    seen: Counter[tuple[object, ...]] = Counter()
+    for stored in site.log.read():
+        for fact in read_record(stored).facts:
+            if isinstance(fact, DeadlineSet):
+                seen["set", fact.therapy, fact.deadline, fact.key, fact.due] += 1
+            elif isinstance(fact, DeadlineMissed):
+                seen["missed", fact.therapy, fact.deadline, fact.key] += 1
+    assert not [what for what, times in seen.items() if times > 1]
+
+
+# ------------------------------------------------------------------ the views, and a second pair of eyes
+
+
+def check_the_views(site: Staged) -> None:
+    """Filled at once or in two turns, the views are the same; and a fold that knows none of our code agrees with them."""
+    live, at_once = (f"sqlite:///{site.path.with_suffix('')}-{name}.db" for name in ("live", "rebuilt"))
+    views.catch_up(site.log, live)
+    before, after = views.rebuild(site.log, live)
+    assert before == after
+    views.rebuild(site.log, at_once)
+    assert views.digest(at_once) == after
+    plain = plain_fold(stored.value for stored in site.log.read() if stored.refused is None)
+    for row in views.batches(live):
+        check_batch(row, plain[row["therapy"]], live)
+    assert {row["therapy"] for row in views.batches(live)} == set(plain)
+    for patient in PATIENTS:
+        signed = {
+            (at.step, at.occurrence, at.material): [act.by.account, *([act.second.account] if act.second else [])]
+            for at, act in site.therapy(patient).acts.items()
+        }
+        assert signed == (plain[patient.therapy].done if patient.therapy in plain else {})
+    for file in site.path.parent.glob(f"{site.path.stem}-*"):
+        file.unlink()
+
+
+def check_batch(row: dict[str, object], plain: Plain, url: str) -> None:
+    """One therapy's rows beside what the plain fold says."""
+    name = str(row["therapy"])
+    assert row["steps_done"] == len(plain.done)
+    assert row["disposition"] == plain.disposition
+    assert row["deviations_open"] == len(plain.open_deviations)
+    assert row["records"] == plain.records
+    done = {
+        (line["step"], line["occurrence"], line["material"])
+        for line in views.patient_schedule(url, name)
+        if line["standing"] == "done"
+    }
+    assert done == set(plain.done) - plain.lapsed
+    trail = views.custody(url, name)
+    last = {line["material"]: line for line in trail}
+    assert {code: line["holder"] for code, line in last.items()} == plain.holder
+    for one, two in pairwise(trail):
+        if one["material"] == two["material"]:
+            assert one["until"] == two["since"]
+
+
+def test_the_plain_fold_shares_no_code_with_what_it_checks() -> None:
+    """The second pair of eyes imports nothing of ours."""
+    source = Path(plain_fold.__code__.co_filename).read_text(encoding="utf-8")
+    imports = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
+    assert not [line for line in imports if line.split()[1].split(".")[0] in ("events", "protocol", "projections")]
