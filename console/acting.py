@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from console import remembered
 from console.show import Screen, as_json, line
 from console.signin import sit
 from events.facts.quality import DeviationOpened
@@ -45,6 +46,8 @@ def shown(site: Site, desk: Desk, receipt: Receipt, sitting: Sitting, therapy: s
     stored = next(iter(site.log.read(receipt.position, receipt.position + 1)))
     statement = read_record(stored).statement
     tick(site)
+    if therapy:
+        remembered.go_on(site, desk, therapy)
     screen = Screen(site)
     pending = _pending(desk, therapy, receipt.link) if therapy else None
     following = second_command(pending, therapy or "") if pending else ""

@@ -82,6 +82,16 @@ def pair(text: str, option: str, mark: str = "=") -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
+def _scans_by_name(scans: Any) -> Any:
+    """``[{name: bag, code: X}]`` is as good as ``{bag: X}``; whatever is neither is refused by the caller."""
+    if not isinstance(scans, list) or not all(isinstance(s, Mapping) and {"name", "code"} <= set(s) for s in scans):
+        return scans
+    found: dict[str, list[str]] = {}
+    for scan in scans:
+        found.setdefault(str(scan["name"]), []).append(str(scan["code"]))
+    return found
+
+
 class Given:
     """What has been given so far for one act, whatever it came from; later answers go over earlier ones."""
 
@@ -100,6 +110,7 @@ class Given:
         if unknown := sorted(set(document) - _KNOWN):
             known = f"An act file knows: {', '.join(sorted(_KNOWN))}."
             raise wrong(name, f"unknown field {', '.join(unknown)}", known, unknown=unknown)
+        document = {**document, "scans": _scans_by_name(document.get("scans"))}
         for field in _MAPS:
             if document.get(field) and not isinstance(document[field], Mapping):
                 raise wrong(name, f"{field} is not a list of NAME: VALUE", "Write one NAME: VALUE a line.", field=field)

@@ -76,7 +76,7 @@ def run(folder: Path, protocol_text: str, told: Callable[[str], None], *, driver
     views.catch_up(stage.desk.log, stage.site.views_url)
     told("[4/4] verifying every record again, and auditing every decision")
     verification = verify(stage.desk.log, stage.site.log_id)
-    verification.findings += audit_all(stage.desk)
+    verification.findings += audit_all(stage.desk, stage.site.now())
     checkpoint = stage.site.write_checkpoint()
     demo_report.show(stage.site, stage.desk, scripts, verification, checkpoint)
     told(f"Done in {time.monotonic() - began:.0f} s.")

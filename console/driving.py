@@ -76,7 +76,7 @@ def _nightly(site: Site) -> str:
     desk = site.desk(os.urandom)
     # A log whose records do not stand is not audited: nothing can be decided on it.
     if verification.clean:
-        verification.findings += audit_all(desk)
+        verification.findings += audit_all(desk, site.now())
     if verification.findings:
         first = verification.findings[0]
         return f"{len(verification.findings)} findings, the first: {first.kind} {first.stream or ''} {first.says}"

@@ -9,7 +9,7 @@ gc.set_threshold(50_000, 20, 20)
 # Plugins of pydantic are not used here, and looking for them reads the metadata of everything that is installed.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
-from console import here  # noqa: E402
+from console import here, one_look  # noqa: E402
 from console.trouble import USAGE, crashed, silence_output, told  # noqa: E402
 
 INTERRUPTED = 130
@@ -24,7 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
     argv = list(sys.argv[1:] if arguments is None else arguments)
     try:
         argv = here.take_site(argv)
-        return _run(argv)
+        known = one_look.quickly(argv)
+        return _run(argv) if known is None else known
     except KeyboardInterrupt:
         return _interrupted()
     except BrokenPipeError:

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from console.cast import Member
-from events.authority import STREAM, SYSTEM
 from events.checkpoint import Checkpoint, write_checkpoint
-from events.envelope import seal
-from events.errors import Corrupt, Refused, UnbrokenError
-from events.facts import authority as facts
-from events.heads import NOWHERE, Head
+from events.errors import Corrupt, Refused
 from events.instant import from_wire, to_wire
-from events.judge import JUDGE_VERSION
-from events.keys import FileKey, key_id, new_key, open_signer
+from events.keys import FileKey, open_signer
 from events.log_sqlite import SqliteLog
-from events.statement import Statement
-from protocol import administration
-from protocol.decide import RULEBOOK
-from protocol.desk import Desk, Receipt, Sitting
+
+# The rulebook is imported where somebody acts: a look at a site whose answer is known already needs none of it.
+if TYPE_CHECKING:
+    from console.cast import Member
+    from protocol.desk import Desk, Receipt, Sitting
 
 Random = Callable[[int], bytes]
 SYSTEM_ACCOUNT = "system"
@@ -87,33 +81,9 @@ class Site:
         Raises:
             Refused: the folder exists, the zone is unknown, or a passphrase is too short.
         """
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise Refused(
-                "site.new",
-                f"{folder} exists and is not empty.",
-                values={"folder": folder},
-                advice="Choose a new folder; a site is never overwritten.",
-            )
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise Refused(
-                "site.zone",
-                f"There is no time zone {zone!r}.",
-                values={"zone": zone},
-                advice="Write it as in the tz database, for example Europe/Berlin.",
-            ) from None
-        making = folder.absolute().with_name(folder.name + ".making")
-        shutil.rmtree(making, ignore_errors=True)
-        (making / "keys").mkdir(parents=True)
-        try:
-            keys = _fill(making, name, code, zone, administrator, passphrases, random, simulated_from)
-            if folder.exists():
-                folder.rmdir()
-            making.rename(folder)  # a site appears whole or not at all
-        except BaseException:
-            shutil.rmtree(making, ignore_errors=True)
-            raise
+        from console.creation import create
+
+        keys = create(folder, name, code, zone, administrator, passphrases, random, simulated_from)
         return Site.open(folder), keys
 
     # ------------------------------------------------------------------ its parts
@@ -124,6 +94,7 @@ class Site:
         if self._log is None:
             log = SqliteLog(self.folder / "log.db")
             if log.id != self.log_id:
+                log.close()
                 raise Corrupt(
                     "site.log-id",
                     f"log.db is log {log.id[:16]}, this site's is {self.log_id[:16]}.",
@@ -182,6 +153,8 @@ class Site:
 
     def desk(self, random: Random = os.urandom) -> Desk:
         """The door of this site."""
+        from protocol.desk import Desk
+
         return Desk(self.log, self.now, random, site=self.code, simulated=self.simulated)
 
     # ------------------------------------------------------------------ people
@@ -192,10 +165,11 @@ class Site:
 
     def system(self) -> Sitting:
         """The system's own key, whose passphrase lies beside it for the driver alone."""
-        secret = self.folder / "keys" / "system.passphrase"
+        from protocol.desk import Sitting
+
         try:
-            passphrase = secret.read_text(encoding="utf-8").strip()
-        except OSError as problem:
+            passphrase = self.secret().decode().strip()
+        except (OSError, UnicodeDecodeError) as problem:
             raise Refused(
                 "authority.system",
                 f"The system's own passphrase cannot be read ({problem}).",
@@ -210,82 +184,31 @@ class Site:
             )
         return Sitting(SYSTEM_ACCOUNT, key)
 
+    def secret(self) -> bytes:
+        """What only this site's own programs may read: the file with the system's passphrase."""
+        return (self.folder / "keys" / "system.passphrase").read_bytes()
+
     def sitting(self, account: str, passphrase: str) -> Sitting:
-        """Unlock somebody's key: two components, each time (21 CFR 11.200). Wrong passphrases are recorded.
+        """Unlock somebody's key; see `console.keyring.sitting`."""
+        from console import keyring
 
-        Raises:
-            Refused: unknown account, locked account, or wrong passphrase.
-        """
-        desk = self.desk()
-        desk.actor(account)
-        failures = desk.failures_in_a_row(account)
-        if failures >= administration.MOST_FAILURES:
-            raise Refused(
-                "authority.locked",
-                f"Account {account} is locked after {failures} wrong passphrases in a row.",
-                values={"account": account, "failures": failures},
-                advice=f"A supervisor unlocks it: unbroken unlock {account}. Meanwhile another qualified person takes over.",
-            )
-        key = open_signer(f"file:{self.key_path(account)}", passphrase)
-        if key is None:
-            raise self._wrong_passphrase(desk, account, failures + 1)
-        if failures:
-            self._signed_in(desk, facts.SignInSucceeded(account=account))
-        return Sitting(account, key)
-
-    def _wrong_passphrase(self, desk: Desk, account: str, failures: int) -> Refused:
-        self._signed_in(desk, facts.SignInFailed(account=account, in_a_row=failures))
-        left = administration.MOST_FAILURES - failures
-        return Refused(
-            "authority.passphrase",
-            f"The passphrase of {account} is wrong; {failures} in a row, {max(left, 0)} left before the account is locked.",
-            values={"account": account, "failures": failures, "left": max(left, 0)},
-            advice="Type it again. The attempt was recorded.",
-        )
-
-    def _signed_in(self, desk: Desk, fact: facts.SignInFailed | facts.SignInSucceeded) -> None:
-        desk.record([f"account/{fact.account}"], lambda _a, _b: [fact], self.system(), "recorded")
+        return keyring.sitting(self, account, passphrase)
 
     def enrol(
         self, desk: Desk, admin: Sitting, member: Member, passphrase: str, random: Random = os.urandom
     ) -> FileKey:
-        """Enrol somebody: the locked key on disk first, then the record; a key that nobody enrolled signs nothing.
+        """Enrol somebody; see `console.keyring.enrol`."""
+        from console import keyring
 
-        Raises:
-            Refused: see `administration.enrol`; then no key is left behind.
-        """
-        key = new_key(random)
-        path = self.key_path(member.account)
-        if path.exists() and member.account in desk.log.authority().people:
-            desk.authorise(lambda a, b: [_enrolment(desk, a, b, member, key)], admin)  # says no, with its reason
-        _write_secret(path, key.locked(passphrase, random))
-        try:
-            desk.authorise(lambda a, b: [_enrolment(desk, a, b, member, key)], admin)
-        except UnbrokenError:
-            path.unlink()
-            raise
-        return key
+        return keyring.enrol(self, desk, admin, member, passphrase, random)
 
     def add_key(
         self, desk: Desk, admin: Sitting, account: str, passphrase: str, why: str, random: Random = os.urandom
     ) -> Receipt:
-        """Give an account a further key; the old key file is kept beside, under the old key's id.
+        """Give an account a further key; see `console.keyring.add_key`."""
+        from console import keyring
 
-        Raises:
-            Refused: see `administration.add_key`; then the old key file stays as it was.
-        """
-        key, path = new_key(random), self.key_path(account)
-        fresh = path.with_name(f"{account}.{key_id(key.public)[:12]}.new")
-        _write_secret(fresh, key.locked(passphrase, random))
-        try:
-            receipt = desk.authorise(lambda a, b: [administration.add_key(a, b, account, key.public, why)], admin)
-        except UnbrokenError:
-            fresh.unlink()
-            raise
-        if path.exists():
-            path.rename(path.with_name(f"{account}.before-{key_id(key.public)[:12]}.pem"))
-        fresh.rename(path)
-        return receipt
+        return keyring.add_key(self, desk, admin, account, passphrase, why, random)
 
     # ------------------------------------------------------------------ checkpoints
 
@@ -301,83 +224,6 @@ class Site:
         return target
 
     def checkpoint_keys(self) -> list[bytes]:
-        """The public keys that may have signed a checkpoint: every key of the system's own account."""
-        return [key.public for key in self.log.authority().keys.values() if key.account == SYSTEM_ACCOUNT]
-
-
-def _enrolment(desk: Desk, actor: Any, authority: Any, member: Member, key: FileKey) -> Any:
-    return administration.enrol(
-        actor,
-        authority,
-        administration.known_roles(desk.protocols()),
-        person=member.person,
-        account=member.account,
-        printed_name=member.printed_name,
-        public=key.public,
-        roles=member.roles,
-    )
-
-
-def _fill(
-    folder: Path,
-    name: str,
-    code: str,
-    zone: str,
-    administrator: Member,
-    passphrases: Mapping[str, str],
-    random: Random,
-    simulated_from: datetime | None,
-) -> dict[str, FileKey]:
-    root, own = new_key(random), new_key(random)
-    now = simulated_from or datetime.now(UTC)
-    secret = random(24).hex()
-    _write_secret(
-        folder / "keys" / f"{administrator.account}.pem", root.locked(passphrases[administrator.account], random)
-    )
-    _write_secret(folder / "keys" / "system.pem", own.locked(secret, random))
-    _write_secret(folder / "keys" / "system.passphrase", (secret + "\n").encode())
-    person = facts.PersonEnrolled(
-        person=administrator.person,
-        account=administrator.account,
-        printed_name=administrator.printed_name,
-        public_key=root.public.hex(),
-        roles=administrator.roles,
-    )
-    opened = facts.LogOpened(
-        site=name, zone=zone, root=person, judge=JUDGE_VERSION, simulated=simulated_from is not None
-    )
-    statement = Statement(
-        id=random(16).hex(),
-        log=None,
-        subject=STREAM,
-        heads={STREAM: Head(0, NOWHERE)},
-        happened=now,
-        recorded=now,
-        person=administrator.person,
-        account=administrator.account,
-        key=key_id(root.public),
-        meaning="authorised",
-        rulebook=RULEBOOK,
-        facts=(opened.to_wire(),),
-    )
-    log = SqliteLog.create(folder / "log.db", seal(statement.payload(), root).value())
-    about = {"name": name, "code": code, "zone": zone, "log": log.id, "simulated": simulated_from is not None}
-    (folder / "site.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-    if simulated_from is not None:
-        (folder / "clock.txt").write_text(to_wire(simulated_from) + "\n", encoding="ascii")
-    desk = Desk(log, lambda: now, random, site=code)
-    enrolled = facts.PersonEnrolled(
-        person="SYSTEM", account=SYSTEM_ACCOUNT, printed_name="Unbroken, the system itself",
-        public_key=own.public.hex(), roles=(SYSTEM,),
-    )  # fmt: skip
-    desk.authorise(lambda _a, _b: [enrolled], Sitting(administrator.account, root))
-    log.close()
-    return {administrator.account: root, SYSTEM_ACCOUNT: own}
-
-
-def _write_secret(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        """The public keys that may have signed a checkpoint: the system's own, unless one was ever suspect."""
+        keys = self.log.authority().keys.values()
+        return [key.public for key in keys if key.account == SYSTEM_ACCOUNT and key.suspect_since is None]

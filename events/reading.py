@@ -35,9 +35,8 @@ class Record:
         Raises:
             Corrupt: this program cannot read one of them.
         """
-        from events.facts.catalogue import (
-            read_fact,  # whoever only verifies needs no models, and does not wait for them
-        )
+        # Whoever only verifies needs no models, and does not wait for them.
+        from events.facts.catalogue import read_fact
 
         return tuple(read_fact(raw) for raw in self.statement.facts)
 

@@ -67,7 +67,13 @@ def enrol(
 
 
 def _check_roles(roles: tuple[str, ...], known: frozenset[str]) -> None:
-    if unknown := sorted(set(roles) - known - {SYSTEM}):
+    if SYSTEM in roles:
+        raise refuse(
+            "authority.system-role",
+            "The role system is the system's own key's alone; no person holds it.",
+            f"Roles are: {', '.join(sorted(known))}.",
+        )
+    if unknown := sorted(set(roles) - known):
         raise refuse(
             "authority.role-known",
             f"No protocol of this site knows the role {', '.join(unknown)}.",
@@ -83,6 +89,8 @@ def change_roles(
     _asks(actor, "change roles", ADMINISTRATOR)
     _known_account(authority, account)
     _check_roles(roles, known)
+    if ADMINISTRATOR not in roles:
+        _check_not_last(authority, account)
     return facts.RolesChanged(account=account, roles=roles, why=why)
 
 
@@ -108,6 +116,11 @@ def revoke_keys(
         raise refuse(
             "authority.key", f"Account {account} has no key in force.", "There is nothing to revoke.", account=account
         )
+    _check_not_last(authority, account)
+    return tuple(facts.KeyRevoked(key=key.id, why=why, suspect_since=suspect_since) for key in keys)
+
+
+def _check_not_last(authority: Authority, account: str) -> None:
     others = {
         p.account
         for p in authority.people.values()
@@ -122,7 +135,6 @@ def revoke_keys(
             "Enrol another administrator first.",
             account=account,
         )
-    return tuple(facts.KeyRevoked(key=key.id, why=why, suspect_since=suspect_since) for key in keys)
 
 
 def _known_account(authority: Authority, account: str) -> None:

@@ -5,70 +5,81 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from events.authority import STREAM, SYSTEM
-from events.errors import Refused, UnbrokenError
-from events.facts import authority, site
-from events.facts.base import Fact
+from events.errors import Corrupt, Refused, UnbrokenError
 from events.facts.course import TherapyOpened
 from events.facts.quality import IdentityMismatched, ItemPresentedElsewhere
 from events.reading import Record, read_record, verified_stream
 from events.verify import Finding
-from protocol import administration
 from protocol.commands import LetPass, Perform
 from protocol.custody import gaps
 from protocol.decide import decide
 from protocol.decision import Decision, therapy_stream
+from protocol.entitled import not_entitled
 from protocol.evolve import apply
 from protocol.perform import open_therapy
 from protocol.reader import Reader
 from protocol.retell import command_of
 from protocol.state import Therapy
-from protocol.surroundings import Actor
+
+CLOCKS_APART = timedelta(minutes=5)
+"""How far the clocks of a site's computers may disagree before a date is a finding."""
 
 
-def audit_all(reader: Reader, progress: Callable[[str], None] = lambda _name: None) -> list[Finding]:
-    """Every therapy, and every record of the site itself; a therapy that cannot be read is a finding, not an end."""
-    findings = audit_site(reader)
+def audit_all(
+    reader: Reader, now: datetime | None = None, progress: Callable[[str], None] = lambda _name: None
+) -> list[Finding]:
+    """Every record of the site itself, every date, every suspect key, and every decision of every therapy.
+
+    Args:
+        now: records dated later than this are findings; None where the reader has no clock to trust.
+    """
+    findings = _audit_log(reader, now)
     for stream in reader.log.streams("therapy/"):
         name = stream.removeprefix("therapy/")
         progress(name)
-        try:
-            findings += audit(reader, name)
-        except UnbrokenError as problem:
-            findings.append(Finding("unreadable", problem.says, None, stream, None))
+        findings += [finding for finding in audit(reader, name) if finding.kind != "suspect"]
     return findings
 
 
-def audit(reader: Reader, name: str) -> list[Finding]:
-    """What today's rules would refuse or decide otherwise, what a suspect key signed, and breaks in custody.
+def audit(reader: Reader, name: str, after: int = 0) -> list[Finding]:
+    """What today's rules would refuse or decide otherwise in one therapy, what a suspect key signed, breaks in custody.
+
+    A record that cannot be read is a finding too, and the last one of that therapy: nothing after it can be decided again.
+
+    Args:
+        after: records up to this number of the stream were audited before; they are only folded.
 
     Raises:
-        Corrupt: the therapy's records themselves do not stand.
+        Corrupt: a signature or link of the therapy's stream does not stand.
     """
     stream = therapy_stream(name)
-    therapy, findings = Therapy(id=name), []
+    therapy = Therapy(id=name)
+    findings: list[Finding] = []
     for number, record in enumerate(verified_stream(reader.log, stream), start=1):
-        says = _decided_otherwise(reader, therapy, record)
+        try:
+            says = _decided_otherwise(reader, therapy, record) if number > after else ""
+            therapy = apply(therapy, record)
+        except Corrupt as problem:
+            return [*findings, Finding("unreadable", problem.says, record.position, stream, number)]
         if says:
             findings.append(Finding("decision", says, record.position, stream, number))
-        if suspect := _suspect(reader, record):
+        if number > after and (suspect := _suspect(reader, record, record.statement.recorded)):
             findings.append(Finding("suspect", suspect, record.position, stream, number))
-        therapy = apply(therapy, record)
     return findings + [Finding("custody", says, None, stream, None) for says in gaps(therapy)]
 
 
 def _decided_otherwise(reader: Reader, therapy: Therapy, record: Record) -> str:
-    if record.statement.subject != therapy_stream(therapy.id) or _is_stop(record):
+    if _is_stop(record):
         # A wrong item that was presented is all that may reach from one therapy into another; only its scan is known.
-        return (
-            _stop_otherwise(reader, record)
-            if _is_stop(record)
-            else (f"a record of {record.statement.subject} writes into this therapy")
-        )
+        return _stop_otherwise(reader, therapy, record)
+    if record.statement.subject != therapy_stream(therapy.id):
+        return f"a record of {record.statement.subject} stands in this therapy's stream"
+    if isinstance(record.facts[0], IdentityMismatched):
+        return "a wrong item that was presented comes with other facts than the holds of both therapies"
     try:
         decision = _decide_again(reader, therapy, record)
     except Refused as refused:
@@ -76,7 +87,7 @@ def _decided_otherwise(reader: Reader, therapy: Therapy, record: Record) -> str:
     except UnbrokenError as problem:
         return f"it cannot be decided again: {problem.says}"
     if decision is None:
-        return f"no act of a person gives these facts: {', '.join(fact.wire for fact in record.facts)}"
+        return f"no command of a person gives these facts: {', '.join(fact.wire for fact in record.facts)}"
     return _other_facts(decision, record) or _other_signature(therapy, decision, record)
 
 
@@ -96,10 +107,20 @@ def _is_stop(record: Record) -> bool:
             return False
 
 
-def _stop_otherwise(reader: Reader, record: Record) -> str:
-    presented = next(fact for fact in record.facts if isinstance(fact, ItemPresentedElsewhere))
-    if reader.owner(presented.presented, record.position) != presented.therapy:
-        return f"{presented.presented} does not belong to {presented.therapy}, whose items it holds"
+def _stop_otherwise(reader: Reader, therapy: Therapy, record: Record) -> str:
+    """A stop is audited where it was signed: whoever presented the item had to be able to, and it is the other patient's."""
+    fact, s = record.facts[0], record.statement
+    assert isinstance(fact, IdentityMismatched)  # _is_stop
+    if fact.therapy != therapy.id:
+        return ""
+    if reader.owner(fact.presented, record.position) != fact.other:
+        return f"{fact.presented} does not belong to {fact.other}, whose items it holds"
+    if therapy.opened is None or s.meaning != "performed" or s.happened != s.recorded:
+        return "no rule records a wrong item like this"
+    step = reader.protocol_of(therapy).by_id.get(fact.key.step)
+    roles = reader.actor(s.account, record.position).roles
+    if step is None or not roles & set(step.performed_by):
+        return f"{s.account} does not perform {fact.key.step}"
     return ""
 
 
@@ -117,13 +138,13 @@ def _other_signature(therapy: Therapy, decision: Decision, record: Record) -> st
     streams = {therapy_stream(therapy.id), *decision.extends}
     opened = therapy.opened or next((f for f in record.facts if isinstance(f, TherapyOpened)), None)
     if decision.meaning != s.meaning:
-        return f"the signature means {s.meaning}; today's rules say {decision.meaning}"
+        return f"it was signed as {s.meaning}; today's rules say {decision.meaning}"
     if decision.happened != s.happened:
         return (
             f"it is dated {s.happened:%Y-%m-%d %H:%M:%S}; today's rules say {decision.happened:%Y-%m-%d %H:%M:%S} UTC"
         )
     if streams != set(s.heads):
-        return f"it does not extend the streams that today's rules name: {', '.join(sorted(streams ^ set(s.heads)))}"
+        return f"it extends other streams than today's rules name: {', '.join(sorted(streams ^ set(s.heads)))}"
     if opened is not None and s.protocol != opened.digest:
         return "it names another protocol than the therapy is pinned to"
     return ""
@@ -144,73 +165,55 @@ def _decide_again(reader: Reader, therapy: Therapy, record: Record) -> Decision 
     return decide(therapy, reader.protocol_of(therapy), command, around)
 
 
-def audit_site(reader: Reader) -> list[Finding]:
-    """Records of lots, devices, training, accounts and protocols: whether their signer might record them."""
-    findings = []
+def _audit_log(reader: Reader, now: datetime | None) -> list[Finding]:
+    """One pass over every record: the site's own facts, dates that run backwards or ahead, keys that are suspect."""
+    findings: list[Finding] = []
+    latest = datetime.min.replace(tzinfo=UTC)
     for stored in reader.log.read():
         if stored.refused is not None:
             continue
-        record = read_record(stored)
-        subject = record.statement.subject
-        if subject.startswith("therapy/") or subject == STREAM:
+        try:
+            record = read_record(stored)
+            says = _site_otherwise(reader, record)
+        except Corrupt as problem:
+            subject = read_record(stored).statement.subject
+            if not subject.startswith("therapy/"):  # a therapy's own audit names it with its number
+                findings.append(Finding("unreadable", problem.says, stored.position, subject, None))
             continue
-        if says := _site_otherwise(reader, record):
-            number = record.statement.heads[subject].number + 1
-            findings.append(Finding("decision", says, record.position, subject, number))
+        s = record.statement
+        number = s.heads[s.subject].number + 1
+        if says:
+            findings.append(Finding("decision", says, record.position, s.subject, number))
+        if dated := _dated(s.recorded, latest, now):
+            findings.append(Finding("time", dated, record.position, s.subject, number))
+        latest = max(latest, s.recorded)
+        # By the latest date so far, not by the record's own: a thief may write any date.
+        if suspect := _suspect(reader, record, latest):
+            findings.append(Finding("suspect", suspect, record.position, s.subject, number))
     return findings
 
 
-def _site_otherwise(reader: Reader, record: Record) -> str:
-    s = record.statement
-    if set(s.heads) != {s.subject}:
-        return "a record of the site extends its one stream, and no other"
-    try:
-        actor = reader.actor(s.account, record.position)
-        for fact in record.facts:
-            if (says := _may_record(reader, actor, fact, s.subject)) != "":
-                return says
-    except Refused as refused:
-        return f"today's rules refuse it: {refused.says} [{refused.rule}]"
-    except UnbrokenError as problem:
-        return f"it cannot be decided again: {problem.says}"
+def _dated(recorded: datetime, latest: datetime, now: datetime | None) -> str:
+    if recorded + CLOCKS_APART < latest:
+        return f"dated {recorded:%Y-%m-%d %H:%M:%S}, but a record before it is dated {latest:%Y-%m-%d %H:%M:%S} UTC"
+    if now is not None and recorded > now + CLOCKS_APART:
+        return f"dated {recorded:%Y-%m-%d %H:%M:%S}, which lies in the future (now {now:%Y-%m-%d %H:%M:%S} UTC)"
     return ""
 
 
-def _may_record(reader: Reader, actor: Actor, fact: Fact, subject: str) -> str:
-    match fact:
-        case site.LotReleased():
-            administration.release_lot(actor, fact.lot, fact.item, fact.expires)
-            belongs = f"lot/{fact.lot}"
-        case site.LotRecalled():
-            administration.recall_lot(actor, fact.lot, fact.reason)
-            belongs = f"lot/{fact.lot}"
-        case site.DeviceCalibrated():
-            administration.calibrate(actor, fact.device, fact.item, fact.due)
-            belongs = f"device/{fact.device}"
-        case site.TrainingRecorded():
-            administration.train(actor, fact.person, fact.topic, fact.until)
-            belongs = f"training/{fact.person}"
-        case site.ProtocolAdopted():
-            administration.may_adopt(actor)
-            if hashlib.sha256(fact.text.encode()).hexdigest() != fact.digest:
-                return "the digest is not that of the protocol's text"
-            belongs = f"protocol/{fact.digest}"
-        case authority.SignInFailed() | authority.SignInSucceeded():
-            if SYSTEM not in actor.roles:
-                return f"only the system records sign-ins, not {actor.account}"
-            belongs = f"account/{fact.account}"
-        case authority.AccountUnlocked():
-            own = reader.actor(fact.account).person
-            administration.unlock(actor, fact.account, administration.MOST_FAILURES, fact.why, own)
-            belongs = f"account/{fact.account}"
-        case _:
-            return f"{fact.wire} does not belong into {subject}"
-    return "" if belongs == subject else f"{fact.wire} belongs into {belongs}, not {subject}"
+def _site_otherwise(reader: Reader, record: Record) -> str:
+    subject = record.statement.subject
+    if subject.startswith("therapy/") or subject == STREAM:
+        return ""  # decided again with its therapy; or judged already
+    if set(record.statement.heads) != {subject}:
+        return "a record of the site extends its one stream, and no other"
+    reasons = (not_entitled(reader, record, fact) for fact in record.facts)
+    return next((says for says in reasons if says), "")
 
 
-def _suspect(reader: Reader, record: Record) -> str:
+def _suspect(reader: Reader, record: Record, at: datetime) -> str:
     key = reader.log.authority().keys.get(record.statement.key)
     since: datetime | None = key.suspect_since if key else None
-    if since is None or record.statement.recorded < since:
+    if since is None or at < since:
         return ""
     return f"signed by {record.statement.account} with a key that is suspect since {since:%Y-%m-%d %H:%M} UTC"

@@ -7,12 +7,13 @@ which is how the audit asks old questions again.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from events.errors import Refused
+from events.errors import Corrupt, Refused
 from events.facts import authority as authority_facts
 from events.facts import site as site_facts
+from events.facts.base import Fact, TherapyFact
 from events.facts.course import SlotsFreed
 from events.facts.steps import ProcessPerformed, SlotsBooked
 from events.heads import Head
@@ -22,6 +23,7 @@ from events.reading import Record, verified_stream
 from protocol.administration import unknown_account
 from protocol.commands import AnyCommand, ClearHold, Perform
 from protocol.decision import code_stream, room_stream, slot_stream, therapy_stream
+from protocol.entitled import not_entitled
 from protocol.evolve import fold, head_of
 from protocol.file import read_protocol
 from protocol.model import StudyProtocol
@@ -58,10 +60,9 @@ class Reader:
             Refused: the log holds no such protocol.
         """
         if digest not in self._protocols:
-            for record in verified_stream(self.log, f"protocol/{digest}"):
-                for fact in record.facts:
-                    if isinstance(fact, site_facts.ProtocolAdopted) and fact.digest == digest:
-                        self._protocols[digest] = read_protocol(fact.text, adopted=True)
+            for _, fact in self.believed(f"protocol/{digest}"):
+                if isinstance(fact, site_facts.ProtocolAdopted):
+                    self._protocols[digest] = read_protocol(fact.text, adopted=True)
         if digest not in self._protocols:
             raise refuse(
                 "protocol.adopted",
@@ -79,8 +80,9 @@ class Reader:
         """Every adopted protocol, the newest last."""
         found = []
         for stream in self.log.streams("protocol/"):
-            first = next(iter(self.log.stream(stream)))
-            found.append((first.position, stream.removeprefix("protocol/")))
+            first = next(iter(self.believed(stream)), None)
+            if first is not None:
+                found.append((first[0].position, stream.removeprefix("protocol/")))
         return [self.protocol(digest) for _, digest in sorted(found)]
 
     def current_protocol(self) -> StudyProtocol:
@@ -109,26 +111,38 @@ class Reader:
     def failures_in_a_row(self, account: str) -> int:
         """How many wrong passphrases in a row an account stands at."""
         count = 0
-        for record in verified_stream(self.log, f"account/{account}"):
-            for fact in record.facts:
-                if isinstance(fact, authority_facts.SignInFailed):
-                    count += 1
-                elif isinstance(fact, authority_facts.SignInSucceeded | authority_facts.AccountUnlocked):
-                    count = 0
+        for _, fact in self.believed(f"account/{account}"):
+            if isinstance(fact, authority_facts.SignInFailed):
+                count += 1
+            elif isinstance(fact, authority_facts.SignInSucceeded | authority_facts.AccountUnlocked):
+                count = 0
         return count
+
+    def believed(self, stream: str, before: int | None = None) -> Iterator[tuple[Record, Fact]]:
+        """The facts of a stream of the site that their signers might record; the audit names the others."""
+        for record in verified_stream(self.log, stream):
+            if before is not None and record.position >= before:
+                return
+            try:
+                facts = record.facts
+            except Corrupt:
+                continue
+            for fact in facts:
+                if not not_entitled(self, record, fact):
+                    yield record, fact
 
     def owner(self, code: str, before: int | None = None) -> str | None:
         """The therapy that a code is bound to, None if nobody has bound it."""
         first = next(iter(verified_stream(self.log, code_stream(code))), None)
         if first is None or (before is not None and first.position >= before):
             return None
-        return first.statement.subject.removeprefix("therapy/")
+        return _therapy_of(first)
 
     def surroundings(
         self, command: AnyCommand, actor: Actor, now: datetime, before: int | None = None
     ) -> tuple[Surroundings, dict[str, Head]]:
         """Everything that the command names, looked up, with the heads as they stood when it was."""
-        looking = _Looking(self.log, Surroundings(now=now, actor=actor), before)
+        looking = _Looking(self, Surroundings(now=now, actor=actor), before)
         if isinstance(command, Perform):
             looking.perform(command)
         elif isinstance(command, ClearHold):
@@ -139,8 +153,8 @@ class Reader:
 class _Looking:
     """One look around for one command; remembers the head of each stream that it read."""
 
-    def __init__(self, log: EventLog, around: Surroundings, before: int | None) -> None:
-        self.log, self.around, self.before = log, around, before
+    def __init__(self, reader: Reader, around: Surroundings, before: int | None) -> None:
+        self.reader, self.log, self.around, self.before = reader, reader.log, around, before
         self.seen: dict[str, Head] = {}
 
     def perform(self, command: Perform) -> None:
@@ -151,10 +165,9 @@ class _Looking:
         self.owners(codes)
         for code in command.used.values():
             self.lot_or_device(code)
-        for record in self.records(f"training/{around.actor.person}"):
-            for fact in record.facts:
-                if isinstance(fact, site_facts.TrainingRecorded):
-                    around.training[fact.topic] = fact.until
+        for _, fact in self.reader.believed(f"training/{around.actor.person}", self.before):
+            if isinstance(fact, site_facts.TrainingRecorded):
+                around.training[fact.topic] = fact.until
         if command.room:
             room = read_code(command.room)
             around.rooms[room] = tuple(self.room(room))
@@ -174,9 +187,9 @@ class _Looking:
                 code = read_code(raw)
             except Refused:
                 continue  # the gate refuses it again, at its own place in the order of questions
-            records = self.records(code_stream(code))
-            if records:
-                self.around.owners[code] = records[0].statement.subject.removeprefix("therapy/")
+            owners = [name for record in self.records(code_stream(code)) if (name := _therapy_of(record))]
+            if owners:
+                self.around.owners[code] = owners[0]
 
     def lot_or_device(self, code: str) -> None:
         """What is known of a lot or a device."""
@@ -185,32 +198,43 @@ class _Looking:
             code = read_code(code)
         except Refused:
             return
-        for record in (*self.records(f"lot/{code}"), *self.records(f"device/{code}")):
-            for fact in record.facts:
-                match fact:
-                    case site_facts.LotReleased():
-                        around.lots[code] = Lot(fact.item, fact.expires)
-                    case site_facts.LotRecalled() if code in around.lots:
-                        around.lots[code] = around.lots[code]._replace(recalled=fact.reason)
-                    case site_facts.DeviceCalibrated():
-                        around.devices[code] = Device(fact.item, fact.due)
-                    case _:
-                        pass
+        believed = self.reader.believed
+        for _, fact in (*believed(f"lot/{code}", self.before), *believed(f"device/{code}", self.before)):
+            match fact:
+                case site_facts.LotReleased():
+                    around.lots[code] = Lot(fact.item, fact.expires)
+                case site_facts.LotRecalled() if code in around.lots:
+                    around.lots[code] = around.lots[code]._replace(recalled=fact.reason)
+                case site_facts.DeviceCalibrated():
+                    around.devices[code] = Device(fact.item, fact.due)
+                case _:
+                    pass
 
     def room(self, room: str) -> Iterable[Interval]:
         """Who was in a room, and when."""
-        for record in self.records(room_stream(room)):
-            for fact in record.facts:
-                if isinstance(fact, ProcessPerformed) and fact.suite == room:
-                    yield Interval(fact.therapy, fact.started, fact.ended)
+        for fact in self.of_therapies(room_stream(room)):
+            if isinstance(fact, ProcessPerformed) and fact.suite == room:
+                yield Interval(fact.therapy, fact.started, fact.ended)
+
+    def of_therapies(self, stream: str) -> Iterable[Fact]:
+        """The facts in a shared stream that stand with the therapy they are about."""
+        for record in self.records(stream):
+            name = _therapy_of(record)
+            if name is not None:
+                yield from (fact for fact in record.facts if isinstance(fact, TherapyFact) and fact.therapy == name)
 
     def booked(self, code: str) -> list[Interval]:
         """For whom a resource is booked, and when."""
         booked: list[Interval] = []
-        for record in self.records(slot_stream(code)):
-            for fact in record.facts:
-                if isinstance(fact, SlotsBooked):
-                    booked += [Interval(fact.therapy, s.starts, s.ends) for s in fact.slots if s.code == code]
-                elif isinstance(fact, SlotsFreed) and code in fact.slots:
-                    booked = [interval for interval in booked if interval.therapy != fact.therapy]
+        for fact in self.of_therapies(slot_stream(code)):
+            if isinstance(fact, SlotsBooked):
+                booked += [Interval(fact.therapy, s.starts, s.ends) for s in fact.slots if s.code == code]
+            elif isinstance(fact, SlotsFreed) and code in fact.slots:
+                booked = [interval for interval in booked if interval.therapy != fact.therapy]
         return booked
+
+
+def _therapy_of(record: Record) -> str | None:
+    """The therapy whose record this is; None where another kind of record stands in a stream that therapies share."""
+    subject = record.statement.subject
+    return subject.removeprefix("therapy/") if subject.startswith("therapy/") else None

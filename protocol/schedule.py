@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 from events.facts.base import Slot
 from protocol.due import Due, Standing, could_apply, instances
-from protocol.model import Clock, Moment, Step, StudyProtocol
+from protocol.model import Moment, Step, StudyProtocol
 from protocol.state import Act, Instance, Therapy
 
+HAPPENED, PLANNED = "happened", "planned"
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -43,7 +44,7 @@ class _Planner:
 
     def __init__(self, therapy: Therapy, protocol: StudyProtocol) -> None:
         self.therapy, self.protocol = therapy, protocol
-        self.ends: dict[str, tuple[datetime | None, str]] = {}
+        self.ends: dict[tuple[str, bool], tuple[datetime | None, str]] = {}
 
     def entries(self) -> list[Entry]:
         found = [self.entry(due) for due in instances(self.therapy, self.protocol)]
@@ -75,26 +76,32 @@ class _Planner:
         return earliest, planned, latest, why
 
     def window(self, step: Step, at: Instance) -> tuple[datetime | None, datetime | None, str]:
+        """When it may begin and must have: from what happened, because a limit of a guess is no limit."""
         earliest: datetime | None = None
         latest: datetime | None = None
         limited = ""
         for clock in step.clocks:
-            begun, _ = self.moment(clock.start, at.material)
-            if begun is None:
+            begun, sure = self.moment(clock.start, at.material)
+            if begun is None or not (
+                self.therapy.of_step(clock.start.step) or could_apply(self.of(clock.start), self.therapy)
+            ):
                 continue
             if clock.no_sooner is not None and (earliest is None or clock.no_sooner.after(begun) > earliest):
-                earliest, limited = (
-                    clock.no_sooner.after(begun),
-                    f"no sooner than {clock.no_sooner} after {clock.start}",
-                )
-            for end in self.limits(clock, begun):
+                earliest = clock.no_sooner.after(begun)
+                limited = f"no sooner than {clock.no_sooner} after {clock.start}"
+            for limit in clock.limits if sure == HAPPENED else ():
+                end = limit.at.after(begun)
                 latest = end if latest is None else min(latest, end)
         return earliest, latest, limited
 
-    def limits(self, clock: Clock, begun: datetime) -> list[datetime]:
-        return [limit.at.after(begun) for limit in clock.limits]
+    def of(self, what: Moment) -> Step:
+        return self.protocol.by_id[what.step]
 
     def planned(self, step: Step, at: Instance) -> tuple[datetime | None, str]:
+        first = self.therapy.acts.get(Instance(at.step, "1", at.material)) if at.occurrence != "1" else None
+        if first is not None and step.repeat is not None and step.repeat.every is not None:
+            when = self.nth(step, at, first.fact.started)
+            return when, f"every {step.repeat.every} after the first ({first.fact.started:%Y-%m-%d %H:%M}, {HAPPENED})"
         slot = next((s for s in self.therapy.slots if s.resource == step.id), None)
         if slot is not None:
             return self.booked(step, at, slot)
@@ -103,17 +110,20 @@ class _Planner:
             if begun is not None:
                 text = f"{step.plan.after} after {step.plan.start} ({begun:%Y-%m-%d %H:%M}, {sure})"
                 return self.nth(step, at, step.plan.after.after(begun)), text
-        ends = [(self.end_of(name), name) for name, _ in step.predecessors]
-        known = [(when, name, sure) for (when, sure), name in ends if when is not None]
+        known = self.before(step)
         if not known:
             return (self.therapy.opened_at, "the first step") if not step.predecessors else (None, "not planned yet")
         latest, name, sure = max(known)
-        return latest, f"after {name} ({latest:%Y-%m-%d %H:%M}, {sure})"
+        return self.nth(step, at, latest), f"after {name} ({latest:%Y-%m-%d %H:%M}, {sure})"
+
+    def before(self, step: Step) -> list[tuple[datetime, str, str]]:
+        """When what comes before a step ends: (time, step, happened or planned)."""
+        ends = [(self.end_of(name, first), name) for name, first in step.predecessors]
+        return [(when, name, sure) for (when, sure), name in ends if when is not None]
 
     def booked(self, step: Step, at: Instance, slot: Slot) -> tuple[datetime, str]:
         """The booked slot, unless what comes before it has moved beyond it."""
-        ends = [self.end_of(name) for name, _ in step.predecessors]
-        latest, sure = max(((end, sure) for end, sure in ends if end is not None), default=(slot.starts, ""))
+        latest, _, sure = max(self.before(step), default=(slot.starts, "", ""))
         if latest > slot.starts:
             when = self.nth(step, at, latest)
             return when, f"{slot.code} was booked for {slot.starts:%Y-%m-%d %H:%M}, what comes before it moved ({sure})"
@@ -130,27 +140,30 @@ class _Planner:
     def moment(self, what: Moment, material: str = "") -> tuple[datetime | None, str]:
         """When a moment happened, or is planned to."""
         acts = self.therapy.of_step(what.step)
-        if self.protocol.by_id[what.step].for_each and material:
+        if self.of(what).for_each and material:
             acts = [a for a in acts if a.at.material == material] or acts
         if acts:
-            return max(a.fact.started if what.edge == "start" else a.fact.ended for a in acts), "happened"
-        return self.end_of(what.step)
+            return max(a.fact.started if what.edge == "start" else a.fact.ended for a in acts), HAPPENED
+        return self.end_of(what.step, False)
 
-    def end_of(self, name: str) -> tuple[datetime | None, str]:
-        if name not in self.ends:
-            self.ends[name] = (None, "planned")  # a step that is planned from itself has no date
-            acts = self.therapy.of_step(name)
-            if acts:
-                self.ends[name] = (max(a.fact.ended for a in acts), "happened")
-            else:
-                step = self.protocol.by_id[name]
-                if could_apply(step, self.therapy):
-                    due = Due(Instance(name), step, "waiting")
-                    self.ends[name] = (self.place(due, None)[1], "planned")
-                else:
-                    self.ends[name] = (self.last_before(step), "planned")
-        return self.ends[name]
+    def end_of(self, name: str, first: bool) -> tuple[datetime | None, str]:
+        """When a step ends, with its last occurrence that is needed, or with its first."""
+        key = (name, first)
+        if key not in self.ends:
+            self.ends[key] = (None, PLANNED)  # a step that is planned from itself has no date
+            self.ends[key] = self.end(self.protocol.by_id[name], first)
+        return self.ends[key]
 
-    def last_before(self, step: Step) -> datetime | None:
-        ends = [self.end_of(name)[0] for name, _ in step.predecessors]
-        return max((end for end in ends if end is not None), default=None)
+    def end(self, step: Step, first: bool) -> tuple[datetime | None, str]:
+        acts = self.therapy.of_step(step.id)
+        visits = [v for v in step.visits if all(self.therapy.option(c) in (None, *o) for c, o in v.when.items())]
+        needed = 1 if first else (step.repeat.at_least if step.repeat else len(visits) or 1)
+        if len(acts) >= needed:
+            ends = [a.fact.ended for a in acts]
+            return (min(ends) if first else max(ends)), HAPPENED
+        if not could_apply(step, self.therapy):
+            return max((when for when, _, _ in self.before(step)), default=None), PLANNED
+        if visits:
+            visit = visits[0] if first else visits[-1]
+            return self.place(Due(Instance(step.id, visit.id), step, "waiting", visit=visit), None)[1], PLANNED
+        return self.place(Due(Instance(step.id, str(needed)), step, "waiting"), None)[1], PLANNED

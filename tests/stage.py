@@ -449,15 +449,19 @@ def new_site(
     log = backend.create(where, seal(genesis.payload(), key).value())
     staged = Staged(log, protocol, Clock(), patient, seed, where)
     known = administration.known_roles([protocol])
-    people = [*members[1:], Member("system", "SYSTEM", "Unbroken", ("system",))]
+    # The system's own account is made with the site; no administrator gives its role to anybody.
+    own = PersonEnrolled(
+        person="SYSTEM", account="system", printed_name="Unbroken, the system itself",
+        public_key=key_of(seed, "system").public.hex(), roles=("system",),
+    )  # fmt: skip
 
     def enrolled(actor: Any, authority: Any) -> list[Fact]:
-        return [
+        return [own] + [
             administration.enrol(
                 actor, authority, known, person=m.person, account=m.account, printed_name=m.printed_name,
                 public=key_of(seed, m.account).public, roles=m.roles,
             )
-            for m in people
+            for m in members[1:]
         ]  # fmt: skip
 
     staged.desk.authorise(enrolled, staged.sits("admin"))

@@ -86,7 +86,7 @@ def worklist(
 
 
 def _one(site: Any, therapy: str) -> list[dict[str, Any]]:
-    from console.commands.looking import opened
+    from console.one_look import opened
     from projections.rows import rows_of
 
     desk = site.desk()

@@ -4,31 +4,10 @@ from typing import Annotated
 
 import typer
 
-from console import here
+from console import here, one_look
+from console.one_look import opened
 from console.options import Json, TherapyArg
-from console.show import Screen, as_json, line, pairs, table
-from events.errors import Refused
-from events.instant import from_wire
-from protocol.desk import Desk
-from protocol.state import Therapy
-from protocol.status import batch_status
-
-
-def opened(desk: Desk, name: str) -> Therapy:
-    """The therapy.
-
-    Raises:
-        Refused: nobody opened it.
-    """
-    therapy = desk.therapy(name)
-    if therapy.opened is None:
-        raise Refused(
-            "order.therapy",
-            f"There is no therapy {name}.",
-            values={"therapy": name},
-            advice="Check the id: `unbroken batches` lists all; a therapy begins with `unbroken open`.",
-        )
-    return therapy
+from console.show import Screen, as_json, line, table
 
 
 def status(therapy: TherapyArg, json: Json = False) -> None:
@@ -36,47 +15,7 @@ def status(therapy: TherapyArg, json: Json = False) -> None:
 
     Example: unbroken status T-7K2QXM
     """
-    site = here.site()
-    desk = site.desk()
-    state = opened(desk, therapy)
-    row = batch_status(state, desk.protocol_of(state))
-    if json:
-        as_json({**row, "simulated": site.simulated})
-        return
-    screen = Screen(site)
-    screen.simulated()
-
-    def at(name: str) -> str:
-        return screen.when(from_wire(row[name])) if row[name] else ""
-
-    last = f"{row['last_step']}, ended {at('last_ended')}" if row["last_step"] else "none"
-    worst = f", worst {row['worst_deviation']}" if row["worst_deviation"] else ""
-    lines = [
-        ("therapy", f"{row['therapy']}, opened {at('opened')}, protocol {row['protocol']} ({row['digest'][:12]})"),
-        ("screening", row["screening"]),
-        ("subject", row["subject"] or "not enrolled"),
-        ("chain of identity", row["coi"]),
-        ("path", row["choices"]),
-        ("last step", f"{last}; {row['steps_done']} done"),
-    ]
-    if state.acts:
-        by = max(state.acts.values(), key=lambda act: (act.second or act.by).number)
-        lines.append(("signed by", screen.signature(by.by.account, by.by.recorded, by.by.meaning)))
-        if by.second is not None:
-            lines.append(("", screen.signature(by.second.account, by.second.recorded, by.second.meaning)))
-    lines += [
-        ("waits for", f"{row['state']}: {row['waits_for']}"),
-        ("next limit", at("due")),
-        ("product", row["product"]),
-        ("disposition", row["disposition"] + (f", pending {row['pending_tests']}" if row["pending_tests"] else "")),
-        ("deviations", f"{row['deviations_open']} open of {row['deviations']}{worst}"),
-        ("quarantined", f"{row['quarantined']} materials" if row["quarantined"] else ""),
-        ("HELD", f"{row['held']} hold after a wrong item: unbroken hold clear {therapy}" if row["held"] else ""),
-        ("stopped", row["stopped"]),
-        ("completed", row["completed"].replace("_", " ")),
-        ("record", f"{row['records']} records, head {row['head'][:16]}; every signature verified"),
-    ]
-    pairs(lines)
+    one_look.status(here.site(), therapy, json)
 
 
 def schedule(therapy: TherapyArg, json: Json = False) -> None:

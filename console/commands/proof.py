@@ -6,16 +6,14 @@ from typing import Annotated
 
 import typer
 
-from console import here
+from console import here, one_look
+from console.one_look import CLEAN, FINDINGS
 from console.options import Json
-from console.show import Screen, as_json, line
+from console.show import as_json, line
 from console.site import Site
 from events.checkpoint import Checkpoint, read_checkpoint
-from events.errors import Corrupt, Refused, Unavailable
+from events.errors import Refused
 from events.verify import Finding, Verification
-from protocol.desk import Desk
-
-CLEAN, FINDINGS, CANNOT_TELL = 0, 1, 3
 
 
 def verify(
@@ -36,6 +34,10 @@ def verify(
         bool,
         typer.Option("--decisions/--no-decisions", help="Ask today's rules again about every decision (whole log)."),
     ] = True,
+    anew: Annotated[
+        bool,
+        typer.Option("--anew", help="One therapy: ask about every decision again, even if this very head was audited."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Verify: every signature, link and place of every record, from the first one on; then every decision again.
@@ -44,28 +46,14 @@ def verify(
 
     Example: unbroken verify --log-id 5d0c... --checkpoint checkpoints/000000120.txt
     """
-    try:
+
+    def look() -> int:
         site = here.site()
-        code = _one(site, therapy, json) if therapy else _whole(site, checkpoint, log_id, decisions, json)
-    except (Corrupt, Unavailable, OSError) as problem:
-        _cannot_tell(problem, json)
-        code = CANNOT_TELL
-    except Refused as problem:
-        if problem.rule not in ("verify.checkpoint", "log.exists"):
-            raise
-        _cannot_tell(problem, json)
-        code = CANNOT_TELL
-    raise typer.Exit(code)
+        if therapy:
+            return one_look.verify(site, therapy, json, anew=anew)
+        return _whole(site, checkpoint, log_id, decisions, json)
 
-
-def _cannot_tell(problem: Exception, json: bool) -> None:
-    says = problem.as_dict() if isinstance(problem, (Corrupt, Unavailable, Refused)) else {"says": str(problem)}
-    if json:
-        as_json({"verdict": "cannot tell", **says})
-    else:
-        line(f"CANNOT TELL: {says['says']}")
-        if "rule" in says:
-            line(f"  Rule:       {says['rule']}\n  What to do: {says['advice']}")
+    raise typer.Exit(one_look.or_cannot_tell(look, json))
 
 
 def _whole(site: Site, file: Path | None, log_id: str | None, decisions: bool, json: bool) -> int:
@@ -105,7 +93,7 @@ def _progress(size: int):  # type: ignore[no-untyped-def]
 def _audited(site: Site) -> list[Finding]:
     from protocol.audit import audit_all
 
-    return audit_all(site.desk())
+    return audit_all(site.desk(), site.now())
 
 
 def _show(site: Site, result: Verification, checkpoint: Checkpoint | None, json: bool) -> None:
@@ -125,62 +113,12 @@ def _show(site: Site, result: Verification, checkpoint: Checkpoint | None, json:
     line(f"Log {result.log}: {result.size} records judged again, {result.accepted} accepted.")
     line(f"Root over all of them: {result.root.hex()}")
     line(f"Tail: {result.tail}.")
-    _say(result.findings)
+    one_look.say(result.findings)
     if result.clean:
         line(
             "CLEAN: every record stands."
             + ("" if checkpoint else " Without a checkpoint a tail that was cut off cannot be seen.")
         )
-
-
-def _say(findings: list[Finding]) -> None:
-    for finding in findings:
-        where = f"record {finding.position}" if finding.position is not None else "the whole log"
-        if finding.stream:
-            where += f" ({finding.stream} {finding.number})"
-        line(f"FINDING {finding.kind}: {where}: {finding.says}")
-
-
-def _one(site: Site, name: str, json: bool) -> int:
-    from console.commands.looking import opened
-    from protocol.audit import audit
-
-    desk: Desk = site.desk()
-    findings: list[Finding] = []
-    records = 0
-    try:
-        state = opened(desk, name)
-        records = state.number
-        findings += audit(desk, name)
-    except Corrupt as problem:
-        if not problem.rule.startswith("record."):
-            raise
-        number = problem.values.get("number")
-        position = problem.values.get("position")
-        findings.append(
-            Finding(
-                "stands",
-                problem.says,
-                position if isinstance(position, int) else None,
-                f"therapy/{name}",
-                number if isinstance(number, int) else None,
-            )
-        )
-    if json:
-        as_json(
-            {
-                "verdict": "findings" if findings else "clean",
-                "therapy": name,
-                "records": records,
-                "findings": [finding.as_dict() for finding in findings],
-            }
-        )
-    else:
-        Screen(site).simulated()
-        _say(findings)
-        if not findings:
-            line(f"CLEAN: {records} records of {name}, every signature, link and decision verified again.")
-    return FINDINGS if findings else CLEAN
 
 
 def checkpoint(

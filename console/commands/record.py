@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from console import here
-from console.commands.looking import opened
+from console.one_look import opened
 from console.options import Json, TherapyArg
 from console.show import Screen, as_json, as_json_line, line, table
 from console.telling import tell

@@ -149,7 +149,7 @@ def test_a_fault_of_the_program_leaves_a_file_and_no_traceback(cli: Cli, monkeyp
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a fault")
 
-    monkeypatch.setattr("console.commands.looking.batch_status", broken)
+    monkeypatch.setattr("console.one_look.recall", broken)
     said = cli("status", ANNA.therapy)
     assert said.code == 70
     assert "Traceback" not in said.err

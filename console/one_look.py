@@ -1,0 +1,192 @@
+"""One therapy in one look: its status, and whether it verifies. These two are asked most, so they wait for nothing they need not.
+
+Neither the parser of the command line nor the rulebook is imported here before it is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from console.remembered import Answer, recall, work_out
+from console.show import Screen, as_json, line, pairs
+from events.errors import Corrupt, Refused, Unavailable, UnbrokenError
+from events.instant import from_wire
+from events.verify import Finding
+
+if TYPE_CHECKING:
+    from console.site import Site
+    from protocol.desk import Desk
+    from protocol.state import Therapy
+
+CLEAN, FINDINGS, CANNOT_TELL = 0, 1, 3
+
+
+def quickly(argv: list[str]) -> int | None:
+    """Answer ``status THERAPY`` and ``verify THERAPY``, with --json or not; None: anything else, which the parser reads."""
+    words = [word for word in argv if word != "--json"]
+    if (
+        len(words) != 2
+        or len(argv) - len(words) > 1
+        or words[1].startswith("-")
+        or words[0] not in ("status", "verify")
+    ):
+        return None
+    from console import here
+
+    json = "--json" in argv
+    if words[0] == "status":
+        return status(here.site(), words[1], json)
+    return or_cannot_tell(lambda: verify(here.site(), words[1], json), json)
+
+
+def opened(desk: Desk, name: str) -> Therapy:
+    """The therapy.
+
+    Raises:
+        Refused: nobody opened it.
+    """
+    therapy = desk.therapy(name)
+    if therapy.opened is None:
+        raise Refused(
+            "order.therapy",
+            f"There is no therapy {name}.",
+            values={"therapy": name},
+            advice="Check the id: `unbroken batches` lists all; a therapy begins with `unbroken open`.",
+        )
+    return therapy
+
+
+def status(site: Site, therapy: str, json: bool) -> int:
+    """Show how a batch stands."""
+    answer = recall(site, therapy)
+    if answer is None:
+        desk = site.desk()
+        opened(desk, therapy)
+        answer = work_out(site, desk, therapy, audited=False)
+    return show_status(site, therapy, answer, json)
+
+
+def show_status(site: Site, therapy: str, answer: Answer, json: bool) -> int:
+    """Print a status."""
+    if json:
+        as_json({**answer.row, "simulated": site.simulated})
+        return CLEAN
+    screen, row = Screen(site), answer.row
+    screen.simulated()
+
+    def at(name: str) -> str:
+        return screen.when(from_wire(row[name])) if row[name] else ""
+
+    last = f"{row['last_step']}, ended {at('last_ended')}" if row["last_step"] else "none"
+    worst = f", worst {row['worst_deviation']}" if row["worst_deviation"] else ""
+    lines = [
+        ("therapy", f"{row['therapy']}, opened {at('opened')}, protocol {row['protocol']} ({row['digest'][:12]})"),
+        ("screening", row["screening"]),
+        ("subject", row["subject"] or "not enrolled"),
+        ("chain of identity", row["coi"]),
+        ("path", row["choices"]),
+        ("last step", f"{last}; {row['steps_done']} done"),
+    ]
+    for number, (account, recorded, meaning) in enumerate(answer.signed):
+        lines.append(("" if number else "signed by", screen.signature(account, from_wire(recorded), meaning)))
+    lines += [
+        ("waits for", f"{row['state']}: {row['waits_for']}"),
+        ("next limit", at("due")),
+        ("product", row["product"]),
+        ("disposition", row["disposition"] + (f", pending {row['pending_tests']}" if row["pending_tests"] else "")),
+        ("deviations", f"{row['deviations_open']} open of {row['deviations']}{worst}"),
+        ("quarantined", f"{row['quarantined']} materials" if row["quarantined"] else ""),
+        ("HELD", f"{row['held']} hold after a wrong item: unbroken hold clear {therapy}" if row["held"] else ""),
+        ("stopped", row["stopped"]),
+        ("completed", row["completed"].replace("_", " ")),
+        ("record", f"{row['records']} records, head {row['head'][:16]}; every signature verified"),
+    ]
+    pairs(lines)
+    return CLEAN
+
+
+BEFORE, AGAIN = "audited at this very head before", "audited again"
+
+
+def verify(site: Site, name: str, json: bool, *, anew: bool = False) -> int:
+    """Verify one therapy; `anew` asks about every decision again, even if this very head was audited."""
+    findings: list[Finding] = []
+    records, says = 0, AGAIN
+    try:
+        answer = recall(site, name)
+        if answer is not None and answer.findings is not None and not anew:
+            says = BEFORE
+        else:
+            desk = site.desk()
+            opened(desk, name)
+            answer = work_out(site, desk, name, audited=True)
+        records, findings = answer.number, list(answer.findings or ())
+    except Corrupt as problem:
+        if not problem.rule.startswith("record."):
+            raise
+        findings.append(_does_not_stand(name, problem))
+    return show_verdict(site, name, records, findings, says, json)
+
+
+def show_verdict(site: Site, name: str, records: int, findings: list[Finding], says: str, json: bool) -> int:
+    """Print what verifying a therapy found."""
+    if json:
+        as_json(
+            {
+                "verdict": "findings" if findings else "clean",
+                "therapy": name,
+                "records": records,
+                "decisions": says,
+                "findings": [finding.as_dict() for finding in findings],
+            }
+        )
+    else:
+        Screen(site).simulated()
+        say(findings)
+        if not findings:
+            line(f"CLEAN: {records} records of {name}, every signature and link verified again, every decision {says}.")
+    return FINDINGS if findings else CLEAN
+
+
+def or_cannot_tell(look: Callable[[], int], json: bool) -> int:
+    """A verification's exit code; where something cannot be read at all, it says that it cannot tell."""
+    try:
+        return look()
+    except (Corrupt, Unavailable, OSError) as problem:
+        _cannot_tell(problem, json)
+    except Refused as problem:
+        if problem.rule not in ("verify.checkpoint", "log.exists"):
+            raise
+        _cannot_tell(problem, json)
+    return CANNOT_TELL
+
+
+def _cannot_tell(problem: Exception, json: bool) -> None:
+    says = problem.as_dict() if isinstance(problem, UnbrokenError) else {"says": str(problem)}
+    if json:
+        as_json({"verdict": "cannot tell", **says})
+        return
+    line(f"CANNOT TELL: {says['says']}")
+    if "rule" in says:
+        line(f"  Rule:       {says['rule']}\n  What to do: {says['advice']}")
+
+
+def say(findings: list[Finding]) -> None:
+    """Print findings, one a line."""
+    for finding in findings:
+        where = f"record {finding.position}" if finding.position is not None else "the whole log"
+        if finding.stream:
+            where += f" ({finding.stream} {finding.number})"
+        line(f"FINDING {finding.kind}: {where}: {finding.says}")
+
+
+def _does_not_stand(name: str, problem: Corrupt) -> Finding:
+    number, position = problem.values.get("number"), problem.values.get("position")
+    return Finding(
+        "stands",
+        problem.says,
+        position if isinstance(position, int) else None,
+        f"therapy/{name}",
+        number if isinstance(number, int) else None,
+    )
