@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from console import demo_report
+from console import demo_report, remembered
 from console.cast import Member, cast
 from console.play import Play, Script
 from console.rehearsal import device_code, lot_code
@@ -77,6 +77,8 @@ def run(folder: Path, protocol_text: str, told: Callable[[str], None], *, driver
     told("[4/4] verifying every record again, and auditing every decision")
     verification = verify(stage.desk.log, stage.site.log_id)
     verification.findings += audit_all(stage.desk, stage.site.now())
+    for script in scripts:
+        remembered.work_out(stage.site, stage.desk, script.patient.therapy, audited=True)
     checkpoint = stage.site.write_checkpoint()
     demo_report.show(stage.site, stage.desk, scripts, verification, checkpoint)
     told(f"Done in {time.monotonic() - began:.0f} s.")

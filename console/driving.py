@@ -7,11 +7,19 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
+from console import remembered
 from console.site import Site
+from events.errors import UnbrokenError
+from events.reading import read_record
 from events.verify import verify
 from flows.driver import Driver, Turned, drive
 from protocol.audit import audit_all
+from protocol.desk import Desk
+
+_MOST_ANSWERS = 200
+"""After a turn with more new records than this, each answer waits until somebody asks."""
 
 
 def run(site: Site, told: Callable[[str], None], *, once: bool = False) -> int:
@@ -21,7 +29,7 @@ def run(site: Site, told: Callable[[str], None], *, once: bool = False) -> int:
         Unavailable: another driver runs on this site, or Prefect's server does not come up.
     """
     desk, system = site.desk(os.urandom), site.system()
-    views = _Views(site)
+    views = _Views(site, desk)
 
     # Told to stop while the server starts, everything still ends in order.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
@@ -54,15 +62,25 @@ def run(site: Site, told: Callable[[str], None], *, once: bool = False) -> int:
 
 
 class _Views:
-    """The views, filled after each turn; the database is opened once."""
+    """The views, filled after each turn, and the answers about the therapies that moved; the database is opened once."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, desk: Desk) -> None:
         from projections.views import Projector
 
+        self._site, self._desk = site, desk
         self._projector = Projector(site.log, site.views_url)
 
     def fill(self) -> None:
-        self._projector.catch_up()
+        new = self._projector.catch_up()
+        if 0 < new <= _MOST_ANSWERS:
+            size = self._site.log.size()
+            for name in self._moved(size - new, size):
+                with suppress(UnbrokenError):  # a therapy that cannot be read is told where somebody looks at it
+                    remembered.go_on(self._site, self._desk, name)
+
+    def _moved(self, start: int, stop: int) -> set[str]:
+        heads = [read_record(stored).statement.heads for stored in self._site.log.read(start, stop) if stored.link]
+        return {name.removeprefix("therapy/") for streams in heads for name in streams if name.startswith("therapy/")}
 
 
 def _line(turned: Turned) -> str:

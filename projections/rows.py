@@ -17,13 +17,13 @@ from protocol.worklist import worklist
 Row = dict[str, Any]
 
 
-def rows_of(therapy: Therapy, protocol: StudyProtocol) -> dict[str, list[Row]]:
-    """Every row of every view of one therapy, by table."""
+def rows_of(therapy: Therapy, protocol: StudyProtocol, finding: str = "") -> dict[str, list[Row]]:
+    """Every row of every view of one therapy, by table; `finding` is what the audit says of it, nothing where it is clean."""
     return {
-        "batch_status": [{**batch_status(therapy, protocol), "finding": ""}],
+        "batch_status": [{**batch_status(therapy, protocol), "finding": finding}],
         "patient_schedule": _schedule(therapy, protocol),
         "custody_trail": _custody(therapy),
-        "worklist": _worklist(therapy, protocol),
+        "worklist": [*_marked(therapy, finding), *_worklist(therapy, protocol)],
     }
 
 
@@ -75,6 +75,21 @@ def _custody(therapy: Therapy) -> list[Row]:
         }
         for line, entry in enumerate(custody_trail(therapy), start=1)
     ]
+
+
+def _marked(therapy: Therapy, finding: str) -> list[Row]:
+    """A therapy with a finding says so at the head of everybody's list: nobody acts on a forged record unwarned."""
+    if not finding:
+        return []
+    mark = {
+        "therapy": therapy.id,
+        "line": 0,
+        "kind": "finding",
+        "title": "Call QA before anything else",
+        "says": finding,
+    }
+    blank = dict.fromkeys(("step", "occurrence", "material", "roles", "act", "since", "opens", "due"), "")
+    return [{**blank, **mark, "required": 1}]
 
 
 def _worklist(therapy: Therapy, protocol: StudyProtocol) -> list[Row]:

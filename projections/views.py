@@ -17,6 +17,7 @@ from events.log import EventLog
 from events.reading import read_record
 from projections.rows import Row, rows_of, rows_of_broken
 from projections.tables import NAMES, VERSION, Views, views
+from protocol.audit import audit
 from protocol.reader import Reader
 
 BATCH = 2000
@@ -82,13 +83,21 @@ class Projector:
     def _write(self, db: Connection, name: str) -> None:
         try:
             therapy = self.reader.therapy(name)
-            rows = rows_of(therapy, self.reader.protocol_of(therapy))
+            rows = rows_of(therapy, self.reader.protocol_of(therapy), self._finding(name))
         except UnbrokenError as problem:
             rows = rows_of_broken(name, problem)  # it stops this therapy's rows, not everybody's
         for table_name, table in self.views.tables.items():
             db.execute(delete(table).where(table.c.therapy == name))
             if rows.get(table_name):
                 db.execute(insert(table), rows[table_name])
+
+    def _finding(self, name: str) -> str:
+        """What the audit says of a therapy: the first finding in full, and how many more there are."""
+        findings = audit(self.reader, name)
+        if not findings:
+            return ""
+        more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+        return f"{findings[0].kind}: {findings[0].says}{more}"
 
     def digest(self) -> str:
         """SHA-256 over every row of every view in order."""

@@ -29,6 +29,13 @@ def phrase(account: str) -> str:
     return f"phrase of {account}"
 
 
+class Terminal(io.StringIO):
+    """A text stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @dataclass(frozen=True)
 class Said:
     """What a line did: exit code, standard output, standard error."""
@@ -50,16 +57,28 @@ class Cli:
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
 
-    def __call__(self, *words: str, by: str | None = None, passphrase: str | None = None, stdin: str = "") -> Said:
-        """Run one line; `by` adds ``--as`` and the passphrase (the right one, unless another is given)."""
+    def __call__(
+        self,
+        *words: str,
+        by: str | None = None,
+        passphrase: str | None = None,
+        stdin: str = "",
+        terminal: bool = False,
+    ) -> Said:
+        """Run one line; `by` adds ``--as`` and the passphrase (the right one, unless another is given).
+
+        Args:
+            terminal: whether it stands before a person: what is missing is asked for, tables are drawn.
+        """
         line = [*words, *(["--as", by] if by else [])]
         environment = {"UNBROKEN_SITE": str(self.folder), "HOME": os.environ.get("HOME", ""), **self.environment}
         if by:
             environment["UNBROKEN_PASSPHRASE"] = passphrase if passphrase is not None else phrase(by)
-        out, err = io.StringIO(), io.StringIO()
+        stream = Terminal if terminal else io.StringIO
+        out, err = stream(), stream()
         with (
             mock.patch.dict(os.environ, environment, clear=True),
-            mock.patch.object(sys, "stdin", io.StringIO(stdin)),
+            mock.patch.object(sys, "stdin", stream(stdin)),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +15,10 @@ import console.remembered
 import protocol.audit
 import protocol.status
 from tests.console.cli import ANNA, BRUNO, NURSE, SECOND, Cli, apheresis
+
+ROOT = Path(__file__).parents[2]
+LATE = ("pydantic", "typer", "rich", "yaml", "cryptography", "sqlalchemy", "prefect", "protocol.decide")
+"""What a known answer must not wait for; each costs between a tenth and a whole of what the answer itself does."""
 
 
 def kept(cli: Cli) -> list[Path]:
@@ -100,3 +106,16 @@ def test_a_folder_that_cannot_be_written_only_costs_time(cli: Cli) -> None:
     cli.ok(*apheresis(cli), by=NURSE)
     (cli.folder / "keys/system.passphrase").unlink()
     assert cli.ok("status", ANNA.therapy, "--json").json["therapy"] == ANNA.therapy
+
+
+@pytest.mark.parametrize("word", ["status", "verify"])
+def test_a_known_answer_waits_for_no_library_that_it_does_not_need(cli: Cli, word: str) -> None:
+    cli.ok("verify", ANNA.therapy)
+    script = (
+        "import sys; from console.main import main; code = main(sys.argv[1:]); "
+        f"print(*(name for name in {LATE} if name in sys.modules), file=sys.stderr); sys.exit(code)"
+    )
+    line = [sys.executable, "-c", script, "--site", str(cli.folder), word, ANNA.therapy]
+    done = subprocess.run(line, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.strip() == ""

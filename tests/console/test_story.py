@@ -237,3 +237,40 @@ def test_status_for_a_person(cli: Cli) -> None:
     out = cli.ok("status", BRUNO.therapy).out
     for told in ("simulated time", "last step", "hand_over", "witnessed", "every signature verified", "+01:00"):
         assert told in out, out
+
+
+def test_on_a_terminal_what_is_missing_is_asked_for_one_question_at_a_time(cli: Cli) -> None:
+    form = cli.form("apheresis")
+    used, read = form["used"], form["readings"]
+    answers = [
+        "!" + ANNA.code("W"), ANNA.din.scanned(), used["collection_kit"], used["anticoagulant"], used["cell_separator"],
+        read["identifiers"], read["markers_drawn"], read["washouts"], read["alc"], read["volume"], "", "", "",
+    ]  # fmt: skip
+    said = cli("perform", ANNA.therapy, "apheresis", by=NURSE, stdin="\n".join(answers), terminal=True)
+    assert said.code == 0, said.err
+    for question in (
+        "Scan wristband: the patient's wristband (begin with ! if you type it by hand): ",
+        "Scan the collection kit: ",
+        "Volume collected (number in mL, 1 to 2000): ",
+        "CD3+ cells collected (number in cells, 0 to 1e+12; expected at least 1e+09 cells, otherwise offer second_collection)"
+        " [Enter: later]: ",
+        "Started [Enter: now]: ",
+    ):
+        assert question in said.out, said.out
+    assert f"scan wristband: {ANNA.code('W')} (typed by hand)" in said.out
+    assert cli.facts() == ["cells.collected.v1"]
+
+
+def test_on_a_terminal_tables_are_drawn_and_refusals_coloured(cli: Cli) -> None:
+    said = cli("worklist", "--therapy", ANNA.therapy, terminal=True)
+    assert "apheresis" in said.out
+    assert "\u2500" in said.out, "rich draws a rule under the columns"
+    assert cli("status", "T-NONE", terminal=True).err.startswith("\x1b[1;31mRefused:")
+    cli.environment["NO_COLOR"] = "1"
+    assert cli("status", "T-NONE", terminal=True).err.startswith("Refused:")
+
+
+def test_what_is_printed_cannot_move_a_terminals_cursor(cli: Cli) -> None:
+    said = cli("perform", ANNA.therapy, "apheresis", "--scan", "wristband=\x1b[2JW", by=NURSE)
+    assert said.code == 4
+    assert "\x1b" not in said.err
