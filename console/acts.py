@@ -44,9 +44,10 @@ def wrong(what: str, why: str, advice: str, **values: object) -> Refused:
 
 def read_text(path: str) -> str:
     """The text of a file, or of standard input for ``-``."""
-    if path == "-":
-        return sys.stdin.read()
-    return Path(path).read_text(encoding="utf-8")
+    try:
+        return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as problem:
+        raise wrong(path, f"byte {problem.start} is not UTF-8", "Save the file as UTF-8.", file=path) from None
 
 
 def read_document(text: str, name: str) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def read_document(text: str, name: str) -> dict[str, Any]:
     if text.lstrip().startswith("{"):
         try:
             found = json.loads(text, parse_float=str, parse_int=str)
-        except ValueError as problem:
+        except (ValueError, RecursionError) as problem:
             raise wrong(name, f"not JSON ({problem})", "Correct the file.", file=name) from None
         if isinstance(found, dict):
             return found

@@ -28,7 +28,7 @@ def fields_of(step: Step) -> tuple[str, ...]:
 
 def number(value: Decimal) -> str:
     """A bound as people write it."""
-    return f"{value:.3g}" if abs(value) >= 10**6 else f"{value.normalize():f}"
+    return f"{value:.3g}".replace("e+", "e") if abs(value) >= 10**6 else f"{value.normalize():f}"
 
 
 def form(record: Record) -> str:

@@ -64,7 +64,8 @@ def create(
         ) from None
     making = folder.absolute().with_name(folder.name + ".making")
     shutil.rmtree(making, ignore_errors=True)
-    (making / "keys").mkdir(parents=True)
+    making.mkdir(mode=0o700, parents=True)  # whoever may read the log may read every code in it
+    (making / "keys").mkdir()
     try:
         keys = _fill(making, name, code, zone, administrator, passphrases, random, simulated_from)
         if folder.exists():

@@ -36,6 +36,7 @@ def sitting(site: Site, account: str, passphrase: str) -> Sitting:
             values={"account": account, "failures": failures},
             advice=f"A supervisor unlocks it: unbroken unlock {account}. Meanwhile another qualified person takes over.",
         )
+    _settle(site, desk, account)
     key = open_signer(f"file:{site.key_path(account)}", passphrase)
     if key is None:
         raise _wrong_passphrase(site, desk, account)
@@ -43,6 +44,18 @@ def sitting(site: Site, account: str, passphrase: str) -> Sitting:
         begun_again = facts.SignInSucceeded(account=account)
         desk.record([f"account/{account}"], lambda _a, _b: [begun_again], site.system(), "recorded")
     return Sitting(account, key)
+
+
+def _settle(site: Site, desk: Desk, account: str) -> None:
+    """Put a new key in its place, if a kill came between its record and the renaming of its file."""
+    path = site.key_path(account)
+    keys = desk.log.authority().keys.values()
+    for fresh in path.parent.glob(f"{account}.*.new"):
+        named = fresh.name.removesuffix(".new").rpartition(".")[2]
+        if any(key.account == account and key.until is None and key.id.startswith(named) for key in keys):
+            if path.exists():
+                path.rename(path.with_name(f"{account}.before-{named}.pem"))
+            fresh.rename(path)
 
 
 def _wrong_passphrase(site: Site, desk: Desk, account: str) -> Refused:
@@ -69,14 +82,15 @@ def enrol(site: Site, desk: Desk, admin: Sitting, member: Member, passphrase: st
     """
     key = new_key(random)
     path = site.key_path(member.account)
-    if path.exists() and member.account in desk.log.authority().people:
-        desk.authorise(lambda a, b: [_enrolment(desk, a, b, member, key)], admin)  # says no, with its reason
-    write_secret(path, key.locked(passphrase, random))
+    # Under a name of its own until the record stands: a refusal must not touch a key that somebody has already.
+    fresh = path.with_name(f"{member.account}.{key_id(key.public)[:12]}.new")
+    write_secret(fresh, key.locked(passphrase, random))
     try:
         desk.authorise(lambda a, b: [_enrolment(desk, a, b, member, key)], admin)
     except UnbrokenError:
-        path.unlink()
+        fresh.unlink()
         raise
+    fresh.rename(path)
     return key
 
 

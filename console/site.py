@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -160,7 +161,18 @@ class Site:
     # ------------------------------------------------------------------ people
 
     def key_path(self, account: str) -> Path:
-        """Where an account's locked key lies."""
+        """Where an account's locked key lies.
+
+        Raises:
+            Refused: what is given is no name of an account, but perhaps a path.
+        """
+        if not re.fullmatch(r"[a-z][a-z0-9._\-]{1,31}", account, re.ASCII):
+            raise Refused(
+                "authority.account-form",
+                f"{account!r} is no name of an account.",
+                values={"account": account},
+                advice="2 to 32 of a-z, 0-9, dot, underscore and hyphen, a letter first.",
+            )
         return self.folder / "keys" / f"{account}.pem"
 
     def system(self) -> Sitting:

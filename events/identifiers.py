@@ -8,10 +8,11 @@ check character: ISO/IEC 7064, MOD 37-2.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import BeforeValidator, StringConstraints
 
 from events.errors import Refused
 
@@ -152,7 +153,23 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+\-]{0
 """A name given by a protocol file: a step, a role, a reading, an occurrence."""
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """SHA-256, lower-case hexadecimal."""
-Text = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
+
+
+def one_line(text: object) -> object:
+    """A text as a screen may show it: one line, and no characters that hide or turn the ones beside them.
+
+    A reason must not be able to draw a line of its own under a verdict. A text of nothing else stays as it is, so that
+    nobody's reading of a record can fail on it.
+    """
+    if not isinstance(text, str):
+        return text
+    shown = " ".join("".join(c for c in text if unicodedata.category(c) != "Cf").split())
+    return shown or text
+
+
+Text = Annotated[
+    str, BeforeValidator(one_line), StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)
+]
 
 
 def read_code(text: str) -> str:

@@ -75,6 +75,7 @@ class Driver:
         self._generation = server.generation
         self._last_night: str = ""
         self._again: set[str] = set()
+        self._failed: set[str] = set()
 
     async def begin(self) -> int:
         """Find out what there is: deadlines, how far Prefect has been drawn, runs left astray. Returns how many therapies."""
@@ -109,7 +110,8 @@ class Driver:
         result = Turned(0, 0)
         for part in _parts(list(names), SETTLE_EVERY):
             result = result + await self._enter_all(part) + await self._settle()
-        self._again |= {name for name, _ in result.failed}
+        # A therapy that failed is entered again when its stream changes, or by the next driver; not over and over.
+        self._failed = (self._failed - set(names)) | {name for name, _ in result.failed}
         self.position = stop
         await self._move_cursor()
         return result
@@ -132,7 +134,7 @@ class Driver:
         return [name for name, run in self._flow_runs.items() if run.id in lost]
 
     async def _move_cursor(self) -> None:
-        again = sorted(self._again)[:MOST_REMEMBERED]
+        again = sorted(self._again | self._failed)[:MOST_REMEMBERED]
         value = {"log": self.desk.log.id, "position": self.position, "night": self._last_night, "again": again}
         await self.runs.move_cursor(value)
 

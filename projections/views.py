@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
 from events.errors import Refused, Unavailable, UnbrokenError
+from events.facts.authority import KeyRevoked
 from events.log import EventLog
 from events.reading import read_record
 from projections.rows import Row, rows_of, rows_of_broken
@@ -76,7 +77,10 @@ class Projector:
         names: dict[str, None] = {}
         for stored in self.log.read(start, stop):
             if stored.refused is None:
-                heads = read_record(stored).statement.heads
+                statement = read_record(stored).statement
+                heads: Iterable[str] = statement.heads
+                if any(fact["fact"] == KeyRevoked.wire and "suspect_since" in fact for fact in statement.facts):
+                    heads = self.log.streams("therapy/")  # what the key signed is marked, wherever that was
                 names |= dict.fromkeys(s.removeprefix("therapy/") for s in heads if s.startswith("therapy/"))
         return sorted(names)
 

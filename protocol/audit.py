@@ -160,7 +160,7 @@ def _decide_again(reader: Reader, therapy: Therapy, record: Record) -> Decision 
     around, _ = reader.surroundings(command, actor, s.recorded, record.position)
     opened = record.facts[0]
     if isinstance(opened, TherapyOpened) and isinstance(command, Perform):
-        protocol = reader.protocol(opened.digest)
+        protocol = reader.current_protocol(record.position)
         return open_therapy(therapy, protocol, command, around, site=opened.site, simulated=opened.simulated)
     return decide(therapy, reader.protocol_of(therapy), command, around)
 

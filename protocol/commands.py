@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
-from events.facts.base import Flag, LabelFate, Name, Short, Text
+from events.facts.base import Flag, LabelFate, Name, Short
+from events.facts.base import Text as AnyText
 from events.identifiers import Code
 
 
@@ -15,6 +16,13 @@ def _aware(moment: datetime) -> datetime:
     return moment
 
 
+def _says_something(text: str) -> str:
+    if not any(character.isalnum() for character in text):
+        raise ValueError("an empty reason is no reason")
+    return text
+
+
+Text = Annotated[AnyText, AfterValidator(_says_something)]
 Moment = Annotated[datetime, AfterValidator(_aware)]
 
 

@@ -76,22 +76,22 @@ class Reader:
         """The protocol that a therapy is pinned to."""
         return self.protocol(therapy.opened.digest) if therapy.opened else self.current_protocol()
 
-    def protocols(self) -> list[StudyProtocol]:
-        """Every adopted protocol, the newest last."""
+    def protocols(self, before: int | None = None) -> list[StudyProtocol]:
+        """Every adopted protocol (before a position), the newest last."""
         found = []
         for stream in self.log.streams("protocol/"):
-            first = next(iter(self.believed(stream)), None)
+            first = next(iter(self.believed(stream, before)), None)
             if first is not None:
                 found.append((first[0].position, stream.removeprefix("protocol/")))
         return [self.protocol(digest) for _, digest in sorted(found)]
 
-    def current_protocol(self) -> StudyProtocol:
-        """The protocol under which new therapies begin: the one adopted last.
+    def current_protocol(self, before: int | None = None) -> StudyProtocol:
+        """The protocol under which new therapies begin (before a position): the one adopted last.
 
         Raises:
             Refused: none was adopted.
         """
-        adopted = self.protocols()
+        adopted = self.protocols(before)
         if not adopted:
             raise refuse("protocol.adopted", "No protocol is adopted.", "Adopt one: `unbroken protocol adopt FILE`.")
         return adopted[-1]

@@ -544,7 +544,7 @@ class Stage:
     def _keep(self, staged: Staged) -> Path:
         kept = self._path()
         if self.backend.name == "sqlite":
-            _copy_sqlite(staged.path, kept)
+            copy_sqlite(staged.path, kept)
         else:
             kept.write_bytes(b"\n".join(stored.value for stored in staged.log.read()))
         return kept
@@ -571,7 +571,8 @@ def stage_of(backend: Backend, folder: Path) -> Stage:
     return _STAGES[kept]
 
 
-def _copy_sqlite(source: Path, target: Path) -> None:
+def copy_sqlite(source: Path, target: Path) -> None:
+    """Copy a database that may be open, without its journal."""
     with closing(sqlite3.connect(source)) as db:
         db.execute("VACUUM INTO ?", (str(target),))
 

@@ -252,7 +252,7 @@ def test_on_a_terminal_what_is_missing_is_asked_for_one_question_at_a_time(cli: 
         "Scan wristband: the patient's wristband (begin with ! if you type it by hand): ",
         "Scan the collection kit: ",
         "Volume collected (number in mL, 1 to 2000): ",
-        "CD3+ cells collected (number in cells, 0 to 1e+12; expected at least 1e+09 cells, otherwise offer second_collection)"
+        "CD3+ cells collected (number in cells, 0 to 1e12; expected at least 1e9 cells, otherwise offer second_collection)"
         " [Enter: later]: ",
         "Started [Enter: now]: ",
     ):

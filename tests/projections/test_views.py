@@ -12,9 +12,12 @@ from sqlalchemy import create_engine, event, text
 
 from console.rehearsal import Patient
 from events.errors import Refused
+from events.facts.quality import DeviationClosed
 from projections import views
 from projections.tables import NAMES
 from projections.views import Projector
+from protocol import administration
+from protocol.commands import OpenDeviation
 from protocol.custody import custody_trail
 from protocol.reader import Reader
 from protocol.status import batch_status
@@ -268,6 +271,44 @@ def test_two_projectors_at_once_fill_each_record_once(stage: Stage, site: Staged
         thread.join()
     assert failures == []
     assert max(counts) == site.log.size()
+    old, new = views.rebuild(site.log, url)
+    assert old == new
+
+
+# ------------------------------------------------------------------ what the audit finds
+
+
+def test_a_forged_record_marks_its_therapy_in_the_list_and_at_the_head_of_the_work(stage: Stage, url: str) -> None:
+    """Somebody closes a critical deviation with a lawful key, past the desk: everybody who looks is warned."""
+    site = stage.at("disposition", other=True)
+    site.act(OpenDeviation(grade="critical", says="wrong filter"), "operator.1")
+    site.forge([DeviationClosed(therapy="T-1", deviation="D-1", conclusion="fine")], "operator.1", meaning="approved")
+    views.catch_up(site.log, url)
+    batches = {row["therapy"]: row for row in views.batches(url)}
+    assert batches["T-1"]["finding"].startswith("decision: ")
+    assert batches["T-2"]["finding"] == ""
+    first = next(row for row in views.worklist(url) if row["therapy"] == "T-1")
+    assert first["kind"] == "finding"
+    assert first["says"] == batches["T-1"]["finding"]
+
+
+def test_a_key_that_becomes_suspect_marks_what_it_signed_in_therapies_that_nobody_touched(
+    stage: Stage, url: str
+) -> None:
+    """A card is reported as lost since noon: what it signed is marked at once, without anything happening there."""
+    site = stage.at("apheresis")
+    noon = site.clock()
+    site.pass_(minutes=1)
+    site.do("apheresis", by="apheresis.nurse.1")
+    views.catch_up(site.log, url)
+    (row,) = views.batches(url)
+    assert row["finding"] == ""
+    site.desk.authorise(
+        lambda a, au: administration.revoke_keys(a, au, "apheresis.nurse.1", "card lost", noon), site.sits("admin")
+    )
+    views.catch_up(site.log, url)
+    (row,) = views.batches(url)
+    assert row["finding"].startswith("suspect: ")
     old, new = views.rebuild(site.log, url)
     assert old == new
 

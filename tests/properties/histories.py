@@ -318,7 +318,7 @@ class History:
 
     def _die(self, patient: Patient, chance: random.Random) -> None:
         if chance.random() < 0.5:
-            self.act(patient, ReportDeath(at=self.site.clock(), reason="-"), "investigator.1")
+            self.act(patient, ReportDeath(at=self.site.clock(), reason="of the disease"), "investigator.1")
 
     def _fail(self, patient: Patient, _: random.Random) -> None:
         self.act(patient, FailScreening(reason="moved away"), "investigator.1")

@@ -16,16 +16,14 @@ from events.facts.steps import ProductInfused, StepFact
 from events.reading import read_record
 from events.verify import verify
 from projections import views
-from protocol.audit import audit
 from protocol.commands import Presented
 from protocol.custody import gaps
 from protocol.due import Due
 from protocol.evolve import fold
-from protocol.reader import Reader
 from protocol.state import Instance, Therapy
 from tests.properties.histories import HISTORIES, PATIENTS, Happened, History, begun, codes_of, played
 from tests.properties.plain_fold import Plain, plain_fold
-from tests.stage import ANNA, BRUNO, Stage, Staged
+from tests.stage import ANNA, BRUNO, Stage, Staged, copy_sqlite
 
 pytestmark = pytest.mark.property
 Steps = tuple[str, list[tuple[str, int, int]]]
@@ -73,7 +71,7 @@ def test_no_label_of_one_patient_is_accepted_for_another(stage: Stage, first: Pa
 
 
 @settings(
-    max_examples=16,
+    max_examples=14,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
@@ -83,12 +81,20 @@ def test_no_history_breaks_what_must_hold(stage: Stage, history: Steps) -> None:
     """Thirty random acts on three patients: right ones, wrong ones, repeated, late, declined, corrected, forbidden."""
     how, steps = history
     site = begun(stage, how)
-    live = f"sqlite:///{site.path.with_suffix('.views')}"
+    live = filled(site, stage.folder / f"{how}.views")
+    played(site, steps, check_each_record)
     views.catch_up(site.log, live)
-    played_on = played(site, steps, check_each_record)
-    views.catch_up(site.log, live)
-    check_the_whole(site, played_on)
+    check_the_whole(site)
     check_the_views(site, live)
+
+
+def filled(site: Staged, kept: Path) -> str:
+    """Views as they were filled before the history; they are filled once for each beginning, and copied."""
+    if not kept.exists():
+        views.catch_up(site.log, f"sqlite:///{kept}")
+    copy = site.path.with_suffix(".views")
+    copy_sqlite(kept, copy)
+    return f"sqlite:///{copy}"
 
 
 def check_each_record(history: History, before: int) -> None:
@@ -127,20 +133,18 @@ def check_order(site: Staged, happened: Happened, fact: StepFact) -> None:
     assert key not in therapy.acts, "an instance is done once"
 
 
-def check_the_whole(site: Staged, history: History) -> None:
-    """At the end: the log verifies, the audit is clean, every code has one owner, deadlines are unique, folds agree."""
+def check_the_whole(site: Staged) -> None:
+    """At the end: the log verifies, every code has one owner, deadlines are unique, a fold from scratch agrees."""
     assert verify(site.log).clean
     owners: dict[str, str] = {}
     for patient in PATIENTS:
         for code in codes_of(site.therapy(patient)):
             assert owners.setdefault(code, patient.therapy) == patient.therapy, f"{code} has two patients"
     check_deadlines(site)
-    fresh = Reader(site.log)
     for patient in PATIENTS:
         name = patient.therapy
         if site.therapy(patient).opened is None:
             continue
-        assert audit(fresh, name) == [], history.refused
         records = [read_record(stored) for stored in site.log.stream(f"therapy/{name}")]
         assert fold(Therapy(id=name), records) == site.therapy(patient)
 
@@ -181,6 +185,7 @@ def check_the_views(site: Staged, live: str) -> None:
 def check_batch(row: dict[str, object], plain: Plain, url: str) -> None:
     """One therapy's rows beside what the plain fold says."""
     name = str(row["therapy"])
+    assert row["finding"] == "", "the audit decides every record again as it was decided"
     assert row["steps_done"] == len(plain.done)
     assert row["disposition"] == plain.disposition
     assert row["deviations_open"] == len(plain.open_deviations)
