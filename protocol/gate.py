@@ -66,6 +66,7 @@ def admit(therapy: Therapy, protocol: StudyProtocol, command: Perform, around: S
     moves = tuple(m.code for kind in step.moves for m in therapy.live(kind) if not due.at.material)
     moves = moves or ((due.at.material,) if step.moves and due.at.material else ())
     _check_materials(therapy, step, due.at, scanned, moves)
+    _check_same_item(therapy, protocol, step, scanned)
     used = check_readiness(step, command.used, started, around)
     return Admitted(due.at, step, started, ended, scanned, used, moves, _consumed(therapy, step, due.at, scanned))
 
@@ -300,6 +301,42 @@ def _check_materials(therapy: Therapy, step: Step, at: Instance, scanned: Scanne
                 step=step.id,
                 code=code,
             )
+
+
+MATCHED = frozenset({"identity_check", "thaw"})
+"""Kinds that a bag itself must have gone through: that some bag of this patient did is not enough."""
+
+
+def _check_same_item(therapy: Therapy, protocol: StudyProtocol, step: Step, scanned: Scanned) -> None:
+    """A bag that is thawed or infused is the very bag that was matched, and thawed, on the way here."""
+    product = protocol.release.product if protocol.release else ""
+    if step.kind not in ("identity_check", "thaw", "infusion"):
+        return
+    for code in scanned.known.get(product, ()):
+        for name in _matching_before(protocol, step):
+            if not any(code in {scan.code for scan in act.fact.scans} for act in therapy.of_step(name)):
+                raise refuse(
+                    "identity.same-item",
+                    f"{code} has not gone through {name}; it cannot be used in {step.id}.",
+                    "Stop. Scan again: this is another bag than the one that was matched or thawed.",
+                    code=code,
+                    step=step.id,
+                    missing=name,
+                )
+
+
+def _matching_before(protocol: StudyProtocol, step: Step) -> list[str]:
+    """The identity checks and thaws that lead to a step without any other kind in between, and scan the product."""
+    product = protocol.release.product if protocol.release else ""
+    found: list[str] = []
+    ahead = [name for name, _ in step.predecessors]
+    while ahead:
+        before = protocol.by_id[ahead.pop()]
+        if before.kind in MATCHED and before.id not in found:
+            ahead += [name for name, _ in before.predecessors]
+            if any(spec.what == product for spec in before.scans.values()):
+                found.append(before.id)
+    return found
 
 
 def _check_usable(step: Step, material: Material) -> None:

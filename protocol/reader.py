@@ -187,9 +187,11 @@ class _Looking:
                 code = read_code(raw)
             except Refused:
                 continue  # the gate refuses it again, at its own place in the order of questions
-            owners = [name for record in self.records(code_stream(code)) if (name := _therapy_of(record))]
-            if owners:
-                self.around.owners[code] = owners[0]
+            # A bag's label carries the donation's number too: whose that is, is asked as well.
+            for known in dict.fromkeys((code, code.partition(".")[0])):
+                owners = [name for record in self.records(code_stream(known)) if (name := _therapy_of(record))]
+                if owners:
+                    self.around.owners[known] = owners[0]
 
     def lot_or_device(self, code: str) -> None:
         """What is known of a lot or a device."""

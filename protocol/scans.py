@@ -68,7 +68,7 @@ def check_scans(
         for scan in given:
             _foreign(therapy, spec, scan, around)
             if spec.new is not None:
-                _check_new(therapy, protocol, spec.new, scan, scans)
+                _check_new(therapy, protocol, spec.new, scan, around, scans)
                 fresh.append((spec, scan))
             else:
                 _check_known(therapy, step, spec, scan, material)
@@ -99,7 +99,9 @@ def _foreign(therapy: Therapy, spec: ScanSpec, scan: Scan, around: Surroundings)
         raise WrongItem(scan.name, expected or spec.what.upper().replace("_", "-").replace(" ", "-"), scan.code, owner)
 
 
-def _check_new(therapy: Therapy, protocol: StudyProtocol, kind: str, scan: Scan, before: list[Scan]) -> None:
+def _check_new(
+    therapy: Therapy, protocol: StudyProtocol, kind: str, scan: Scan, around: Surroundings, before: list[Scan]
+) -> None:
     if therapy.uses(scan.code) or any(scan.code == other.code for other in before):
         raise refuse(
             "identity.new-code",
@@ -112,7 +114,29 @@ def _check_new(therapy: Therapy, protocol: StudyProtocol, kind: str, scan: Scan,
     if identifier == "din":
         Din.read(scan.code)
     elif identifier == "bag":
-        Bag.read(scan.code)
+        _check_number(therapy, protocol, scan, around)
+
+
+def _check_number(therapy: Therapy, protocol: StudyProtocol, scan: Scan, around: Surroundings) -> None:
+    """A bag carries the number of the donation it was made from: this patient's, where the study numbers donations.
+
+    Raises:
+        WrongItem: it is another patient's. Refused: it is nobody's here.
+    """
+    number = Bag.read(scan.code).din.number
+    own = [m.code for m in therapy.materials.values() if protocol.materials[m.kind].identifier == "din"]
+    owner = around.owners.get(number)
+    if owner is not None and owner != therapy.id:
+        raise WrongItem(scan.name, own[0] if own else "NEW-BAG", number, owner)
+    if own and number not in own:
+        raise refuse(
+            "identity.bag-number",
+            f"{scan.name} {scan.code} carries the donation number {number}; this patient's is {' or '.join(own)}.",
+            "Stop. Look at the label: the bag was labelled wrongly, or it is not this patient's.",
+            scan=scan.name,
+            code=scan.code,
+            expected=own,
+        )
 
 
 def _check_known(therapy: Therapy, step: Step, spec: ScanSpec, scan: Scan, material: str) -> None:

@@ -125,9 +125,9 @@ def test_a_death_is_not_reported_before_it_happened_nor_by_anybody(stage: Stage)
     """Not in the future, and by those who see patients."""
     site = stage.at("selection")
     with site.refused("time.future"):
-        site.act(ReportDeath(at=site.clock() + timedelta(minutes=1), reason="-"), "investigator.1")
+        site.act(ReportDeath(at=site.clock() + timedelta(minutes=1), reason="sepsis"), "investigator.1")
     with site.refused("authority.role"):
-        site.act(ReportDeath(at=site.clock(), reason="-"), "operator.1")
+        site.act(ReportDeath(at=site.clock(), reason="sepsis"), "operator.1")
 
 
 def test_an_act_that_waits_when_the_patient_dies_is_still_signed(stage: Stage) -> None:
