@@ -24,6 +24,10 @@ def clean(text: str) -> str:
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+def _cell(text: str) -> str:
+    return clean(" ".join(text.split("\n")))
+
+
 def as_json(document: object) -> None:
     """One JSON document; times are spelled as on the wire, in UTC."""
     print(json.dumps(document, ensure_ascii=False, indent=2, default=_plain))
@@ -91,12 +95,12 @@ def pairs(rows: Iterable[tuple[str, str]], indent: str = "") -> None:
     kept = [(label, value) for label, value in rows if value]
     width = max((len(label) for label, _ in kept), default=0)
     for label, value in kept:
-        print(f"{indent}{label:<{width}}  {clean(value)}")
+        print(f"{indent}{label:<{width}}  {_cell(value)}")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", nothing: str = "Nothing.") -> None:
     """A table: drawn on a terminal, columns aligned with spaces when piped."""
-    filled = [[clean(str(cell)) for cell in row] for row in rows]
+    filled = [[_cell(str(cell)) for cell in row] for row in rows]
     if not filled:
         print(f"{title}: {nothing[:1].lower()}{nothing[1:]}" if title else nothing)
         return

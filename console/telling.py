@@ -8,6 +8,7 @@ from typing import Any
 
 from events.facts import authority, course, quality, site, steps
 from events.facts.base import Fact, Reading
+from events.identifiers import one_line
 from protocol.state import instance
 
 When = Callable[[datetime | None], str]
@@ -20,7 +21,11 @@ def headline(fact: Fact) -> str:
 
 
 def tell(fact: Fact, when: When) -> list[str]:
-    """The lines of one fact; the first says what happened."""
+    """The lines of one fact; the first says what happened. A text in it stays on its line, whatever was signed."""
+    return [line[: len(line) - len(line.lstrip(" "))] + one_line(line) for line in _told(fact, when)]
+
+
+def _told(fact: Fact, when: When) -> list[str]:
     match fact:
         case steps.StepFact():
             return _step(fact, when)

@@ -12,7 +12,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BeforeValidator, StringConstraints
+from pydantic import StringConstraints
 
 from events.errors import Refused
 
@@ -155,21 +155,15 @@ Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """SHA-256, lower-case hexadecimal."""
 
 
-def one_line(text: object) -> object:
+def one_line(text: str) -> str:
     """A text as a screen may show it: one line, and no characters that hide or turn the ones beside them.
 
-    A reason must not be able to draw a line of its own under a verdict. A text of nothing else stays as it is, so that
-    nobody's reading of a record can fail on it.
+    A reason must not be able to draw a line of its own under a verdict.
     """
-    if not isinstance(text, str):
-        return text
-    shown = " ".join("".join(c for c in text if unicodedata.category(c) != "Cf").split())
-    return shown or text
+    return " ".join("".join(c for c in text if unicodedata.category(c) != "Cf").split())
 
 
-Text = Annotated[
-    str, BeforeValidator(one_line), StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)
-]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
 
 
 def read_code(text: str) -> str:

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from events.facts.base import Flag, LabelFate, Name, Short
 from events.facts.base import Text as AnyText
-from events.identifiers import Code
+from events.identifiers import Code, one_line
 
 
 def _aware(moment: datetime) -> datetime:
@@ -17,9 +17,10 @@ def _aware(moment: datetime) -> datetime:
 
 
 def _says_something(text: str) -> str:
-    if not any(character.isalnum() for character in text):
+    shown = one_line(text)
+    if not any(character.isalnum() for character in shown):
         raise ValueError("an empty reason is no reason")
-    return text
+    return shown
 
 
 Text = Annotated[AnyText, AfterValidator(_says_something)]

@@ -131,15 +131,21 @@ def _standing(therapy: Therapy, protocol: StudyProtocol, step: Step, at: Instanc
     if step.repeat and at.occurrence != "1":
         before = Instance(at.step, str(int(at.occurrence) - 1), at.material)
         waits += () if before in therapy.acts else (step.id,)
-    if step.kind in NEEDS_RELEASE and not waits and not _released(therapy, at):
+    if step.kind in NEEDS_RELEASE and not waits and not _released(therapy, step, at):
         waits = (next((s.id for s in protocol.steps if s.kind == "disposition"), "disposition"),)
     return ("waiting", waits) if waits else ("ready", ())
 
 
-def _released(therapy: Therapy, at: Instance) -> bool:
-    if at.material:
-        return therapy.materials[at.material].status == "released"
-    return any(m.status == "released" for m in therapy.materials.values())
+def _released(therapy: Therapy, step: Step, at: Instance) -> bool:
+    """Whether a product was released.
+
+    A quarantine after that closes conditioning; of a bag in use it is the gate's to weigh, which knows when things happened.
+    """
+    decided = therapy.disposition
+    once = set(decided.materials) if decided is not None and decided.decision == "released" else set()
+    known = [therapy.materials[at.material]] if at.material else list(therapy.materials.values())
+    told = step.kind != "conditioning"
+    return any(m.status == "released" or (told and m.status == "quarantined" and m.code in once) for m in known)
 
 
 def _is_closed(therapy: Therapy, step: Step, at: Instance) -> bool:

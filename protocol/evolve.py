@@ -163,7 +163,7 @@ def evolve(therapy: Therapy, fact: TherapyFacts, by: Signed) -> Therapy:
         case quality.MaterialQuarantined():
             known = tuple(code for code in fact.materials if code in therapy.materials)
             early = therapy.quarantined_early | (set(fact.materials) - set(known))
-            return _quarantine(replace(therapy, quarantined_early=early), known, fact.reason)
+            return _quarantine(replace(therapy, quarantined_early=early), known, fact.reason, by)
         case quality.QuarantineDecided():
             return _quarantine_decided(therapy, fact)
         case quality.MaterialDisposed():
@@ -256,12 +256,16 @@ def _set_status(therapy: Therapy, codes: tuple[str, ...], status: str, why: str)
     return replace(therapy, materials={**therapy.materials, **changed})
 
 
-def _quarantine(therapy: Therapy, codes: tuple[str, ...], reason: str) -> Therapy:
+def _quarantine(therapy: Therapy, codes: tuple[str, ...], reason: str, by: Signed) -> Therapy:
     # A second reason does not push the first one out of sight.
     for code in codes:
         material = therapy.materials[code]
-        again = material.status == "quarantined" and material.why and reason not in material.why
+        stands = material.status == "quarantined"
+        again = stands and material.why and reason not in material.why
         therapy = _set_status(therapy, (code,), "quarantined", f"{material.why}; {reason}" if again else reason)
+        since = material.quarantined if stands else by.recorded
+        held = replace(therapy.materials[code], quarantined=since)
+        therapy = replace(therapy, materials={**therapy.materials, code: held})
     return therapy
 
 

@@ -65,7 +65,7 @@ def admit(therapy: Therapy, protocol: StudyProtocol, command: Perform, around: S
     scanned = check_scans(therapy, protocol, step, due.at.material, command.scans, around)
     moves = tuple(m.code for kind in step.moves for m in therapy.live(kind) if not due.at.material)
     moves = moves or ((due.at.material,) if step.moves and due.at.material else ())
-    _check_materials(therapy, step, due.at, scanned, moves)
+    _check_materials(therapy, step, due.at, scanned, moves, started)
     _check_same_item(therapy, protocol, step, scanned)
     used = check_readiness(step, command.used, started, around)
     return Admitted(due.at, step, started, ended, scanned, used, moves, _consumed(therapy, step, due.at, scanned))
@@ -287,10 +287,12 @@ def _check_holds(therapy: Therapy, step: Step) -> None:
         )
 
 
-def _check_materials(therapy: Therapy, step: Step, at: Instance, scanned: Scanned, moves: tuple[str, ...]) -> None:
+def _check_materials(
+    therapy: Therapy, step: Step, at: Instance, scanned: Scanned, moves: tuple[str, ...], started: datetime
+) -> None:
     codes = [code for codes in scanned.known.values() for code in codes]
     for code in dict.fromkeys([*codes, *moves, *([at.material] if at.material else [])]):
-        _check_usable(step, therapy.materials[code])
+        _check_usable(step, therapy.materials[code], started)
     for code in moves:
         _check_place(step, therapy.materials[code])
         if code not in codes:
@@ -339,9 +341,15 @@ def _matching_before(protocol: StudyProtocol, step: Step) -> list[str]:
     return found
 
 
-def _check_usable(step: Step, material: Material) -> None:
+def quarantined_meanwhile(material: Material, started: datetime) -> bool:
+    """Whether a quarantine was recorded only after this had begun: then it happened, and is told, not asked for."""
+    return material.status == "quarantined" and material.quarantined is not None and started < material.quarantined
+
+
+def _check_usable(step: Step, material: Material, started: datetime | None = None) -> None:
     stopped = step.kind in STOPPED_BY_QUARANTINE
-    if stopped and material.status in ("quarantined", "rejected"):
+    told = started is not None and quarantined_meanwhile(material, started)
+    if stopped and material.status in ("quarantined", "rejected") and not told:
         raise refuse(
             f"material.{material.status}",
             f"{material.code} is {material.status}{': ' + material.why if material.why else ''}.",

@@ -16,7 +16,7 @@ from protocol.clocks import clock_breaches, moment
 from protocol.commands import Perform
 from protocol.consequences import follow, opened_in
 from protocol.decision import Decision, code_stream, room_stream, slot_stream, therapy_stream
-from protocol.gate import Admitted, admit, check_role, known_step
+from protocol.gate import Admitted, admit, check_role, known_step, quarantined_meanwhile
 from protocol.kinds import room_breaches, special_fields
 from protocol.model import Consequence, Step, StudyProtocol, Visit
 from protocol.readings import Breach, breaches, read_values
@@ -60,6 +60,7 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
     )
     found = [*_value_breaches(act, fact), *_time_breaches(therapy, protocol, act)]
     found += room_breaches(therapy, command, act, around)
+    found += _quarantine_breaches(therapy, act)
     follows = follow(therapy, act.at, found, act.touched)
     if isinstance(fact, SampleTested):
         follows += late_failures(therapy, protocol, act.at, fact.readings, opened_in(follows))
@@ -142,6 +143,15 @@ def _time_breaches(therapy: Therapy, protocol: StudyProtocol, act: Admitted) -> 
     visit = next((v for v in act.step.visits if v.id == act.at.occurrence), None)
     if visit is not None:
         yield from _window_breaches(therapy, protocol, act.step, act.at, visit, act.ended)
+
+
+def _quarantine_breaches(therapy: Therapy, act: Admitted) -> Iterator[Breach]:
+    for code in act.touched:
+        material = therapy.materials.get(code)
+        if material is not None and quarantined_meanwhile(material, act.started):
+            says = f"{code} was quarantined while {act.at} was under way: {material.why}"
+            grade = (Consequence(what="deviation", grade="critical"),)
+            yield Breach("material.quarantined-meanwhile", grade, "not quarantined", "quarantined", says)
 
 
 def window(therapy: Therapy, protocol: StudyProtocol, step: Step, visit: Visit) -> tuple[datetime, datetime] | None:

@@ -89,6 +89,7 @@ class Material:
     status: str = "available"
     ended: str | None = None
     why: str = ""
+    quarantined: datetime | None = None
 
     @property
     def live(self) -> bool:
