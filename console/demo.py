@@ -5,6 +5,7 @@ Everything is the real thing on its embedded default. The site's folder stays, s
 
 from __future__ import annotations
 
+import copy
 import os
 import random
 import shutil
@@ -160,6 +161,15 @@ class Stage:
                 lambda a, _: [administration.train(a, member.person, t, until) for t in sorted(topics)],
                 signer,
             )
+
+    def copied(self, folder: Path) -> Stage:
+        """The same site and cast in another folder; founding one costs a scrypt for each of its people."""
+        shutil.copytree(self.site.folder, folder)
+        twin = copy.copy(self)
+        twin.site = Site.open(folder)
+        twin.desk = twin.site.desk()
+        twin.system = twin.site.system()
+        return twin
 
     def sitting(self, account: str) -> Sitting:
         return Sitting(account, self._keys[account])

@@ -100,3 +100,15 @@ def installed(distribution: str) -> str:
         return version(distribution)
     except PackageNotFoundError:
         return "not installed"
+
+
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The demo's site with its cast and no patients, founded once; a test takes a copy (`console.demo.Stage.copied`)."""
+    from importlib import resources
+
+    from console.demo import Stage
+    from protocol.file import read_protocol
+
+    text = (resources.files("protocol") / "studies" / "cd20-cd22.yaml").read_text(encoding="utf-8")
+    return Stage(tmp_path_factory.mktemp("founded") / "site", read_protocol(text), text)

@@ -10,7 +10,6 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ import pytest
 from console.demo import Stage
 from console.play import Play, Script
 from console.rehearsal import Patient
-from protocol.file import read_protocol
 
 _DRIVE = """
 import sys
@@ -99,9 +97,8 @@ def wait_for(true: Callable[[], bool], seconds: float, what: str) -> None:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    text = (resources.files("protocol") / "studies" / "cd20-cd22.yaml").read_text(encoding="utf-8")
-    return Stage(tmp_path / "site", read_protocol(text), text)
+def stage(founded: Stage, tmp_path: Path) -> Stage:
+    return founded.copied(tmp_path / "site")
 
 
 @pytest.fixture

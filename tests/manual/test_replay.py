@@ -15,9 +15,7 @@ from events.facts.base import Fact
 from events.instant import to_wire
 from events.reading import Record, verified_stream
 from protocol.commands import Dispose, Perform, ReportLate, WithdrawPatient, Witness
-from protocol.file import read_protocol
 from protocol.retell import command_of
-from tests.manual.conftest import study
 from tests.manual.demo_site import unbroken
 
 SHORT = ["T-009", "T-010"]
@@ -86,11 +84,10 @@ def words_for(record: Record, links: dict[str, str], folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("therapy", SHORT + (LONG if os.environ.get("CI") else []))
-def test_the_same_therapy_by_separate_processes(demo_site: Path, tmp_path: Path, therapy: str) -> None:
+def test_the_same_therapy_by_separate_processes(demo_site: Path, founded: Stage, tmp_path: Path, therapy: str) -> None:
     """Each person types the passphrase; each process starts from nothing but the folder."""
     before = Site.open(demo_site)
-    text = study()
-    fresh = Stage(tmp_path / "again", read_protocol(text), text)
+    fresh = founded.copied(tmp_path / "again")
     folder = fresh.site.folder
     links: dict[str, str] = {}
     for record in human_records(before, therapy):
