@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
+
+from flows.settings import results
 
 
 async def run_nightly(day: str, verify: Callable[[], str]) -> None:
@@ -17,7 +18,7 @@ async def run_nightly(day: str, verify: Callable[[], str]) -> None:
         name="nightly verification",
         flow_run_name=f"nightly {day}",
         persist_result=False,
-        result_storage=Path("results"),
+        result_storage=results(),
     )
     async def nightly() -> State[None]:
         found = verify()

@@ -76,6 +76,11 @@ def environment(folder: Path, port: int, *, event_feed: bool = False) -> dict[st
     return wanted
 
 
+def results() -> Path:
+    """Where the engine would keep results, inside Prefect's own folder: it makes the folder even though none is kept."""
+    return Path(os.environ["PREFECT_HOME"]) / "results"
+
+
 def apply(wanted: dict[str, str]) -> None:
     """Set the environment of this process.
 

@@ -16,7 +16,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, cast
 
 import httpx
@@ -32,6 +31,7 @@ from prefect.states import Cancelled, Completed, Pending
 from prefect.task_engine import run_task_async
 
 from flows.runs import Drawn, task_run_id
+from flows.settings import results
 
 _ROUNDS = 50  # acts that keep making new acts due would otherwise loop for ever
 
@@ -131,7 +131,7 @@ async def _step(do: Callable[[], Awaitable[None]] | None = None) -> None:
 
 
 # Nothing is ever stored there. Without a path of our own the engine asks the server on each entry, blocking.
-@flow(name="therapy", persist_result=False, result_storage=Path("results"), validate_parameters=False, retries=0)
+@flow(name="therapy", persist_result=False, result_storage=results(), validate_parameters=False, retries=0)
 async def therapy() -> State[Any]:
     """Show what is signed, do what is due, come to rest. Called by `enter` alone."""
     entry = _ENTRY.get()
