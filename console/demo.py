@@ -6,7 +6,6 @@ Everything is the real thing on its embedded default. The site's folder stays, s
 from __future__ import annotations
 
 import copy
-import os
 import random
 import shutil
 import time
@@ -216,8 +215,3 @@ def _let_time_pass(play: Play, scripts: list[Script]) -> bool:
         return False
     play.set_clock(following + timedelta(minutes=1))
     return True
-
-
-def default_folder() -> Path:
-    """Where the demo's site lies unless somebody says otherwise."""
-    return Path(os.environ.get("UNBROKEN_DEMO", "demo-site")).absolute()

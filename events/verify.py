@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from events.authority import Authority
@@ -226,13 +226,3 @@ def _claimed_head(stored: Stored | None, stream: str) -> Head | None:
 def _therapy_first(item: tuple[str | None, int | None]) -> tuple[bool, str]:
     stream = item[0] or ""
     return (not stream.startswith("therapy/"), stream)
-
-
-def findings_by_position(findings: list[Finding]) -> Iterator[tuple[int | None, list[Finding]]]:
-    """Findings grouped by the record they concern, the whole log's last."""
-    positions = sorted({f.position for f in findings if f.position is not None})
-    for position in positions:
-        yield position, [f for f in findings if f.position == position]
-    whole = [f for f in findings if f.position is None]
-    if whole:
-        yield None, whole
