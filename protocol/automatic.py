@@ -16,7 +16,7 @@ from events.statement import MOST_FACTS
 from protocol.clocks import strikes
 from protocol.consequences import follow, opened_in
 from protocol.decision import Decision, slot_stream
-from protocol.due import HOLD, WINDOW, Due, instances
+from protocol.due import HOLD, WINDOW, Due, instances, successor_begun
 from protocol.model import Consequence, Consequences, StudyProtocol
 from protocol.perform import window
 from protocol.readings import Breach
@@ -56,9 +56,7 @@ def deadlines(therapy: Therapy, protocol: StudyProtocol) -> Iterator[Deadline]:
 def _hold_runs(therapy: Therapy, protocol: StudyProtocol, due: Due) -> bool:
     if therapy.slot_hold is None or due.step.hold is None or therapy.stopped or (HOLD, due.at) in therapy.missed:
         return False
-    followers = {s.id for s in protocol.steps if any(name == due.step.id for name, _ in s.predecessors)}
-    begun = [*therapy.acts, *(act.at for act in therapy.pending.values())]
-    return not any(at.step in followers for at in begun)
+    return not successor_begun(therapy, protocol, due.step)
 
 
 def next_deadline(therapy: Therapy, protocol: StudyProtocol) -> datetime | None:

@@ -103,7 +103,7 @@ def _occurrences(therapy: Therapy, protocol: StudyProtocol, step: Step, material
         return ["1"]
     begun = {at.occurrence for at in _begun(therapy) if at.step == step.id and at.material == material}
     count = len(begun)
-    open_end = count < step.repeat.at_least or not _successor_begun(therapy, protocol, step)
+    open_end = count < step.repeat.at_least or not successor_begun(therapy, protocol, step)
     if count < step.repeat.at_most and open_end:
         count = max(count + 1, step.repeat.at_least if step.repeat.every else count + 1)
     return [str(n) for n in range(1, count + 1)]
@@ -113,7 +113,8 @@ def _begun(therapy: Therapy) -> list[Instance]:
     return [*therapy.acts, *(act.at for act in therapy.pending.values())]
 
 
-def _successor_begun(therapy: Therapy, protocol: StudyProtocol, step: Step) -> bool:
+def successor_begun(therapy: Therapy, protocol: StudyProtocol, step: Step) -> bool:
+    """Whether any step that comes directly after this one has been signed, be it once."""
     followers = {s.id for s in protocol.steps if any(name == step.id for name, _ in s.predecessors)}
     return any(at.step in followers for at in _begun(therapy))
 
