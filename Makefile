@@ -1,6 +1,6 @@
 # Each target sets up what it needs by itself: .venv, from the hashed locks in requirements/, only when they changed.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports bench check lock clean runtime dev
+.PHONY: help demo demo-kafka kafka test lint types imports bench check lock clean runtime servers dev
 MAKEFLAGS += --no-print-directory
 export PYTHON
 
@@ -8,10 +8,16 @@ export PYTHON
 ARGS ?=
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: runtime  ## one therapy from vein to vein, signed, recorded and verified
 	@.venv/bin/unbroken demo
+
+demo-kafka: servers  ## the same demo with Apache Kafka as its log: the broker is fetched, started, and ended again
+	@.venv/bin/python -m tests.servers kafka --data demo-site-kafka.broker --fresh -- .venv/bin/unbroken demo --kafka --keep demo-site-kafka
+
+kafka: servers  ## start that demo's broker once more, so that commands work on demo-site-kafka; end it with Ctrl-C
+	@.venv/bin/python -m tests.servers kafka --data demo-site-kafka.broker
 
 test: dev  ## every test that can run here (ARGS="-k consent" for some)
 	@.venv/bin/pytest -ra --durations=10 $(ARGS)
@@ -37,5 +43,5 @@ clean:  ## remove .venv and what tools left behind
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-runtime dev:
+runtime servers dev:
 	@.ci/setup $@
