@@ -56,10 +56,14 @@ class NotAllowed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """Everyone who ever could sign. Asked by position, it answers for the past too."""
+    """Everyone who ever could sign. Asked by position, it answers for the past too.
+
+    `left` maps each place that the log has left to the one where it went on.
+    """
 
     keys: dict[str, Key] = field(default_factory=dict)
     people: dict[str, Person] = field(default_factory=dict)
+    left: dict[str, str] = field(default_factory=dict)
 
     def key_in_force(self, keyid: str, position: int | None = None) -> Key | None:
         """The key, if it may sign a record at this position (None: now)."""
@@ -137,6 +141,11 @@ def _apply(authority: Authority, fact: dict[str, Any], position: int) -> Authori
             suspect = from_wire(fact["suspect_since"]) if "suspect_since" in fact else None
             ended = replace(key, until=position, suspect_since=suspect)
             return replace(authority, keys={**authority.keys, key.id: ended})
+        case "log.moved.v1":
+            origin, destination = fact["origin"], fact["destination"]
+            if origin == destination or {origin, destination} & authority.left.keys():
+                raise NotAllowed(f"a log is moved from where it is to where it never was, not to {destination}")
+            return replace(authority, left={**authority.left, origin: destination})
         case name:
             raise NotAllowed(f"{name} is no fact of authority")
 

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from events.authority import STREAM, Authority
 from events.envelope import open_envelope
 from events.errors import Corrupt
-from events.grammar import Malformed
 from events.heads import Head
-from events.judge import check_signature
+from events.judge import Rejected, check_signature, read
 from events.log import EventLog, Stored
 from events.statement import Statement, read_statement
 
@@ -62,22 +61,20 @@ def verified_stream(log: EventLog, stream: str, seen: Head | None = None) -> Ite
 
 
 def _verify(stored: Stored, stream: str, head: Head, log: str, authority: Authority) -> Record:
-    try:
-        envelope = open_envelope(stored.value)
-        statement = read_statement(envelope.payload)
-    except Malformed as problem:
-        raise _broken(stored, stream, head, str(problem)) from None
+    found = read(stored.value)
+    if isinstance(found, Rejected):
+        raise _broken(stored, stream, head, found.says)
     if stream == STREAM and head.number == 0:
-        if envelope.link != log:
+        if found.link != log:
             raise _broken(stored, stream, head, "it is not the record that began this log")
     else:
-        if statement.log != log:
+        if found.statement.log != log:
             raise _broken(stored, stream, head, "it belongs to another log")
-        if statement.heads.get(stream) != head:
+        if found.statement.heads.get(stream) != head:
             raise _broken(stored, stream, head, "it does not extend the record before it")
-        if refusal := check_signature(envelope, statement, authority, stored.position):
+        if refusal := check_signature(found, authority, stored.position):
             raise _broken(stored, stream, head, refusal.says)
-    return Record(stored.position, envelope.link, statement)
+    return Record(stored.position, found.link, found.statement)
 
 
 def _broken(stored: Stored, stream: str, head: Head, why: str) -> Corrupt:

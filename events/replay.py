@@ -10,12 +10,10 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from events.envelope import open_envelope
-from events.grammar import Malformed
 from events.heads import NOWHERE, Head
-from events.judge import check_signature
+from events.judge import Rejected, check_signature, read
 from events.log import EventLog
-from events.statement import Statement, read_statement
+from events.statement import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +40,19 @@ def replay_shard(
             continue
         head = Head(0, log.id)
         for stored in log.stream(stream):
-            try:
-                envelope = open_envelope(stored.value)
-                statement = read_statement(envelope.payload)
-            except Malformed as problem:
-                findings.append(f"{stream} {head.number + 1}: {problem}")
+            record = read(stored.value)
+            if isinstance(record, Rejected):
+                findings.append(f"{stream} {head.number + 1}: {record.says}")
                 break
+            statement = record.statement
             expected = Head(0, NOWHERE) if stored.position == 0 else head
             if statement.heads.get(stream) != expected:
                 findings.append(f"{stream} {head.number + 1}: does not extend the record before it")
             links += 1
             if statement.subject == stream:
                 signatures += 1
-                if refusal := check_signature(envelope, statement, authority, stored.position):
+                if refusal := check_signature(record, authority, stored.position):
                     findings.append(f"{stream} {head.number + 1}: {refusal.says}")
             fold(stream, statement)
-            head = Head(head.number + 1, envelope.link)
+            head = Head(head.number + 1, record.link)
     return Shard(signatures, links, tuple(findings))

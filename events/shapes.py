@@ -1,4 +1,4 @@
-"""The exact wire shapes of the five facts of authority: the only facts that the judge reads, frozen with its version.
+"""The exact wire shapes of the six facts of authority: the only facts that the judge reads, frozen with its version.
 
 They are checked by hand and not by the models in `events.facts`, so that no library's leniency and no later version of
 a fact can change a verdict. What passes here is always readable there; a test holds that.
@@ -64,6 +64,8 @@ _name = _like(r"[A-Za-z0-9][A-Za-z0-9_.+\-]{0,63}")
 _zone = _like(r"[A-Za-z][A-Za-z0-9_+\-]{0,31}(?:/[A-Za-z0-9][A-Za-z0-9_+\-]{0,31}){0,2}")
 _account = _like(r"[a-z][a-z0-9._\-]{1,31}")
 _hex64 = _like(r"[0-9a-f]{64}")
+PLACE = r"[a-z]{1,16}:[A-Za-z0-9_\-]{8,64}"
+_place = _like(PLACE)
 _PERSON: Mapping[str, Check] = {
     "person": _like(r"[A-Z][A-Z0-9\-]{1,23}"),
     "account": _account,
@@ -77,6 +79,7 @@ _SHAPES: Mapping[str, tuple[Mapping[str, Check], Mapping[str, Check]]] = {
     "roles.changed.v1": ({"account": _account, "roles": _roles, "why": _text}, {}),
     "key.added.v1": ({"account": _account, "public_key": _hex64, "why": _text}, {}),
     "key.revoked.v1": ({"key": _hex64, "why": _text}, {"suspect_since": _time}),
+    "log.moved.v1": ({"origin": _place, "destination": _place, "why": _text}, {}),
 }
 JUDGED = frozenset(_SHAPES)
 """Their wire names."""

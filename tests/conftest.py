@@ -13,6 +13,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.servers.fixtures import kafka_broker, kafka_secured, kafka_three
+
+__all__ = ["kafka_broker", "kafka_secured", "kafka_three"]
+
 # Prefect reads these when it is first imported, so they are set before any test module is.
 if "PREFECT_HOME" not in os.environ:
     os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="unbroken-prefect-")

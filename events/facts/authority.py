@@ -6,6 +6,7 @@ from pydantic import StringConstraints
 
 from events.facts.base import Count, Digest, Fact, Flag, Instant, Name, Text
 from events.identifiers import Account, PersonId
+from events.shapes import PLACE
 
 Zone = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_+\-]{0,31}(?:/[A-Za-z0-9][A-Za-z0-9_+\-]{0,31}){0,2}$")
@@ -13,6 +14,9 @@ Zone = Annotated[
 """A name of the time zone database (``Europe/Berlin``)."""
 PublicKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """The 32 bytes of an Ed25519 public key, lower-case hexadecimal."""
+
+Place = Annotated[str, StringConstraints(pattern=f"^{PLACE}$")]
+"""Where a log is kept (``kafka:TOPIC-ID``, ``sqlite:...``): the kind of place, and an id that is never given twice."""
 
 
 class PersonEnrolled(Fact):
@@ -62,6 +66,15 @@ class LogOpened(Fact):
     root: PersonEnrolled
     judge: Count
     simulated: Flag = False
+
+
+class LogMoved(Fact):
+    """The log was moved: where it was kept, nothing is accepted after this; it goes on elsewhere, this record included."""
+
+    wire: ClassVar[str] = "log.moved.v1"
+    origin: Place
+    destination: Place
+    why: Text
 
 
 class SignInFailed(Fact):

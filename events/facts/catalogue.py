@@ -71,6 +71,7 @@ AUTHORITY_FACTS: tuple[type[Fact], ...] = (
     authority.RolesChanged,
     authority.KeyAdded,
     authority.KeyRevoked,
+    authority.LogMoved,
 )
 CATALOGUE: Mapping[str, type[Fact]] = {fact.wire: fact for fact in (*THERAPY_FACTS, *SITE_FACTS, *AUTHORITY_FACTS)}
 AUTHORITY_NAMES = frozenset(fact.wire for fact in AUTHORITY_FACTS)

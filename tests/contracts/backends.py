@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from events.kafka.client import Access
 from events.log import EventLog
+from events.log_kafka import KafkaLog
 from events.log_sqlite import SqliteLog
+from tests.servers.addresses import broker_for_processes
 
 
 class Backend(Protocol):
@@ -17,8 +21,9 @@ class Backend(Protocol):
     def name(self) -> str:
         """Its id in the summary of a test run."""
 
-    def needs(self) -> None:
-        """Skip the test, naming the server that is missing (``needs real ...``)."""
+    @property
+    def server(self) -> str | None:
+        """The fixture that starts the server it needs, or skips the test in words where it can't be had."""
 
     def create(self, where: Path, genesis: bytes) -> EventLog:
         """Begin a log; `where` is this test's own file name."""
@@ -34,9 +39,7 @@ class Sqlite:
     """The embedded default."""
 
     name = "sqlite"
-
-    def needs(self) -> None:
-        """Nothing: it comes with Python."""
+    server = None
 
     def create(self, where: Path, genesis: bytes) -> EventLog:
         """Begin a log."""
@@ -54,4 +57,30 @@ class Sqlite:
         return log
 
 
-BACKENDS: tuple[Backend, ...] = (Sqlite(),)
+class Kafka:
+    """The record in production: a topic of the test's own on a real broker; handles share the local copy at `where`."""
+
+    name = "kafka"
+    server = "kafka_broker"
+
+    def access(self, where: Path) -> Access:
+        """The topic of this test."""
+        return Access((broker_for_processes(),), f"contract-{hashlib.sha256(str(where).encode()).hexdigest()[:24]}")
+
+    def create(self, where: Path, genesis: bytes) -> EventLog:
+        """Begin a log."""
+        return KafkaLog.create(self.access(where), where, genesis)
+
+    def open(self, where: Path) -> EventLog:
+        """Open it once more."""
+        return KafkaLog(self.access(where), where)
+
+    def filled(self, where: Path, values: Sequence[bytes]) -> EventLog:
+        """A log with these records."""
+        log = self.create(where, values[0])
+        for value in values[1:]:
+            log.append(value)
+        return log
+
+
+BACKENDS: tuple[Backend, ...] = (Sqlite(), Kafka())

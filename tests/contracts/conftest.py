@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from tests.ground import Small, small_log
 def log_backend(request: pytest.FixtureRequest) -> Backend:
     """One way to keep a log."""
     backend: Backend = request.param
-    backend.needs()
+    if backend.server is not None:
+        request.getfixturevalue(backend.server)
     return backend
 
 
@@ -32,6 +34,8 @@ def where(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def log(log_backend: Backend, where: Path, small: Small) -> EventLog:
+def log(log_backend: Backend, where: Path, small: Small) -> Iterator[EventLog]:
     """A log with the small log's records in it."""
-    return log_backend.filled(where, small.values)
+    filled = log_backend.filled(where, small.values)
+    yield filled
+    filled.close()

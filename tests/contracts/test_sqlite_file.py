@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from events import log_sqlite
+from events import store
 from events.checkpoint import Checkpoint
 from events.errors import Corrupt, Refused, Unavailable
 from events.log_sqlite import SqliteLog
@@ -228,7 +228,7 @@ def test_a_read_only_file_is_unavailable_and_keeps_its_records(log: SqliteLog, w
 def test_a_log_held_by_another_process_is_unavailable(
     where: Path, log: SqliteLog, small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_sqlite, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(store, "BUSY_SECONDS", 0.05)
     holder = sqlite3.connect(where, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     other = SqliteLog(where)
@@ -258,14 +258,14 @@ def test_a_log_that_appears_meanwhile_is_not_overwritten(
 ) -> None:
     # Somebody else finishes first, between the first look and the last step.
     foreign = small_log(small.seed + 1)
-    appear = log_sqlite._appear
+    appear = store._appear
 
     def late(making: Path, path: Path) -> None:
-        monkeypatch.setattr(log_sqlite, "_appear", appear)
+        monkeypatch.setattr(store, "_appear", appear)
         SqliteLog.create(path, foreign.values[0]).close()
         appear(making, path)
 
-    monkeypatch.setattr(log_sqlite, "_appear", late)
+    monkeypatch.setattr(store, "_appear", late)
     with pytest.raises(Refused):
         SqliteLog.create(where, small.values[0])
     assert SqliteLog(where).id == foreign.id

@@ -1,0 +1,334 @@
+"""The live follower: one thread a process that long-polls Kafka, judges what it reads, keeps it, and tells those who wait.
+
+A caller sends its record and waits until the follower has passed it; asking the broker for its end on each call would cost
+four times as much. What it reads is the log only while the topic is the pinned one and still begins and ends as it did:
+that is looked at again before anything is kept after a pause, a lost connection or a new leader.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
+
+from events.errors import Corrupt, UnbrokenError
+from events.judge import Read
+from events.kafka.client import Access, consumer, reaching, unavailable
+from events.kafka.copy import Copy, rewritten
+from events.kafka.frame import Framed, kept
+from events.kafka.topic import Topic, check_id
+from events.log import Stored
+
+POLL_MS = 100
+OVERLAP = 3
+"""How many of the last records are fetched again and compared."""
+TRUSTED_SECONDS = 5.0
+"""After so long without a look, the topic's beginning and end are compared before anything more is kept."""
+SHRUNK_SECONDS = 10.0
+"""A log's end may go back for a moment while a leader changes; for longer, records are lost."""
+
+Progress = Callable[[int, int], None]
+
+
+class News(NamedTuple):
+    """What a waiting caller is told: its record was judged, its attempt to send failed, or the follower has ended."""
+
+    what: Literal["judged", "sent", "failed", "ended"]
+    about: Any
+
+
+class Claim:
+    """A record on its way: who sent it waits for news of it."""
+
+    def __init__(self, value: bytes, read: Read) -> None:
+        self.value, self.read = value, read
+        self.news: queue.SimpleQueue[News] = queue.SimpleQueue()
+
+
+class Follower:
+    """Follows one topic into one local copy."""
+
+    def __init__(self, access: Access, topic: Topic, path: Path, log_id: str | None) -> None:
+        self._access, self._topic, self._path, self._log_id = access, topic, path, log_id
+        self._partition = TopicPartition(access.topic, 0)
+        with reaching(access):
+            self._consumer: KafkaConsumer = consumer(access)
+            self._consumer.assign([self._partition])
+        self._claims: dict[bytes, Claim] = {}
+        self._stopping = False
+        self._ended: UnbrokenError | None = None
+        self._grown = threading.Condition()
+        self._size = 0
+        self._epoch: object = None
+        self._looked = 0.0
+        self._thread: threading.Thread | None = None
+        self.trouble = ""
+        try:
+            self._copy = self._open()
+        except BaseException:
+            self._consumer.close()
+            raise
+
+    # ------------------------------------------------------------------ at the beginning
+
+    def _open(self) -> Copy:
+        genesis = self._genesis()
+        copy = Copy.begun(self._path, genesis, self._topic.place)
+        if copy.place != self._topic.place or next(iter(copy.read(0, 1))).value != genesis:
+            copy.close()
+            raise rewritten(0)
+        if self._log_id not in (None, copy.id):
+            copy.close()
+            raise Corrupt(
+                "log.id",
+                f"The topic {self._access} holds log {copy.id[:16]}, not {str(self._log_id)[:16]}.",
+                values={"found": copy.id, "pinned": self._log_id},
+                advice="Check the topic's name. If it is right, stop: another log stands in this one's place; call QA.",
+            )
+        return copy
+
+    def _genesis(self) -> bytes:
+        (first,) = self._fetch(0, 1) or (None,)
+        if first is None:
+            raise Corrupt(
+                "log.genesis",
+                f"The topic {self._access} is empty: no log was begun in it.",
+                advice="Begin one with `unbroken site init DIR --kafka ...`, or copy one there with `unbroken log copy`.",
+            )
+        return kept(_framed(first))[0]
+
+    def _fetch(self, start: int, count: int, seconds: float = 6.0) -> list[Any]:
+        """Up to `count` records from `start` on, at least one if the log has so many; the follower's own place is lost."""
+        self._consumer.seek(self._partition, start)
+        until = time.monotonic() + seconds
+        try:
+            while time.monotonic() < until:
+                found: list[Any] = self._consumer.poll(POLL_MS, max_records=count).get(self._partition, [])
+                if found:
+                    return found
+                if (end := self._consumer.highwater(self._partition)) is not None and end <= start:
+                    return []
+        except OffsetOutOfRangeError:
+            if start > 0:
+                return []
+            raise Corrupt(
+                "log.deleted",
+                f"The first records of the topic {self._access} were deleted.",
+                values={"topic": self._access.topic},
+                advice="Stop and call QA and whoever runs Kafka; restore the topic from a copy.",
+            ) from None
+        except KafkaError as problem:
+            raise unavailable(self._access, problem, "nothing was recorded") from problem
+        raise unavailable(self._access, TimeoutError(), "nothing was recorded")
+
+    def catch_up(self, progress: Progress) -> None:
+        """Keep everything up to the log's end as it is now; called before `start`, by the thread that opened the log."""
+        size = self._copy.size()
+        # From a little before the end, so that what comes back shows both whether it still ends so, and where it ends.
+        position = max(0, size - OVERLAP)
+        end: int | None = None
+        while end is None or position < end:
+            found = self._fetch(position, 500)
+            self._same_topic()
+            end = end or self._consumer.highwater(self._partition) or 0
+            if not found:
+                if position < size:
+                    raise _shrunk(self._access, size, position)
+                break
+            self._keep(found)
+            position = int(found[-1].offset) + 1
+            progress(position, max(end, position))
+        self._epoch, self._looked = self._leader(), time.monotonic()
+        self._consumer.seek(self._partition, self._copy.size())
+        self._size = self._copy.size()
+
+    # ------------------------------------------------------------------ while it runs
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread = threading.Thread(target=self._run, name="kafka-follower", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        shrunk_since: float | None = None
+        try:
+            while not self._stopping:
+                try:
+                    self._turn()
+                    shrunk_since = None
+                except (OffsetOutOfRangeError, LogTruncationError):
+                    shrunk_since = shrunk_since or time.monotonic()
+                    if time.monotonic() - shrunk_since > SHRUNK_SECONDS:
+                        raise _shrunk(self._access, self._size, None) from None
+                    self._again()
+                except KafkaError as problem:
+                    self.trouble = f"{type(problem).__name__}: {problem}"
+                    self._again()
+                except UnbrokenError as problem:
+                    if isinstance(problem, Corrupt):
+                        raise
+                    self.trouble = problem.says  # the disk of the copy is full, or the broker away: it may come back
+                    self._again()
+        except UnbrokenError as problem:
+            self._end(problem)
+        except BaseException as problem:
+            self._end(_died(problem))
+            raise
+        finally:
+            self._consumer.close()
+            self._copy.close()
+
+    def _again(self) -> None:
+        self._looked = 0.0
+        time.sleep(0.1)
+        self._consumer.seek(self._partition, self._copy.size())
+
+    def _turn(self) -> None:
+        found = self._consumer.poll(POLL_MS).get(self._partition, [])
+        if not found:
+            return
+        if self._leader() != self._epoch or time.monotonic() - self._looked > TRUSTED_SECONDS:
+            self._look_again()
+            self._consumer.seek(self._partition, int(found[-1].offset) + 1)
+        self._looked = time.monotonic()
+        self._same_topic()
+        self._keep(found)
+        self.trouble = ""
+
+    def _look_again(self) -> None:
+        """Compare the topic's beginning and end with the copy's."""
+        size = self._copy.size()
+        for start, count in ((0, 1), (max(0, size - OVERLAP), OVERLAP)):
+            stored = list(self._copy.read(start, start + count))
+            again = self._fetch(start, count)
+            for one, other in zip(stored, again, strict=False):
+                if kept(_framed(other))[0] != one.value or int(other.offset) != one.position:
+                    raise rewritten(one.position)
+            if len(again) == 0:
+                raise _shrunk(self._access, size, start)
+        self._epoch = self._leader()
+
+    def _leader(self) -> object:
+        return self._consumer._cluster.leader_epoch_for_partition(self._partition)
+
+    def _same_topic(self) -> None:
+        """Raise if the topic is another one now, or is gone, or has more than one partition."""
+        cluster = self._consumer._cluster
+        found, partitions = cluster.topic_id(self._access.topic), cluster.partitions_for_topic(self._access.topic)
+        if found is None or not partitions:
+            return  # metadata are being fetched; a topic that is gone gives no records
+        check_id(self._access, Topic(str(found), len(partitions), 1, {}), self._topic.id)
+        if len(partitions) > 1:
+            raise Corrupt(
+                "kafka.partitions",
+                f"The topic {self._access} has {len(partitions)} partitions now: what is written to another is in no order.",
+                values={"partitions": len(partitions)},
+                advice="Stop and call whoever runs Kafka; copy the log to a new topic with `unbroken log copy`.",
+            )
+
+    def _keep(self, found: list[Any]) -> None:
+        start = int(found[0].offset)
+        for number, message in enumerate(found):
+            if int(message.offset) != start + number:
+                raise Corrupt(
+                    "log.hole",
+                    f"Kafka gives record {message.offset} where {start + number} should stand: "
+                    "records are gone, or a transaction left its mark.",
+                    values={"expected": start + number, "found": int(message.offset)},
+                    advice="Stop and call QA: no record of a log is ever missing. The local copy is kept as it is.",
+                )
+        known = {value: claim.read for value, claim in list(self._claims.items())}
+        stored = self._copy.keep(start, [_framed(message) for message in found], known)
+        with self._grown:
+            self._size = max(self._size, stored[-1].position + 1)
+            self._grown.notify_all()
+        for one in stored:
+            self._tell(one)
+
+    def _tell(self, stored: Stored) -> None:
+        claim = self._claims.get(stored.value)
+        if claim is not None:
+            claim.news.put(News("judged", stored))
+
+    def _end(self, problem: UnbrokenError) -> None:
+        self._ended = problem
+        for claim in list(self._claims.values()):
+            claim.news.put(News("ended", problem))
+        with self._grown:
+            self._grown.notify_all()
+
+    # ------------------------------------------------------------------ for callers
+
+    def enter(self, claim: Claim) -> None:
+        """A caller is about to send this record.
+
+        Raises:
+            UnbrokenError: the follower has ended, and why.
+        """
+        self._claims[claim.value] = claim
+        if self._ended is not None:
+            self.leave(claim)
+            raise self._ended
+
+    def leave(self, claim: Claim) -> None:
+        """The caller waits no longer."""
+        self._claims.pop(claim.value, None)
+
+    def wait(self, position: int, seconds: float) -> None:
+        """Return as soon as there are more than `position` records, or after so many seconds.
+
+        Raises:
+            UnbrokenError: the follower has ended, and why.
+        """
+        with self._grown:
+            self._grown.wait_for(lambda: self._size > position or self._ended is not None, seconds)
+        if self._ended is not None:
+            raise self._ended
+
+    def check(self) -> None:
+        """Raise why the follower has ended, if it has."""
+        if self._ended is not None:
+            raise self._ended
+
+    def end_of_log(self) -> int | None:
+        """Where the broker said the log ends, the last time it answered."""
+        end = self._consumer.highwater(self._partition)
+        return None if end is None else int(end)
+
+    def stop(self) -> None:
+        """Let go of the broker and of the copy."""
+        self._stopping = True
+        if self._thread is not None:
+            self._thread.join(5.0)
+        else:
+            self._consumer.close()
+            self._copy.close()
+
+
+def _framed(message: Any) -> Framed:
+    return Framed(message.key, message.value, tuple((name, value) for name, value in message.headers))
+
+
+def _shrunk(access: Access, size: int, end: int | None) -> Corrupt:
+    return Corrupt(
+        "log.shrunk",
+        f"The topic {access} has fewer records than it had: {size} were read here"
+        + (f", it ends before {end + 1} now." if end is not None else ", and it ends earlier now."),
+        values={"read": size},
+        advice="Stop and call QA: records were lost by Kafka. The local copy and the last checkpoint show which; "
+        "docs/operations.md says how a lost suffix is recovered.",
+    )
+
+
+def _died(problem: BaseException) -> UnbrokenError:
+    return Corrupt(
+        "log.follower",
+        f"What reads the log has ended by a fault ({type(problem).__name__}: {problem}).",
+        advice="Nothing more is recorded by this process. Look at the history before you repeat an act.",
+    )
