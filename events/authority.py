@@ -8,7 +8,7 @@ from typing import Any
 
 from events.instant import from_wire
 from events.keys import is_sound, key_id
-from events.shapes import JUDGED, keeps_shape
+from events.shapes import is_judged, keeps_shape
 from events.statement import Statement
 
 STREAM = "authority"
@@ -58,11 +58,13 @@ class NotAllowed(Exception):
 class Authority:
     """Everyone who ever could sign. Asked by position, it answers for the past too.
 
-    `left` maps each place that the log has left to the one where it went on.
+    `judge` is the version of the judge that the log was opened under; `left` maps each place that the log has left to
+    the one where it went on.
     """
 
     keys: dict[str, Key] = field(default_factory=dict)
     people: dict[str, Person] = field(default_factory=dict)
+    judge: int = 1
     left: dict[str, str] = field(default_factory=dict)
 
     def key_in_force(self, keyid: str, position: int | None = None) -> Key | None:
@@ -101,7 +103,7 @@ def check_authority(authority: Authority, statement: Statement, position: int) -
             no administrator's.
     """
     touches = STREAM in statement.heads
-    named = [raw["fact"] in JUDGED for raw in statement.facts]
+    named = [is_judged(raw["fact"], authority.judge) for raw in statement.facts]
     if not touches and not any(named):
         return None
     if not touches or not all(named) or len(statement.heads) > 1:
@@ -122,7 +124,7 @@ def _apply(authority: Authority, fact: dict[str, Any], position: int) -> Authori
             if ADMINISTRATOR not in fact["root"]["roles"]:
                 raise NotAllowed("the root is no administrator: nobody could ever be enrolled")
             # The root's key is in force from genesis itself on.
-            return _enrol(Authority(), fact["root"], -1)
+            return _enrol(Authority(judge=fact["judge"]), fact["root"], -1)
         case "person.enrolled.v1":
             return _enrol(authority, fact, position)
         case "roles.changed.v1":

@@ -17,9 +17,11 @@ from events.envelope import Envelope, open_envelope, pre_authentication
 from events.grammar import Malformed
 from events.heads import NOWHERE, Head
 from events.keys import verifies
+from events.shapes import NEWEST_JUDGE
 from events.statement import Statement, read_statement
 
-JUDGE_VERSION = 1
+JUDGE_VERSION = NEWEST_JUDGE
+"""What new logs are opened under. Logs of earlier versions are judged as those did."""
 
 Why = Literal["grammar", "log", "sealed", "key", "signature", "authority", "head"]
 

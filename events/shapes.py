@@ -19,6 +19,7 @@ WHITE_SPACE = (
     "\u2028\u2029\u202f\u205f\u3000"
 )
 """Unicode's White_Space property: no text of authority begins or ends with one."""
+NEWEST_JUDGE = 2
 LONGEST_TEXT = 2000
 MOST_ROLES = 64
 
@@ -44,7 +45,9 @@ def _roles(value: object) -> bool:
 
 
 def _judge(value: object) -> bool:
-    return type(value) is int and value == 1  # a reader must not judge a log that asks for another judge
+    return (
+        type(value) is int and 1 <= value <= NEWEST_JUDGE
+    )  # a reader must not judge a log that asks for another judge
 
 
 def _flag(value: object) -> bool:
@@ -83,6 +86,12 @@ _SHAPES: Mapping[str, tuple[Mapping[str, Check], Mapping[str, Check]]] = {
 }
 JUDGED = frozenset(_SHAPES)
 """Their wire names."""
+_SINCE = {"log.moved.v1": 2}
+
+
+def is_judged(name: str, judge: int) -> bool:
+    """Whether the judge of this version reads facts of this name. A log keeps the judge that it was opened under."""
+    return name in JUDGED and judge >= _SINCE.get(name, 1)
 
 
 def keeps_shape(raw: Mapping[str, Any]) -> bool:

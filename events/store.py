@@ -108,12 +108,12 @@ class Store:
             row = self._db.execute(f"SELECT {columns} FROM log").fetchone()  # noqa: S608  # one of two constants
         if row is None or not isinstance(row[0], str):
             raise Corrupt("log.genesis", f"{path} holds no log.", advice="Restore it from a backup.")
-        if row[1] != JUDGE_VERSION:
+        if not isinstance(row[1], int) or not 1 <= row[1] <= JUDGE_VERSION:
             raise Corrupt(
                 "log.judge-version",
-                f"{path} was judged by version {row[1]} of the judge, this program has {JUDGE_VERSION}.",
+                f"{path} was judged by version {row[1]} of the judge, this program knows up to {JUDGE_VERSION}.",
                 values={"stored": row[1], "program": JUDGE_VERSION},
-                advice="Use the program's version that wrote it, or copy the log with a newer one.",
+                advice="Use the version of the program that wrote it, or a newer one.",
             )
         return row[0], str(row[2]), bool(row[3])
 
