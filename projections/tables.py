@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Integer, MetaData, String, Table, Text
+from sqlalchemy import Column, Integer, MetaData, Table, Text
 
 NAMES = ("batch_status", "patient_schedule", "custody_trail", "worklist")
 VERSION = 1
@@ -20,6 +20,9 @@ _LINES = {
     "custody_trail": "material kind since until place holder given_by how link".split(),
     "worklist": "kind step occurrence material title roles says act since opens due".split(),
 }
+# No length: one name that is longer than the rest must not stop everybody's views. And the order of bytes, as SQLite has
+# it, so that a list reads the same wherever it is kept.
+_NAME = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 @dataclass(frozen=True)
@@ -36,14 +39,14 @@ def views(stem: str = "") -> Views:
     metadata = MetaData()
     numbers = [Column(name, Integer, nullable=False, default=0) for name in _BATCH_NUMBERS]
     texts = [Column(name, Text, nullable=False, default="") for name in _BATCH_TEXT]
-    batch = Table(f"{stem}batch_status", metadata, Column("therapy", String(32), primary_key=True), *texts, *numbers)
+    batch = Table(f"{stem}batch_status", metadata, Column("therapy", _NAME, primary_key=True), *texts, *numbers)
     tables = {"batch_status": batch}
     for name, columns in _LINES.items():
         more = [Column("required", Integer, nullable=False, default=1)] if name == "worklist" else []
         tables[name] = Table(
             f"{stem}{name}",
             metadata,
-            Column("therapy", String(32), primary_key=True),
+            Column("therapy", _NAME, primary_key=True),
             Column("line", Integer, primary_key=True),
             *[Column(column, Text, nullable=False, default="") for column in columns],
             *more,
@@ -51,7 +54,7 @@ def views(stem: str = "") -> Views:
     position = Table(
         f"{stem}position",
         metadata,
-        Column("log", String(64), primary_key=True),
+        Column("log", Text, primary_key=True),
         Column("version", Integer, nullable=False),
         Column("position", Integer, nullable=False),
     )

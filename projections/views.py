@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterable
 
-from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, inspect, select, text, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, Integer, bindparam, delete, exists, insert, inspect, literal, select, text, update
 from sqlalchemy.schema import CreateTable
 
 from events.errors import Refused, Unavailable, UnbrokenError
 from events.facts.authority import KeyRevoked
 from events.log import EventLog
 from events.reading import read_record
+from projections import followers
+from projections.database import connected, engine, failures, insert_of, one_at_a_time
 from projections.rows import Row, rows_of, rows_of_broken
 from projections.tables import NAMES, VERSION, Views, views
 from protocol.audit import audit
@@ -26,17 +25,31 @@ BATCH = 2000
 
 
 class Projector:
-    """Follows one log into one database. It may be killed at any instant and run twice."""
+    """Follows one log into one database. It may be killed at any instant and run twice.
 
-    def __init__(self, log: EventLog, database_url: str, stem: str = "") -> None:
-        self.reader, self.log, self.views = Reader(log), log, views(stem)
-        self.engine = _engine(database_url)
-        with _failures():
-            _make(self.engine, self.views)
+    Args:
+        mover: who fills, for `followers`; nobody is named where it is not given.
+
+    Raises:
+        Unavailable: the database cannot be used. Refused: its URL is none.
+    """
+
+    def __init__(self, log: EventLog, database_url: str, stem: str = "", mover: followers.Mover | None = None) -> None:
+        self.reader, self.log, self.views, self.mover = Reader(log), log, views(stem), mover
+        self.engine = engine(database_url)
+        with failures(), self.engine.begin() as db:
+            one_at_a_time(db)
+            for table in self.views.metadata.sorted_tables:
+                db.execute(CreateTable(table, if_not_exists=True))
+            followers.make(db)
+
+    def close(self) -> None:
+        """Let go of the database's connections."""
+        self.engine.dispose()
 
     def position(self) -> int:
         """How many records the views hold."""
-        with _failures(), self.engine.connect() as db:
+        with failures(), self.engine.connect() as db:
             return self._position(db)
 
     def _position(self, db: Connection) -> int:
@@ -51,27 +64,36 @@ class Projector:
         return 0 if row is None else int(row.position)
 
     def catch_up(self, progress: Callable[[int, int], None] = lambda _done, _of: None) -> int:
-        """Fill the views up to the log's end; returns how many records were new."""
-        size, begun = self.log.size(), None
-        while True:
-            with _failures(), self.engine.begin() as db:
+        """Fill the views up to the log's end; returns how many records were new.
+
+        Raises:
+            Unavailable: the database or the log cannot be used; what was committed stands, and filling again goes on.
+        """
+        size, begun = self.log.size(), self.position()
+        position = begun
+        while position < size:
+            with failures(), self.engine.begin() as db:
                 # The position is read under the write lock: two projectors take turns, and neither fills twice.
                 position = self._locked_position(db)
-                begun = position if begun is None else begun
                 if position >= size:
-                    return position - begun
+                    break
                 stop = min(position + BATCH, size)
-                for name in self._touched(position, stop):
-                    self._write(db, name)
+                self._write(db, self._touched(position, stop))
                 db.execute(update(self.views.position).values(position=stop))
+                if self.mover:
+                    self.mover.moved(db, followers.VIEWS, self.log.id, stop)
+            position = stop
             progress(stop, size)
+        return max(position - begun, 0)
 
     def _locked_position(self, db: Connection) -> int:
-        position = self._position(db)
-        if db.execute(update(self.views.position).values(position=self.views.position.c.position)).rowcount:
-            return self._position(db)
-        db.execute(insert(self.views.position).values(log=self.log.id, version=VERSION, position=0))
-        return position
+        table = self.views.position
+        # A write comes first: it takes the lock, and a transaction that begins by reading could not be sure to get it.
+        none_yet = select(literal(self.log.id), literal(VERSION), literal(0)).where(~exists().select_from(table))
+        first = insert_of(db)(table).from_select(["log", "version", "position"], none_yet)
+        db.execute(first.on_conflict_do_nothing())
+        db.execute(update(table).values(position=table.c.position))
+        return self._position(db)
 
     def _touched(self, start: int, stop: int) -> list[str]:
         names: dict[str, None] = {}
@@ -84,16 +106,29 @@ class Projector:
                 names |= dict.fromkeys(s.removeprefix("therapy/") for s in heads if s.startswith("therapy/"))
         return sorted(names)
 
-    def _write(self, db: Connection, name: str) -> None:
+    def _write(self, db: Connection, names: list[str]) -> None:
+        """The rows of these therapies in place of those that stood; one message to the server for each table."""
+        if not names:
+            return
+        new: dict[str, list[Row]] = {table: [] for table in NAMES}
+        for name in names:
+            for table_name, rows in self._rows(name).items():
+                new[table_name] += rows
+        for table_name, table in self.views.tables.items():
+            db.execute(delete(table).where(table.c.therapy == bindparam("name")), [{"name": name} for name in names])
+            if new[table_name]:
+                # Many rows in one message have the columns of the first: so every row names all of them.
+                blank = {column.name: 0 if isinstance(column.type, Integer) else "" for column in table.columns}
+                db.execute(insert(table), [{**blank, **row} for row in new[table_name]])
+
+    def _rows(self, name: str) -> dict[str, list[Row]]:
         try:
             therapy = self.reader.therapy(name)
-            rows = rows_of(therapy, self.reader.protocol_of(therapy), self._finding(name))
+            return rows_of(therapy, self.reader.protocol_of(therapy), self._finding(name))
+        except Unavailable:
+            raise  # the log is away: that says nothing about this therapy
         except UnbrokenError as problem:
-            rows = rows_of_broken(name, problem)  # it stops this therapy's rows, not everybody's
-        for table_name, table in self.views.tables.items():
-            db.execute(delete(table).where(table.c.therapy == name))
-            if rows.get(table_name):
-                db.execute(insert(table), rows[table_name])
+            return rows_of_broken(name, problem)  # it stops this therapy's rows, not everybody's
 
     def _finding(self, name: str) -> str:
         """What the audit says of a therapy: the first finding in full, and how many more there are."""
@@ -105,41 +140,80 @@ class Projector:
 
     def digest(self) -> str:
         """SHA-256 over every row of every view in order."""
-        with _failures(), self.engine.connect() as db:
+        with failures(), self.engine.connect() as db:
             return _digest(db, self.views)
 
 
-def catch_up(log: EventLog, database_url: str) -> int:
+def catch_up(log: EventLog, database_url: str, mover: followers.Mover | None = None) -> int:
     """Fill the views up to the log's end; returns how many records were new."""
-    return Projector(log, database_url).catch_up()
+    projector = Projector(log, database_url, mover=mover)
+    try:
+        return projector.catch_up()
+    finally:
+        projector.close()
 
 
 def rebuild(
-    log: EventLog, database_url: str, progress: Callable[[int, int], None] = lambda _done, _of: None
+    log: EventLog,
+    database_url: str,
+    progress: Callable[[int, int], None] = lambda _done, _of: None,
+    mover: followers.Mover | None = None,
 ) -> tuple[str, str]:
     """New tables, replay, compare, swap. Returns the digest before (of views just as long) and after.
 
-    A kill leaves the old views as they were.
+    A kill leaves the old views as they were. Somebody who fills the old ones meanwhile waits while they are swapped.
     """
-    engine = _engine(database_url)
     old, new = views(), views("new_")
-    with _failures():
-        with engine.begin() as db:
+    made = engine(database_url)
+    try:
+        with failures(), made.begin() as db:
             new.metadata.drop_all(db)
         fresh = Projector(log, database_url, "new_")
-        fresh.catch_up(progress)
-        with engine.begin() as db:
-            before = _digest(db, old) if inspect(db).has_table("batch_status") else ""
-            after = _digest(db, new)
-            for name in (*NAMES, "position"):
-                db.execute(text(f"DROP TABLE IF EXISTS {name}"))
-                db.execute(text(f"ALTER TABLE new_{name} RENAME TO {name}"))
-    return before, after
+        while True:
+            fresh.catch_up(progress)
+            with failures(), made.begin() as db:
+                filled = _locked(db, old)
+                if filled > fresh.position():
+                    continue  # the old ones were filled further meanwhile: views never go back
+                before = _digest(db, old) if inspect(db).has_table("batch_status") else ""
+                after = _digest(db, new)
+                for name in (*NAMES, "position"):
+                    _swap(db, name)
+                if mover:
+                    mover.moved(db, followers.VIEWS, log.id, fresh.position())
+                return before, after
+    finally:
+        made.dispose()
+
+
+def _locked(db: Connection, old: Views) -> int:
+    """Keep everybody from filling the old views until they are gone; returns how far they are of this log."""
+    if not inspect(db).has_table(old.position.name):
+        return 0
+    # First of all: whoever fills takes the position first too, so that nobody waits for somebody who waits for him.
+    if db.dialect.name == "postgresql":
+        db.execute(text("LOCK TABLE position IN ACCESS EXCLUSIVE MODE"))
+    else:
+        db.execute(update(old.position).values(position=old.position.c.position))
+    row = db.execute(select(old.position)).first()
+    return 0 if row is None else int(row.position)
+
+
+def _swap(db: Connection, name: str) -> None:
+    db.execute(text(f"DROP TABLE IF EXISTS {name}"))
+    db.execute(text(f"ALTER TABLE new_{name} RENAME TO {name}"))
+    if db.dialect.name != "postgresql":
+        return
+    # PostgreSQL keeps the names of a renamed table's keys and indexes: the next rebuild would find them taken.
+    found = "SELECT conname FROM pg_constraint WHERE conrelid = CAST(:name AS regclass) AND conname LIKE 'new!_%' ESCAPE '!'"
+    for (constraint,) in db.execute(text(found), {"name": name}).all():
+        to = constraint.removeprefix("new_")
+        db.execute(text(f'ALTER TABLE {name} RENAME CONSTRAINT "{constraint}" TO "{to}"'))
 
 
 def digest(database_url: str) -> str:
     """SHA-256 over every row of every view."""
-    with _failures(), _engine(database_url).connect() as db:
+    with connected(database_url) as db:
         return _digest(db, views())
 
 
@@ -166,7 +240,7 @@ def custody(database_url: str, therapy: str) -> list[Row]:
 
 def _rows(database_url: str, name: str) -> list[Row]:
     table = views().tables[name]
-    with _failures(), _engine(database_url).connect() as db:
+    with connected(database_url) as db:
         rows = db.execute(select(table).order_by(*table.primary_key.columns)).mappings()
         return [dict(row) for row in rows]
 
@@ -179,42 +253,3 @@ def _digest(db: Connection, of: Views) -> str:
         for row in sorted(json.dumps(dict(row), sort_keys=True, ensure_ascii=False) for row in rows):
             seal.update(f"{name} {row}\n".encode())
     return seal.hexdigest()
-
-
-def _make(engine: Engine, of: Views) -> None:
-    for last in (False, True):
-        try:
-            with engine.begin() as db:
-                for table in of.metadata.sorted_tables:
-                    db.execute(CreateTable(table, if_not_exists=True))
-            return
-        except SQLAlchemyError:
-            # PostgreSQL may refuse one of two who make the same table at the same moment; then the other has made it.
-            if last:
-                raise
-
-
-def _engine(database_url: str) -> Engine:
-    engine = create_engine(database_url)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _sqlite_waits)
-    return engine
-
-
-def _sqlite_waits(connection: Any, _record: object) -> None:
-    # Two projectors take turns instead of failing; disposable data needs no sync on each commit.
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA busy_timeout = 30000")
-
-
-@contextmanager
-def _failures() -> Iterator[None]:
-    try:
-        yield
-    except SQLAlchemyError as problem:
-        raise Unavailable(
-            "views.database",
-            f"The views' database cannot be used: {str(problem).splitlines()[0]}.",
-            advice="The log is not touched. If the database is damaged, remove it and run `unbroken rebuild`.",
-        ) from problem

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import event, text
 
 from console.rehearsal import Patient
 from events.errors import Refused
 from events.facts.quality import DeviationClosed
-from projections import views
+from projections import database, views
 from projections.tables import NAMES
 from projections.views import Projector
 from protocol import administration
@@ -44,15 +44,9 @@ def site(stage: Stage) -> Staged:
     return stage.of("views", make)
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    """A database of this test's own."""
-    return f"sqlite:///{tmp_path}/views.db"
-
-
 def rows(url: str) -> dict[str, list[tuple[Any, ...]]]:
     """Everything in the database's four views and its position."""
-    engine = create_engine(url)
+    engine = database.engine(url)
     with engine.connect() as db:
         found = {
             name: [tuple(row) for row in db.execute(text(f"SELECT * FROM {name}"))] for name in (*NAMES, "position")
@@ -145,7 +139,7 @@ def killing(engine: Any, statement: str) -> Iterator[None]:
     event.remove(engine, "before_cursor_execute", before)
 
 
-@pytest.mark.parametrize("at", ["INSERT INTO worklist", "UPDATE position SET position=?", "commit"])
+@pytest.mark.parametrize("at", ["INSERT INTO worklist", "UPDATE position SET position=", "commit"])
 def test_rows_and_position_move_together_or_not_at_all(site: Staged, url: str, at: str) -> None:
     """A kill between the rows and the position, or before the commit, leaves both as they were; then it goes on."""
     views.catch_up(site.log, url)
@@ -217,7 +211,7 @@ def test_rebuild_finds_a_row_that_somebody_edited(site: Staged, url: str) -> Non
     """Views prove nothing: an edited row is seen by comparing, and gone after the swap."""
     views.catch_up(site.log, url)
     honest = views.digest(url)
-    engine = create_engine(url)
+    engine = database.engine(url)
     with engine.begin() as db:
         db.execute(text("UPDATE batch_status SET disposition = 'rejected'"))
     engine.dispose()
