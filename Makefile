@@ -14,7 +14,7 @@ demo: runtime  ## one therapy from vein to vein, signed, recorded and verified
 	@.venv/bin/unbroken demo
 
 demo-kafka: servers  ## the same demo with Apache Kafka as its log: the broker is fetched, started, and ended again
-	@.venv/bin/python -m tests.servers kafka --data demo-site-kafka.broker --fresh -- .venv/bin/unbroken demo --kafka --keep demo-site-kafka
+	@.venv/bin/python -m tests.servers kafka --data demo-site-kafka.broker --fresh -- sh -c 'exec .venv/bin/unbroken demo --kafka "$$UNBROKEN_KAFKA" --keep demo-site-kafka'
 
 kafka: servers  ## start that demo's broker once more, so that commands work on demo-site-kafka; end it with Ctrl-C
 	@.venv/bin/python -m tests.servers kafka --data demo-site-kafka.broker

@@ -100,6 +100,11 @@ COMMANDS: dict[str, Entry | Group] = {
     "screen-failure": Entry("course", "screen_failure", QUALITY),
     "verify": Entry("proof", "verify", PROOF),
     "checkpoint": Entry("proof", "checkpoint", PROOF),
+    "log": Group("Where the log is kept, and moving it.", PROOF, {
+        "show": Entry("log", "show", PROOF),
+        "copy": Entry("log", "copy", PROOF),
+        "use": Entry("log", "use", PROOF),
+    }),
     "rebuild": Entry("engine", "rebuild", PROOF),
     "digest": Entry("engine", "digest", PROOF),
     "driver": Group("The driver: what happens by itself, happens there.", ENGINE, {

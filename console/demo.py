@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import random
+import secrets
 import shutil
 import time
 from collections.abc import Callable
@@ -14,12 +15,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from console import demo_report, remembered
+from console import demo_report, moving, remembered
 from console.cast import Member, cast
 from console.play import Play, Script
 from console.rehearsal import device_code, lot_code
 from console.scenes import scenes
 from console.site import Site
+from console.where import kafka_settings
 from events.errors import Refused, UnbrokenError
 from events.facts.base import Fact
 from events.verify import verify
@@ -39,14 +41,22 @@ NAME = "Demo site"
 PASSPHRASE = "demo-only-{account}"  # noqa: S105 - known to everybody on purpose, and printed
 
 
-def run(folder: Path, protocol_text: str, told: Callable[[str], None], *, driver: bool = True) -> int:
-    """Play the demo into a new folder; returns the exit code: 0, or 1 if the verification has findings."""
+def run(
+    folder: Path, protocol_text: str, told: Callable[[str], None], *, driver: bool = True, kafka: str | None = None
+) -> int:
+    """Play the demo into a new folder; returns the exit code: 0, or 1 if the verification has findings.
+
+    Args:
+        kafka: brokers that keep the log, in a new topic; None: a file of the folder does.
+    """
     began = time.monotonic()
     _make_room(folder)
     protocol = read_protocol(protocol_text)
     told(f"[1/4] setting up a throw-away site in {folder}")
     stage = Stage(folder, protocol, protocol_text)
     told(f"      {len(stage.members)} people enrolled; log id {stage.site.log_id}")
+    if kafka is not None:
+        stage.go_to_kafka(kafka, lambda line: told(f"      {line}"))
     scripts = scenes(protocol)
     play = Play(
         stage.desk,
@@ -112,7 +122,7 @@ class Stage:
 
     def __init__(self, folder: Path, protocol: StudyProtocol, text: str) -> None:
         self.members = cast(protocol)
-        chance = random.Random(SEED)
+        chance = self._chance = random.Random(SEED)
         self.site, self._keys = Site.create(
             folder,
             name=NAME,
@@ -160,6 +170,12 @@ class Stage:
                 lambda a, _: [administration.train(a, member.person, t, until) for t in sorted(topics)],
                 signer,
             )
+
+    def go_to_kafka(self, servers: str, told: Callable[[str], None]) -> None:
+        """Keep the log in a new topic from now on."""
+        topic = f"unbroken-demo-{secrets.token_hex(4)}"  # a broker may hold the topics of earlier demos
+        moving.to_kafka(self.site, kafka_settings(servers, topic, None), None, told)
+        self.desk = self.site.desk(self._chance.randbytes)
 
     def copied(self, folder: Path) -> Stage:
         """The same site and cast in another folder; founding one costs a scrypt for each of its people."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from console import moving
 from console.acts import read_document, words
 from console.cast import Member
 from console.signin import new_passphrase
@@ -43,6 +44,7 @@ class Founding:
     passphrases: Path | None
     generate: Path | None
     simulated_from: datetime | None
+    kafka: dict[str, Any] | None = None
 
 
 def study_text(file: Path | None) -> str:
@@ -114,6 +116,9 @@ def _build(
             if member.account != root.account:
                 site.enrol(desk, sitting, member, phrases[member.account])
                 told(f"enrolled {member.printed_name} ({member.account})")
+        if plan.kafka is not None:
+            # Last, and whole: nobody else has seen this log yet, so nothing need be sealed.
+            moving.to_kafka(site, plan.kafka, None, told)
     except BaseException:
         shutil.rmtree(plan.folder, ignore_errors=True)
         raise

@@ -36,3 +36,17 @@ At = Annotated[
         "--at", metavar="TIME", help="When it happened: 2026-03-01T09:30, in the site's zone unless it names one."
     ),
 ]
+
+Kafka = Annotated[
+    str | None,
+    typer.Option("--kafka", metavar="SERVERS", help="Keep the log in Kafka: host:port of a broker, or of several."),
+]
+Topic = Annotated[str, typer.Option("--topic", metavar="NAME", help="With --kafka: the log's topic.")]
+KafkaSecurity = Annotated[
+    Path | None,
+    typer.Option(
+        "--kafka-security",
+        metavar="FILE",
+        help="With --kafka: YAML of protocol (SASL_SSL, SSL, ...), ca, user, password_file, certificate, key.",
+    ),
+]

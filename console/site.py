@@ -15,11 +15,11 @@ from events.checkpoint import Checkpoint, write_checkpoint
 from events.errors import Corrupt, Refused
 from events.instant import from_wire, to_wire
 from events.keys import FileKey, open_signer
-from events.log_sqlite import SqliteLog
 
 # The rulebook is imported where somebody acts: a look at a site whose answer is known already needs none of it.
 if TYPE_CHECKING:
     from console.cast import Member
+    from events.log import EventLog
     from protocol.desk import Desk, Receipt, Sitting
 
 Random = Callable[[int], bytes]
@@ -36,7 +36,8 @@ class Site:
         self.zone = ZoneInfo(facts_of_site["zone"])
         self.log_id: str = facts_of_site["log"]
         self.simulated: bool = facts_of_site["simulated"]
-        self._log: SqliteLog | None = None
+        self.kafka: dict[str, Any] | None = facts_of_site.get("kafka")
+        self._log: EventLog | None = None
 
     @staticmethod
     def open(folder: Path) -> Site:
@@ -90,10 +91,10 @@ class Site:
     # ------------------------------------------------------------------ its parts
 
     @property
-    def log(self) -> SqliteLog:
+    def log(self) -> EventLog:
         """The log, checked to be the one that this site was set up with."""
         if self._log is None:
-            log = SqliteLog(self.folder / "log.db")
+            log = self.open_log(self.log_id)
             if log.id != self.log_id:
                 log.close()
                 raise Corrupt(
@@ -104,9 +105,25 @@ class Site:
             self._log = log
         return self._log
 
-    def take_log(self, log: SqliteLog) -> None:
+    def open_log(self, log_id: str | None = None) -> EventLog:
+        """The log as it is kept, whatever its id."""
+        from console.where import open_log
+
+        return open_log(self.folder, self.kafka, log_id)
+
+    def take_log(self, log: EventLog) -> None:
         """Use this log, whatever its id: `verify` must be able to look at a log that is not the pinned one."""
         self._log = log
+
+    def keep_at(self, kafka: dict[str, Any] | None) -> None:
+        """From now on the log is kept in this topic; None: in a file of the folder."""
+        self.close()
+        about = {name: value for name, value in self._facts.items() if name != "kafka"}
+        self._facts = about if kafka is None else {**about, "kafka": kafka}
+        self.kafka = kafka
+        making = self.folder / "site.json.making"
+        making.write_text(json.dumps(self._facts, indent=2) + "\n", encoding="utf-8")
+        making.rename(self.folder / "site.json")
 
     def close(self) -> None:
         """Let go of the log."""

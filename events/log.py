@@ -46,6 +46,10 @@ class EventLog(Protocol):
         """The log's id: the link of genesis."""
 
     @property
+    def place(self) -> str:
+        """Where the records are kept (``kafka:TOPIC-ID``, ``sqlite:...``); nothing is accepted where the log has left."""
+
+    @property
     def durability(self) -> str:
         """What an acknowledgement promises, in words."""
 

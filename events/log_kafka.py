@@ -17,10 +17,10 @@ from typing import Any
 from kafka import KafkaProducer, errors
 
 from events.authority import Authority
+from events.copy import Copy
 from events.errors import Refused, Unavailable, UnbrokenError
 from events.judge import Rejected, read, weigh
 from events.kafka.client import Access, consumer, producer, reaching, unavailable
-from events.kafka.copy import Copy
 from events.kafka.follower import Claim, Follower, News, Progress
 from events.kafka.frame import Framed, framed, unframed
 from events.kafka.topic import Topic, check, check_id, look, make
@@ -94,7 +94,7 @@ class KafkaLog:
         self._producer: KafkaProducer | None = None
         try:
             self._follower.catch_up(progress)
-            self._copy: Store = Copy(copy)
+            self._copy: Store = Copy(copy, synced=False)
         except BaseException:
             self._follower.stop()
             raise

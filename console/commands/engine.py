@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from console import here
-from console.options import Json
+from console.options import Json, Kafka
 from console.show import as_json, line
 
 
@@ -74,6 +74,7 @@ def demo(
     no_driver: Annotated[
         bool, typer.Option("--no-driver", help="Without Prefect: the system takes its turns directly.")
     ] = False,
+    kafka: Kafka = None,
 ) -> None:
     """Run the demo: twelve patients of the shipped study from consent to month 24, signed, recorded, verified.
 
@@ -84,4 +85,4 @@ def demo(
     from console.demo import run
 
     text = resources.files("protocol").joinpath("studies/cd20-cd22.yaml").read_text(encoding="utf-8")
-    raise typer.Exit(run(keep, text, line, driver=not no_driver))
+    raise typer.Exit(run(keep, text, line, driver=not no_driver, kafka=kafka))

@@ -57,11 +57,10 @@ def verify(
 
 
 def _whole(site: Site, file: Path | None, log_id: str | None, decisions: bool, json: bool) -> int:
-    from events.log_sqlite import SqliteLog
     from events.verify import verify as judge_again
 
     pinned = (log_id or site.log_id).strip().lower()
-    log = SqliteLog(site.folder / "log.db")
+    log = site.open_log()
     site.take_log(log)
     checkpoint = read_checkpoint(_note(file), site.checkpoint_keys()) if file else None
     progress = None if json or not sys.stderr.isatty() else _progress(log.size())

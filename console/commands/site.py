@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from console import here
-from console.options import Json
+from console.options import Json, Kafka, KafkaSecurity, Topic
 from console.show import Screen, as_json, line, pairs
 from events.errors import Refused
 
@@ -39,6 +39,9 @@ def init(
         Path | None,
         typer.Option("--generate-passphrases", metavar="FILE", help="Write new passphrases into this file, once."),
     ] = None,
+    kafka: Kafka = None,
+    topic: Topic = "unbroken",
+    kafka_security: KafkaSecurity = None,
     simulated_from: Annotated[
         str | None,
         typer.Option("--simulated-from", metavar="TIME", help="For trying things out: the site's clock is simulated."),
@@ -55,6 +58,7 @@ def init(
     Example: unbroken site init ./site --name "St. Anna" --site-code ANNA --zone Europe/Berlin --people people.yaml
     """
     from console.founding import Founding, found, study_text
+    from console.where import kafka_settings
 
     plan = Founding(
         folder=folder,
@@ -68,6 +72,7 @@ def init(
         passphrases=passphrases,
         generate=generate,
         simulated_from=_simulated(simulated_from, zone),
+        kafka=kafka_settings(kafka, topic, kafka_security) if kafka else None,
     )
     site, adopted, gaps = found(plan, lambda text: None if json else print(text, file=sys.stderr))
     accounts = list(site.log.authority().people)

@@ -17,10 +17,10 @@ from typing import Any, Literal, NamedTuple
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 
+from events.copy import Copy, rewritten
 from events.errors import Corrupt, UnbrokenError
 from events.judge import Read
 from events.kafka.client import Access, consumer, reaching, unavailable
-from events.kafka.copy import Copy, rewritten
 from events.kafka.frame import Framed, kept
 from events.kafka.topic import Topic, check_id
 from events.log import Stored
@@ -79,7 +79,7 @@ class Follower:
 
     def _open(self) -> Copy:
         genesis = self._genesis()
-        copy = Copy.begun(self._path, genesis, self._topic.place)
+        copy = Copy.begun(self._path, genesis, self._topic.place, synced=False)
         if copy.place != self._topic.place or next(iter(copy.read(0, 1))).value != genesis:
             copy.close()
             raise rewritten(0)
@@ -244,7 +244,7 @@ class Follower:
                     advice="Stop and call QA: no record of a log is ever missing. The local copy is kept as it is.",
                 )
         known = {value: claim.read for value, claim in list(self._claims.items())}
-        stored = self._copy.keep(start, [_framed(message) for message in found], known)
+        stored = self._copy.keep(start, [kept(_framed(message), known.get(message.value)) for message in found])
         with self._grown:
             self._size = max(self._size, stored[-1].position + 1)
             self._grown.notify_all()

@@ -53,7 +53,8 @@ def kept(found: Framed, known: Read | None = None) -> tuple[bytes, Read | Reject
         record = known or read(value)
         if found == framed(record, value):
             return value, record
-    return wrapped(found), Rejected("grammar", "frame: key and headers are not what the value says")
+    stranger = wrapped(found)
+    return stranger, read(stranger)
 
 
 def wrapped(found: Framed) -> bytes:

@@ -1,43 +1,43 @@
-"""The verified local copy: what the follower judged, kept in a file that reads like the embedded log's.
+"""A verified copy of records that stand elsewhere, kept in a file that reads like the embedded log's.
 
-It is disposable, and several processes share it. Who comes later finds the work done: only what is not there yet is judged,
-under the file's write lock, from what stands in the file.
+Kafka's follower keeps one beside the site; a log that is moved into a file is one. It is made by judging every record again.
+Several processes may share it, and whoever comes later finds the work done: only what is not there yet is judged, under the
+file's write lock, from what stands in the file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from events.errors import Corrupt, Refused
 from events.judge import Accepted, Read, Rejected, Verdict, weigh
-from events.kafka.frame import Framed, kept
 from events.log import Stored
 from events.store import Store, failures
 
+Item = tuple[bytes, Read | Rejected]
+"""A record's bytes, and those bytes read."""
+
 
 class Copy(Store):
-    """The local copy of a log in Kafka."""
+    """A verified copy.
 
-    def __init__(self, path: Path) -> None:
-        # The disk may lose the last commits in a power cut: they are fetched again.
-        super().__init__(path, synced=False)
+    Args:
+        synced: False for a copy that can be fetched again: a power cut may take its last commits.
+    """
 
     @staticmethod
-    def begun(path: Path, genesis: bytes, place: str) -> Copy:
+    def begun(path: Path, genesis: bytes, place: str, *, synced: bool) -> Copy:
         """The copy at `path`, made with its first record if it is not there."""
         if not path.is_file():
             # Another process may make it at the same moment; both make the same.
             with suppress(Refused):
-                Store.begin(path, genesis, place, keeps_refused=True, synced=False)
-        return Copy(path)
+                Store.begin(path, genesis, place, keeps_refused=True, synced=synced)
+        return Copy(path, synced=synced)
 
-    def keep(self, start: int, records: Sequence[Framed], known: Mapping[bytes, Read]) -> list[Stored]:
+    def keep(self, start: int, records: Sequence[Item]) -> list[Stored]:
         """Judge records from position `start` on and keep them, in one transaction; what is kept already is compared.
-
-        Args:
-            known: records by their bytes that this process has read before it sent them.
 
         Raises:
             Corrupt: a hole, or a record that was kept otherwise.
@@ -47,8 +47,7 @@ class Copy(Store):
             if start > tree.size:
                 raise _hole(tree.size, start)
             result = []
-            for position, record in enumerate(records, start):
-                value, read = kept(record, known.get(record.value or b""))
+            for position, (value, read) in enumerate(records, start):
                 if position < tree.size:
                     result.append(self._as_before(position, value))
                     continue
@@ -80,17 +79,17 @@ def _stored(position: int, value: bytes, verdict: Verdict) -> Stored:
 def _hole(expected: int, found: int) -> Corrupt:
     return Corrupt(
         "log.hole",
-        f"Kafka gives record {found} after record {expected - 1}: what stood between is gone, or a transaction left its mark.",
+        f"Record {found} comes after record {expected - 1}: what stood between is gone, or a transaction left its mark.",
         values={"expected": expected, "found": found},
         advice="Stop and call QA: no record of a log is ever missing. The local copy is kept as it is.",
     )
 
 
 def rewritten(position: int) -> Corrupt:
-    """Kafka gives another record at a position than it gave before."""
+    """Another record stands at a position than stood there before."""
     return Corrupt(
         "log.rewritten",
-        f"Kafka gives another record at position {position} than it gave before.",
+        f"Another record stands at position {position} in the log than stood there before.",
         values={"position": position},
         advice="Stop and call QA: the topic was made anew or altered, or the local copy was. "
         "`unbroken verify --full --checkpoint FILE` says which; a copy that is wrong may be deleted.",

@@ -1,0 +1,212 @@
+"""Moving a whole log: from the file of a site to a Kafka topic, and back. Same id, same records, same verdicts.
+
+The place that is left is sealed first, by a record in the log itself: whoever still writes there is refused by every reader.
+So nothing that was acknowledged can be missing where the log goes on. Interrupted at any instant, the same command goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from console.where import COPY, FILE, kafka_access, open_log
+from events.authority import STREAM
+from events.errors import Corrupt, Refused
+from events.facts.authority import LogMoved
+from events.merkle import Tree
+
+if TYPE_CHECKING:
+    from console.site import Site
+    from events.log import EventLog
+    from events.store import Store
+    from protocol.desk import Sitting
+
+Told = Callable[[str], None]
+PART = 500
+"""Records kept in one transaction."""
+
+
+class Moved(NamedTuple):
+    """What was moved: from where to where, how many records, and the root over them, the same in both places."""
+
+    origin: str
+    destination: str
+    size: int
+    root: str
+
+
+def to_kafka(site: Site, kafka: dict[str, Any], sitting: Sitting | None, told: Told) -> Moved:
+    """Move a site's log to a topic, which is made if it is not there.
+
+    Args:
+        sitting: the administrator who seals the place that is left; None for a log that nobody else ever saw.
+
+    Raises:
+        Refused: the topic holds something else. Unavailable: it cannot be reached; the same command goes on later.
+    """
+    from events.kafka.topic import make
+    from events.log_kafka import ends, write
+
+    access = kafka_access(site.folder, kafka)
+    log = site.log
+    topic = make(access)
+    told(f"the topic {access} stands, id {topic.id}")
+    size, there = _seal(site, log, topic.place, sitting, told), ends(access)
+    if there > size:
+        raise Refused(
+            "log.copy",
+            f"The topic {access} holds {there} records, this log has {size}: it is another log's.",
+            values={"topic": access.topic, "records": there},
+            advice="Name a new topic.",
+        )
+    if there:
+        told(f"{there} records stand there already; going on")
+    write(
+        access,
+        (stored.value for stored in log.read(there, size)),
+        there,
+        lambda done: told(f"{done} of {size} records sent"),
+    )
+    about = {**kafka, "topic_id": topic.id}
+    (site.folder / COPY).unlink(missing_ok=True)
+    moved = open_log(site.folder, about, log.id)
+    try:
+        result = _compared(log, moved, size)
+    finally:
+        moved.close()
+    site.keep_at(about)
+    if sitting is None:
+        _remove(site.folder / FILE)
+    return result
+
+
+def to_file(site: Site, sitting: Sitting, told: Told) -> Moved:
+    """Move a site's log from its topic into a file of its folder.
+
+    Raises:
+        Refused: there is a log in that file already.
+    """
+    from events.copy import Copy
+    from events.judge import read
+    from events.log_sqlite import new_place
+
+    log, path = site.log, site.folder / FILE
+    making = path.with_name(f"{FILE}.moving")
+    if path.exists():
+        raise Refused(
+            "log.exists",
+            f"There is a log in {path} already: the one that was moved from there, or another.",
+            values={"path": path},
+            advice="Keep it elsewhere (mv), then repeat the command.",
+        )
+    first = next(iter(log.read(0, 1)))
+    there = Copy.begun(making, first.value, new_place(), synced=True)
+    place = there.place
+    size = _seal(site, log, place, sitting, told)
+    for start in range(there.size(), size, PART):
+        part = [(stored.value, read(stored.value)) for stored in log.read(start, min(start + PART, size))]
+        there.keep(start, part)
+        told(f"{min(start + PART, size)} of {size} records kept")
+    try:
+        result = _compared(log, there, size)
+    finally:
+        there.close()
+    making.rename(path)
+    site.keep_at(None)
+    return result
+
+
+def _seal(site: Site, log: EventLog, destination: str, sitting: Sitting | None, told: Told) -> int:
+    """Seal the place that is left; returns how many records go with the log, the sealing one being the last."""
+    if sitting is None:
+        return log.size()
+    left = log.authority().left
+    if log.place in left:
+        if left[log.place] != destination:
+            raise Refused(
+                "log.sealed",
+                f"This log has left {log.place} and goes on at {left[log.place]}, not at {destination}.",
+                advice="Go on with the move that was begun, or tell the site where the log is: unbroken log use.",
+            )
+        told("the place that is left is sealed already; going on")
+        return _sealed_at(log) + 1
+    if log.authority().judge < 2:
+        raise Refused(
+            "log.judge-version",
+            "This log was opened under the first version of the judge, which knows no move.",
+            advice="It stays where it is; new sites are opened under a later version.",
+        )
+    fact = LogMoved(origin=log.place, destination=destination, why=f"moved to {destination.partition(':')[0]}")
+    done = site.desk().authorise(lambda _actor, _authority: [fact], sitting)
+    told(f"sealed: nothing is accepted at {log.place} any more")
+    return done.position + 1
+
+
+def _sealed_at(log: EventLog) -> int:
+    from events.reading import verified_stream
+
+    for record in verified_stream(log, STREAM):
+        if any(fact["fact"] == LogMoved.wire and fact["origin"] == log.place for fact in record.statement.facts):
+            return record.position
+    raise AssertionError("authority says that the log has left, and no record of it does")
+
+
+def _compared(log: EventLog, moved: EventLog | Store, size: int) -> Moved:
+    """Both logs, record for record: bytes, verdicts and root."""
+    tree = Tree()
+    for one, other in zip(log.read(0, size), moved.read(0, size), strict=True):
+        tree = tree.add(one.value)
+        if one != other:
+            raise Corrupt(
+                "log.copy",
+                f"Record {one.position} of the copy is not what was copied (its verdict or its bytes differ).",
+                values={"position": one.position},
+                advice="The site stays where it was. Keep both, and call QA.",
+            )
+    if moved.size() != size or moved.tree() != tree:
+        raise Corrupt(
+            "log.copy",
+            f"The copy has {moved.size()} records, {size} were copied.",
+            advice="The site stays where it was. Somebody else writes to the copy; name another place.",
+        )
+    return Moved(log.place, moved.place, size, tree.root().hex())
+
+
+def _remove(path: Path) -> None:
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+        path.with_name(name).unlink(missing_ok=True)
+
+
+def use(site: Site, kafka: dict[str, Any] | None) -> str:
+    """Tell a site where its log is kept; returns the place.
+
+    Raises:
+        Refused: the log there has left that place. Corrupt: it is another log.
+    """
+    about = None
+    if kafka is not None:
+        from events.kafka.topic import look
+
+        about = {**kafka, "topic_id": look(kafka_access(site.folder, kafka)).id}
+    (site.folder / COPY).unlink(missing_ok=True)
+    log = open_log(site.folder, about, site.log_id)
+    try:
+        place, left = log.place, log.authority().left
+        if log.id != site.log_id:
+            raise Corrupt(
+                "site.log-id",
+                f"What is kept there is log {log.id[:16]}, this site's is {site.log_id[:16]}.",
+                advice="Name the place of this site's own log.",
+            )
+        if place in left:
+            raise Refused(
+                "log.sealed",
+                f"The log has left {place} and goes on at {left[place]}.",
+                values={"left": place, "goes on": left[place]},
+                advice="Name the place where it goes on.",
+            )
+    finally:
+        log.close()
+    site.keep_at(about)
+    return place

@@ -1,0 +1,94 @@
+"""Where a site's log is kept: in a file of its folder, or in a Kafka topic with a verified local copy in the folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from events.errors import Refused
+
+if TYPE_CHECKING:
+    from events.kafka.client import Access
+    from events.log import EventLog
+
+FILE, COPY = "log.db", "copy.db"
+
+
+def open_log(folder: Path, kafka: dict[str, Any] | None, log_id: str | None) -> EventLog:
+    """The log of a site.
+
+    Args:
+        kafka: what site.json says of the topic; None where the log is a file.
+        log_id: as the site was set up with; None: whatever log is there.
+
+    Raises:
+        Corrupt, Unavailable, Refused: as the log's kind says.
+    """
+    if kafka is None:
+        from events.log_sqlite import SqliteLog
+
+        return SqliteLog(folder / FILE)
+    from events.log_kafka import KafkaLog
+
+    return KafkaLog(
+        kafka_access(folder, kafka),
+        folder / COPY,
+        topic_id=kafka["topic_id"],
+        log_id=log_id,
+        told=lambda line: print(line, file=sys.stderr, flush=True),
+        progress=_catching_up(),
+    )
+
+
+def kafka_access(folder: Path, kafka: dict[str, Any]) -> Access:
+    """How the topic is reached; UNBROKEN_KAFKA says where the brokers are, if it is set."""
+    from events.kafka.client import access
+
+    document = {**kafka}
+    if given := os.environ.get("UNBROKEN_KAFKA"):
+        document["servers"] = given
+    return access(document, folder)
+
+
+def kafka_settings(servers: str, topic: str, security: Path | None) -> dict[str, Any]:
+    """What site.json says of a topic: `security` is a YAML file of protocol, ca, user, password_file, certificate, key.
+
+    Raises:
+        Refused: the file or a field of it is wrong.
+    """
+    from console.acts import read_document
+    from events.kafka.client import access, servers_of
+
+    told: dict[str, Any] = {}
+    if security is not None:
+        told = dict(read_document(security.read_text(encoding="utf-8"), str(security)))
+        if both := sorted({"servers", "topic", "topic_id"} & set(told)):
+            raise Refused(
+                "kafka.field",
+                f"{security} names {', '.join(both)}, which the command line does.",
+                advice="Leave it out of the file.",
+            )
+        # Paths in the file are relative to it, and stay right wherever a command is run.
+        for name in ("ca", "password_file", "certificate", "key"):
+            if told.get(name):
+                told[name] = str((security.absolute().parent / str(told[name])).resolve())
+    document = {"servers": list(servers_of(servers)), "topic": topic, **told}
+    access(document, Path("/"))
+    return document
+
+
+def _catching_up() -> Callable[[int, int], None]:
+    """Says how far the local copy is, where it has much to fetch: a bar of words on a terminal, a line now and then else."""
+    told = {"next": 5_000}
+
+    def progress(done: int, of: int) -> None:
+        if done < told["next"]:
+            return
+        told["next"] = done + (5_000 if sys.stderr.isatty() else 50_000)
+        end = "\r" if sys.stderr.isatty() else "\n"
+        print(f"the local copy: {done} of {of} records judged", end=end, file=sys.stderr, flush=True)
+
+    return progress
