@@ -20,6 +20,7 @@ class Child:
         output: takes what it writes; None leaves it on this process's own output.
         grace: seconds it is given to finish when this process is gone; 0 ends it at once.
         remove: a folder that is removed if this process ends without having ended the child.
+        hold: descriptors that stay open as long as the process lives, such as that of a lock.
         apart: in a session of its own, so that a terminal's Ctrl-C does not reach it, and without standard input.
     """
 
@@ -32,6 +33,7 @@ class Child:
         output: IO[bytes] | None = None,
         grace: float = 0.0,
         remove: Path | None = None,
+        hold: Sequence[int] = (),
         apart: bool = True,
     ) -> None:
         their_control, self._control = os.pipe()
@@ -46,7 +48,7 @@ class Child:
                 stdin=subprocess.DEVNULL if apart else None,
                 stdout=output,
                 stderr=output,
-                pass_fds=(their_control, their_report),
+                pass_fds=(their_control, their_report, *hold),
                 start_new_session=apart,
             )
         except BaseException:

@@ -7,3 +7,7 @@ class PartMissing(Exception):
 
 class NotStarted(Exception):
     """The parts are all there, yet the server did not come up; the message ends with what its log says."""
+
+
+class FolderRefused(Exception):
+    """The data folder that was named can't be used: it is somebody else's, in use, or can't be written."""

@@ -6,19 +6,16 @@ that has its parts and does not come up is a failure everywhere.
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.servers.addresses import FOR_PROCESSES, GIVEN, Address, broker_for_processes
 from tests.servers.errors import PartMissing
 from tests.servers.kafka import Broker, Cluster
+from tests.servers.rehearsal import rehearse
+from tests.servers.secured import Secured
 
-if TYPE_CHECKING:
-    from tests.servers.secured import Secured
-
-__all__ = ["broker_for_processes", "kafka_broker", "kafka_secured", "kafka_three"]
+__all__ = ["broker_for_processes", "kafka_broker", "kafka_parts", "kafka_secured", "kafka_three"]
 
 
 def telling(config: pytest.Config) -> Callable[[str], None]:
@@ -36,11 +33,11 @@ def telling(config: pytest.Config) -> Callable[[str], None]:
     return say
 
 
-@contextmanager
-def needing_kafka() -> Iterator[None]:
-    """Skip the test, in words, when a part of a real broker is missing here."""
+@pytest.fixture(scope="session")
+def kafka_parts(request: pytest.FixtureRequest) -> None:
+    """Everything that starting a broker takes is on this disk; for tests that start one of their own."""
     try:
-        yield
+        rehearse(telling(request.config))
     except PartMissing as missing:
         pytest.skip(f"needs real Kafka: {missing}")
 
@@ -53,8 +50,8 @@ def kafka_broker(request: pytest.FixtureRequest) -> Iterator[Broker | Address]:
     if given:
         broker = Address(given)
     else:
-        with needing_kafka():
-            broker = Broker(say=telling(request.config)).start()
+        request.getfixturevalue("kafka_parts")
+        broker = Broker(say=telling(request.config)).start()
     before = os.environ.get(FOR_PROCESSES)
     os.environ[FOR_PROCESSES] = broker.bootstrap
     try:
@@ -69,10 +66,9 @@ def kafka_broker(request: pytest.FixtureRequest) -> Iterator[Broker | Address]:
 
 
 @pytest.fixture(scope="session")
-def kafka_three(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+def kafka_three(request: pytest.FixtureRequest, kafka_parts: None) -> Iterator[Cluster]:
     """Three nodes. A test that kills or freezes one starts or thaws it again before it ends."""
-    with needing_kafka():
-        cluster = Cluster(3, say=telling(request.config)).start()
+    cluster = Cluster(3, say=telling(request.config)).start()
     try:
         yield cluster
     finally:
@@ -80,12 +76,9 @@ def kafka_three(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def kafka_secured(request: pytest.FixtureRequest) -> Iterator["Secured"]:
+def kafka_secured(request: pytest.FixtureRequest, kafka_parts: None) -> Iterator[Secured]:
     """One broker that wants TLS, a password, and a permission for every topic."""
-    from tests.servers.secured import Secured
-
-    with needing_kafka():
-        broker = Secured(say=telling(request.config)).start()
+    broker = Secured(say=telling(request.config)).start()
     try:
         yield broker
     finally:

@@ -129,7 +129,7 @@ def _fetch(jars: list[Jar], folder: Path, say: Callable[[str], None]) -> None:
             if done % 10 == 0:
                 say(f"kafka:   {done} of {len(missing)}")
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)  # a Ctrl-C does not wait for a slow download
         shutil.rmtree(staging, ignore_errors=True)
     say(f"kafka: {len(missing)} jars fetched in {time.monotonic() - began:.0f} s, every one checked by its SHA-256")
 

@@ -41,17 +41,18 @@ def environment() -> dict[str, str]:
 
 
 def command(
-    jars: Sequence[Path], program: str, *arguments: str, heap: str, temporary: Path, logging: Path
+    jars: Sequence[Path], flags: Sequence[str], program: str, *arguments: str, heap: str, temporary: Path, logging: Path
 ) -> list[str]:
     """The command line that runs one of Kafka's programs.
 
     Args:
+        flags: for Java itself, beside ours.
         heap: the most memory its objects may take, e.g. "384m".
         temporary: where it unpacks its native libraries; a broker that is killed never removes them.
         logging: the log4j2 configuration.
     """
     own = [f"-Xmx{heap}", f"-Djava.io.tmpdir={temporary}", f"-Dlog4j2.configurationFile={logging}"]
-    return [str(java()), *_FLAGS, *own, "-cp", os.pathsep.join(map(str, jars)), program, *arguments]
+    return [str(java()), *_FLAGS, *flags, *own, "-cp", os.pathsep.join(map(str, jars)), program, *arguments]
 
 
 def run(command: Sequence[str], *, cwd: Path) -> None:
@@ -64,5 +65,10 @@ def run(command: Sequence[str], *, cwd: Path) -> None:
         command, cwd=cwd, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
     )
     if done.returncode:
-        said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise NotStarted("Kafka's tool failed: " + "\n".join(said[-12:]))
+        raise NotStarted(f"Kafka's tool failed: {last_words(done.stdout + done.stderr, 12)}")
+
+
+def last_words(text: str, lines: int) -> str:
+    """The end of what a Java program wrote, without the places in its code."""
+    told = [line for line in text.splitlines() if line.strip() and not line.startswith(("\tat ", "\t... "))]
+    return "\n".join(told[-lines:]) or "(it wrote nothing)"

@@ -11,24 +11,25 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from kafka.errors import KafkaError  # type: ignore[import-untyped]
+from kafka.errors import KafkaError
 
-from tests.servers.errors import NotStarted, PartMissing
+from tests.servers.errors import FolderRefused, NotStarted
+from tests.servers.folder import STATE, claim
 from tests.servers.jars import kafka_jars
+from tests.servers.java import java
 from tests.servers.node import Node, new_id
 from tests.servers.ports import free_ports, is_free
 from tests.servers.readiness import admin, await_ready
 
-STATE = "unbroken-kafka.json"  # what a data folder is known by, and what a restart needs to be the same cluster
 _TIMEOUT = 90.0
 _TAKEN = "Address already in use"
 
 
-def _silent(_line: str) -> None:
+def silent(_line: str) -> None:
     pass
 
 
@@ -41,13 +42,16 @@ class Cluster:
         nodes: how many; with three or more, topics are replicated three times and two replicas must acknowledge.
         data: the folder it lives in, kept; started again on it, it has the same data and the same ports if they are
             free. None: a temporary folder, removed in the end.
+        fresh: forget what an earlier cluster left in that folder.
         properties: broker properties of your own, over ours; "{node}" in a value becomes the node's number, as in
             `log.dirs=/mnt/small/{node}`.
         heap: memory for each node's objects.
+        java_flags: for the Java of each node, beside ours.
         say: is given a plain line for each thing that takes time.
 
     Raises:
         PartMissing: Java or the jars can't be had.
+        FolderRefused: the data folder is somebody else's or in use.
     """
 
     listener = "PLAINTEXT"
@@ -57,28 +61,32 @@ class Cluster:
         nodes: int = 1,
         *,
         data: Path | str | None = None,
+        fresh: bool = False,
         properties: Mapping[str, str] | None = None,
         heap: str = "384m",
-        say: Callable[[str], None] = _silent,
+        java_flags: Sequence[str] = (),
+        say: Callable[[str], None] = silent,
     ) -> None:
         self._say = say
         self._extra = dict(properties or {})
         self._owner = os.getpid()
         self._temporary = data is None
-        self.folder = Path(tempfile.mkdtemp(prefix="unbroken-kafka-") if data is None else data).absolute()
-        try:
-            jars = kafka_jars(say)
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise PartMissing(f"no room for a broker's data in {self.folder}: {error.strerror}") from error
-        finally:
-            if self._temporary:
-                atexit.register(self.close)
+        self._lock: int | None = None
+        self.nodes: dict[int, Node] = {}
+        java()
+        jars = kafka_jars(say)
+        if data is None:
+            self.folder = Path(tempfile.mkdtemp(prefix="unbroken-kafka-"))
+        else:
+            self.folder = Path(data).absolute()
+            self._lock = claim(self.folder, fresh=fresh)
+        # At the latest then; a forgotten broker on kept data is stopped in order, too.
+        atexit.register(self.close)
         remove = self.folder if self._temporary else None
-        self.nodes = {
-            number: Node(number, self.folder / f"node-{number}", jars, heap=heap, remove=remove)
-            for number in range(1, nodes + 1)
-        }
+        hold = () if self._lock is None else (self._lock,)  # or a restart would find the ports of a dying broker taken
+        for number in range(1, nodes + 1):
+            folder = self.folder / f"node-{number}"
+            self.nodes[number] = Node(number, folder, jars, heap=heap, flags=java_flags, remove=remove, hold=hold)
         self._read_or_found()
 
     # What it is
@@ -93,7 +101,9 @@ class Cluster:
             return
         state = json.loads(path.read_text(encoding="utf-8"))
         if len(state["ports"]) != len(self.nodes):
-            raise NotStarted(f"{self.folder} holds a cluster of {len(state['ports'])} nodes, not of {len(self.nodes)}")
+            raise FolderRefused(
+                f"{self.folder} holds a cluster of {len(state['ports'])} nodes, not of {len(self.nodes)}"
+            )
         self.cluster_id = state["cluster"]
         self._ports = {int(number): (ports[0], ports[1]) for number, ports in state["ports"].items()}
         for number, taken in self._ports.items():
@@ -254,9 +264,12 @@ class Cluster:
         if self._temporary:
             self.kill()
             shutil.rmtree(self.folder, ignore_errors=True)
-            atexit.unregister(self.close)
         else:
             self.stop()
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None
+        atexit.unregister(self.close)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -265,8 +278,6 @@ class Cluster:
         self.close()
 
     def _chosen(self, node: int | None) -> list[Node]:
-        if not hasattr(self, "nodes"):
-            return []
         return list(self.nodes.values()) if node is None else [self.nodes[node]]
 
     # What is asked of it
@@ -317,11 +328,13 @@ class Broker(Cluster):
         self,
         *,
         data: Path | str | None = None,
+        fresh: bool = False,
         properties: Mapping[str, str] | None = None,
         heap: str = "384m",
-        say: Callable[[str], None] = _silent,
+        java_flags: Sequence[str] = (),
+        say: Callable[[str], None] = silent,
     ) -> None:
-        super().__init__(1, data=data, properties=properties, heap=heap, say=say)
+        super().__init__(1, data=data, fresh=fresh, properties=properties, heap=heap, java_flags=java_flags, say=say)
 
     @property
     def pid(self) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.servers import java
 from tests.servers.child import Child
 from tests.servers.errors import NotStarted
+from tests.servers.snapshot import snapshot_flags
 
 _LOGGING = """\
 <Configuration status="warn" shutdownHook="disable">
@@ -20,6 +21,7 @@ _LOGGING = """\
   </Loggers>
 </Configuration>
 """
+BROKER = "kafka.Kafka"
 _GRACE = 15.0  # seconds a broker is given to hand over and write what it holds
 
 
@@ -36,11 +38,21 @@ class Node:
     Args:
         number: its id in the cluster, from 1.
         folder: everything of this node: properties, output, and its data unless the property log.dirs says otherwise.
+        flags: for its Java.
         remove: a folder that is removed if this process ends without having ended the node.
+        hold: descriptors that stay open as long as it runs.
     """
 
     def __init__(
-        self, number: int, folder: Path, jars: Sequence[Path], *, heap: str, remove: Path | None = None
+        self,
+        number: int,
+        folder: Path,
+        jars: Sequence[Path],
+        *,
+        heap: str,
+        flags: Sequence[str] = (),
+        remove: Path | None = None,
+        hold: Sequence[int] = (),
     ) -> None:
         self.number = number
         self.folder = folder
@@ -48,7 +60,9 @@ class Node:
         self.output = folder / "output.log"
         self._jars = jars
         self._heap = heap
+        self._flags = flags
         self._remove = remove
+        self._hold = hold
         self._said_before = 0
         self._child: Child | None = None
         self._properties: dict[str, str] = {}
@@ -87,8 +101,11 @@ class Node:
             (folder / "meta.properties").write_text(text, encoding="utf-8")
 
     def _command(self, program: str, *arguments: str) -> list[str]:
-        tmp, logging = self.folder / "tmp", self.folder / "log4j2.xml"
-        return java.command(self._jars, program, *arguments, heap=self._heap, temporary=tmp, logging=logging)
+        place = {"temporary": self.folder / "tmp", "logging": self.folder / "log4j2.xml"}
+        flags = self._flags if program == BROKER else []
+        if not any(flag.startswith("-XX:AOT") for flag in flags):
+            flags = [*snapshot_flags(self._jars), *flags]
+        return java.command(self._jars, flags, program, *arguments, heap=self._heap, **place)
 
     def launch(self) -> None:
         """Start the process; whether the broker answers is for the caller to ask."""
@@ -98,11 +115,12 @@ class Node:
         with self.output.open("ab") as output:
             self._said_before = output.tell()
             self._child = Child(
-                self._command("kafka.Kafka", str(self.properties_file)),
+                self._command(BROKER, str(self.properties_file)),
                 cwd=self.folder,
                 env=java.environment(),
                 output=output,
                 remove=self._remove,
+                hold=self._hold,
             )
 
     @property
@@ -169,7 +187,7 @@ class Node:
                 text = stream.read().decode("utf-8", "replace")
         except OSError:
             return "(it wrote nothing)"
-        return "\n".join(text.splitlines()[-lines:]) or "(it wrote nothing)"
+        return java.last_words(text, lines)
 
 
 def _escaped(value: str) -> str:
