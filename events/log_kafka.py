@@ -33,6 +33,7 @@ REFUSING_SECONDS = 12.0
 """How long a broker may say that it cannot write now before the person is told."""
 SETTLE_SECONDS = 60.0
 """How long the truth about a record is sought."""
+LOOKS_ONCE_SECONDS = 0.5
 _PAUSE = 0.2
 
 _FINAL = (
@@ -98,7 +99,7 @@ class KafkaLog:
         except BaseException:
             self._follower.stop()
             raise
-        self._follower.start()
+        self._opened = time.monotonic()
 
     @staticmethod
     def create(access: Access, copy: Path, genesis: bytes, **settings: Any) -> KafkaLog:
@@ -145,6 +146,7 @@ class KafkaLog:
         if isinstance(verdict, Rejected):
             raise rejected(verdict)  # what cannot be accepted is not sent: it would stand in the topic for ever
         claim = Claim(value, record)
+        self._follower.start()
         self._follower.enter(claim)
         try:
             return _Settling(self, claim).settled()
@@ -174,14 +176,20 @@ class KafkaLog:
 
     # ------------------------------------------------------------------ reading: from the verified local copy
 
+    def _live(self) -> None:
+        # A command that looks once has what it wants before this; whoever stays longer follows what others sign.
+        if time.monotonic() - self._opened > LOOKS_ONCE_SECONDS:
+            self._follower.start()
+        self._follower.check()
+
     def size(self) -> int:
         """How many records there are, as far as this process has followed."""
-        self._follower.check()
+        self._live()
         return self._copy.size()
 
     def heads(self, streams: Any) -> Any:
         """Where streams stand."""
-        self._follower.check()
+        self._live()
         return self._copy.heads(streams)
 
     def authority(self) -> Authority:
@@ -210,6 +218,7 @@ class KafkaLog:
 
     def wait(self, position: int, seconds: float) -> None:
         """Return as soon as there are more than `position` records, or after so many seconds."""
+        self._follower.start()
         self._follower.wait(position, seconds)
 
     def lag(self) -> dict[str, int | None]:

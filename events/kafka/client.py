@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
+from kafka.net.compat import KafkaNetClient
 
 from events.errors import Refused, Unavailable
 
@@ -154,8 +155,24 @@ def _bad(rule: str, says: str) -> Refused:
     )
 
 
-def consumer(access: Access) -> KafkaConsumer:
-    """A reader that is told what to read (`assign`), decides nothing by itself, and sees every record."""
+def _knowing(topic: str) -> Callable[..., KafkaNetClient]:
+    """A client that asks for the topic with its first question: else the answer waits for the client's pause of 100 ms."""
+
+    def client(**settings: Any) -> KafkaNetClient:
+        made = KafkaNetClient(**settings)
+        with suppress(AttributeError):  # not a promise of kafka-python's; without it everything works, later
+            made.cluster._topics.add(topic)
+        return made
+
+    return client
+
+
+def consumer(access: Access, most: int = 4 * LARGEST_BATCH) -> KafkaConsumer:
+    """A reader that is told what to read (`assign`), decides nothing by itself, and sees every record.
+
+    Args:
+        most: bytes of one fetch; at least one batch comes, however large it is.
+    """
     return KafkaConsumer(
         **access.settings(),
         group_id=None,
@@ -164,10 +181,11 @@ def consumer(access: Access) -> KafkaConsumer:
         isolation_level="read_uncommitted",
         fetch_max_wait_ms=500,
         fetch_min_bytes=1,
-        max_partition_fetch_bytes=4 * LARGEST_BATCH,
+        max_partition_fetch_bytes=most,
         max_poll_records=500,
         check_crcs=True,
-        retry_backoff_ms=50,
+        retry_backoff_ms=20,
+        kafka_client=_knowing(access.topic),
     )
 
 
@@ -189,6 +207,7 @@ def producer(access: Access) -> KafkaProducer:
         max_request_size=LARGEST_BATCH,
         batch_size=262_144,
         retry_backoff_ms=50,
+        kafka_client=_knowing(access.topic),
     )
 
 

@@ -60,6 +60,9 @@ class Follower:
         with reaching(access):
             self._consumer: KafkaConsumer = consumer(access)
             self._consumer.assign([self._partition])
+            # Looks at the beginning and the end in small fetches, and leaves the reader's own place alone.
+            self._looker: KafkaConsumer = consumer(access, 1)
+            self._looker.assign([self._partition])
         self._claims: dict[bytes, Claim] = {}
         self._stopping = False
         self._ended: UnbrokenError | None = None
@@ -69,11 +72,16 @@ class Follower:
         self._looked = 0.0
         self._thread: threading.Thread | None = None
         self.trouble = ""
+        self._starting = threading.Lock()
         try:
             self._copy = self._open()
         except BaseException:
-            self._consumer.close()
+            self._let_go()
             raise
+
+    def _let_go(self) -> None:
+        self._consumer.close()
+        self._looker.close()
 
     # ------------------------------------------------------------------ at the beginning
 
@@ -94,7 +102,7 @@ class Follower:
         return copy
 
     def _genesis(self) -> bytes:
-        (first,) = self._fetch(0, 1) or (None,)
+        (first,) = self._fetch(self._looker, 0, 1) or (None,)
         if first is None:
             raise Corrupt(
                 "log.genesis",
@@ -103,16 +111,16 @@ class Follower:
             )
         return kept(_framed(first))[0]
 
-    def _fetch(self, start: int, count: int, seconds: float = 6.0) -> list[Any]:
-        """Up to `count` records from `start` on, at least one if the log has so many; the follower's own place is lost."""
-        self._consumer.seek(self._partition, start)
+    def _fetch(self, reader: KafkaConsumer, start: int, count: int, seconds: float = 6.0) -> list[Any]:
+        """Up to `count` records from `start` on, at least one if the log has so many."""
+        reader.seek(self._partition, start)
         until = time.monotonic() + seconds
         try:
             while time.monotonic() < until:
-                found: list[Any] = self._consumer.poll(POLL_MS, max_records=count).get(self._partition, [])
+                found: list[Any] = reader.poll(POLL_MS, max_records=count).get(self._partition, [])
                 if found:
                     return found
-                if (end := self._consumer.highwater(self._partition)) is not None and end <= start:
+                if (end := reader.highwater(self._partition)) is not None and end <= start:
                     return []
         except OffsetOutOfRangeError:
             if start > 0:
@@ -134,7 +142,7 @@ class Follower:
         position = max(0, size - OVERLAP)
         end: int | None = None
         while end is None or position < end:
-            found = self._fetch(position, 500)
+            found = self._fetch(self._consumer, position, 500)
             self._same_topic()
             end = end or self._consumer.highwater(self._partition) or 0
             if not found:
@@ -151,9 +159,11 @@ class Follower:
     # ------------------------------------------------------------------ while it runs
 
     def start(self) -> None:
-        """Begin to follow."""
-        self._thread = threading.Thread(target=self._run, name="kafka-follower", daemon=True)
-        self._thread.start()
+        """Begin to follow, if nobody has yet."""
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="kafka-follower", daemon=True)
+                self._thread.start()
 
     def _run(self) -> None:
         shrunk_since: float | None = None
@@ -181,7 +191,7 @@ class Follower:
             self._end(_died(problem))
             raise
         finally:
-            self._consumer.close()
+            self._let_go()
             self._copy.close()
 
     def _again(self) -> None:
@@ -195,7 +205,6 @@ class Follower:
             return
         if self._leader() != self._epoch or time.monotonic() - self._looked > TRUSTED_SECONDS:
             self._look_again()
-            self._consumer.seek(self._partition, int(found[-1].offset) + 1)
         self._looked = time.monotonic()
         self._same_topic()
         self._keep(found)
@@ -206,7 +215,7 @@ class Follower:
         size = self._copy.size()
         for start, count in ((0, 1), (max(0, size - OVERLAP), OVERLAP)):
             stored = list(self._copy.read(start, start + count))
-            again = self._fetch(start, count)
+            again = self._fetch(self._looker, start, count)
             for one, other in zip(stored, again, strict=False):
                 if kept(_framed(other))[0] != one.value or int(other.offset) != one.position:
                     raise rewritten(one.position)
@@ -307,7 +316,7 @@ class Follower:
         if self._thread is not None:
             self._thread.join(5.0)
         else:
-            self._consumer.close()
+            self._let_go()
             self._copy.close()
 
 
