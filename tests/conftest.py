@@ -13,9 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.servers.fixtures import kafka_broker, kafka_secured, kafka_three
-
-__all__ = ["kafka_broker", "kafka_secured", "kafka_three"]
+from tests.servers.fixtures import *  # noqa: F403  # every fixture of real servers
 
 # Prefect reads these when it is first imported, so they are set before any test module is.
 if "PREFECT_HOME" not in os.environ:
