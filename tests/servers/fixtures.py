@@ -15,7 +15,7 @@ from tests.servers.kafka import Broker, Cluster
 from tests.servers.rehearsal import rehearse
 from tests.servers.secured import Secured
 
-__all__ = ["broker_for_processes", "kafka_broker", "kafka_parts", "kafka_secured", "kafka_three"]
+__all__ = ["broker_for_processes", "kafka_broker", "kafka_secured", "kafka_three", "need_kafka"]
 
 
 def telling(config: pytest.Config) -> Callable[[str], None]:
@@ -33,11 +33,10 @@ def telling(config: pytest.Config) -> Callable[[str], None]:
     return say
 
 
-@pytest.fixture(scope="session")
-def kafka_parts(request: pytest.FixtureRequest) -> None:
-    """Everything that starting a broker takes is on this disk; for tests that start one of their own."""
+def need_kafka(config: pytest.Config) -> None:
+    """Have everything that starting a broker takes, or skip the test and say in words what is missing."""
     try:
-        rehearse(telling(request.config))
+        rehearse(telling(config))
     except PartMissing as missing:
         pytest.skip(f"needs real Kafka: {missing}")
 
@@ -50,7 +49,7 @@ def kafka_broker(request: pytest.FixtureRequest) -> Iterator[Broker | Address]:
     if given:
         broker = Address(given)
     else:
-        request.getfixturevalue("kafka_parts")
+        need_kafka(request.config)
         broker = Broker(say=telling(request.config)).start()
     before = os.environ.get(FOR_PROCESSES)
     os.environ[FOR_PROCESSES] = broker.bootstrap
@@ -66,8 +65,9 @@ def kafka_broker(request: pytest.FixtureRequest) -> Iterator[Broker | Address]:
 
 
 @pytest.fixture(scope="session")
-def kafka_three(request: pytest.FixtureRequest, kafka_parts: None) -> Iterator[Cluster]:
+def kafka_three(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """Three nodes. A test that kills or freezes one starts or thaws it again before it ends."""
+    need_kafka(request.config)
     cluster = Cluster(3, say=telling(request.config)).start()
     try:
         yield cluster
@@ -76,8 +76,9 @@ def kafka_three(request: pytest.FixtureRequest, kafka_parts: None) -> Iterator[C
 
 
 @pytest.fixture(scope="session")
-def kafka_secured(request: pytest.FixtureRequest, kafka_parts: None) -> Iterator[Secured]:
+def kafka_secured(request: pytest.FixtureRequest) -> Iterator[Secured]:
     """One broker that wants TLS, a password, and a permission for every topic."""
+    need_kafka(request.config)
     broker = Secured(say=telling(request.config)).start()
     try:
         yield broker

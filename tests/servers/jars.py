@@ -136,6 +136,8 @@ def _fetch(jars: list[Jar], folder: Path, say: Callable[[str], None]) -> None:
 
 def _no_jar(jar: Jar, left: int, error: BaseException) -> str:
     told = " ".join(str(error).split())[:200]
+    if isinstance(error, OSError):  # what `requests` raises is one, too, and tells its story with whole addresses
+        told = error.strerror or f"the repository can't be reached ({type(error).__name__})"
     return f"{left} jars of Apache Kafka {KAFKA} could not be fetched, {jar.coordinate} among them: {told}"
 
 

@@ -15,16 +15,20 @@ from kafka.errors import KafkaTimeoutError, TopicAuthorizationFailedError
 
 from tests.servers.addresses import Address, broker_for_processes
 from tests.servers.errors import NotStarted
-from tests.servers.fixtures import kafka_broker, kafka_parts, kafka_secured, kafka_three  # noqa: F401
+from tests.servers.fixtures import need_kafka
 from tests.servers.folder import claim
 from tests.servers.jars import kafka_jars, listed
 from tests.servers.kafka import Broker, Cluster
 from tests.servers.readiness import admin
 from tests.servers.secured import READER, Secured
 
-# ruff: noqa: F811  the fixtures above, until the root conftest names them
-
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def kafka_parts(pytestconfig: pytest.Config) -> None:
+    """For tests that start brokers of their own."""
+    need_kafka(pytestconfig)
 
 
 @pytest.fixture(scope="module")
