@@ -283,8 +283,10 @@ class Cluster:
     # What is asked of it
 
     def admin(self, **settings: Any) -> contextlib.AbstractContextManager[Any]:
-        """A kafka-python admin client, to be used in a `with`."""
-        return admin(self.client(), **settings)
+        """A kafka-python admin client, to be used in a `with`; it first asks a node that runs and is not frozen."""
+        awake = [self.ports[number] for number, node in self.nodes.items() if node.running and not node.frozen]
+        first = {"bootstrap_servers": [f"127.0.0.1:{port}" for port in awake]} if awake else {}
+        return admin({**self.client(), **first}, **settings)
 
     def create_topic(self, name: str, partitions: int = 1, **configs: str) -> None:
         """Make a topic and wait until it has leaders; `retention_ms="-1"` stands for retention.ms."""
@@ -308,7 +310,8 @@ class Cluster:
         """
         limit = time.monotonic() + timeout
         while time.monotonic() < limit:
-            with contextlib.suppress(KafkaError), self.admin() as opened:
+            # What is asked of a frozen node is asked again of another soon.
+            with contextlib.suppress(KafkaError), self.admin(request_timeout_ms=1500) as opened:
                 while time.monotonic() < limit:
                     leader = _leader(opened, topic, partition)
                     if leader is not None and leader != other_than:

@@ -32,10 +32,15 @@ def kafka_parts(pytestconfig: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="module")
-def own(kafka_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+def mortal(kafka_parts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """A broker that these tests may kill; the run's own one is everybody's."""
     with Broker(data=tmp_path_factory.mktemp("broker")) as broker:
         yield broker
+
+
+@pytest.fixture
+def own(mortal: Broker) -> Broker:
+    return mortal.start()
 
 
 def test_the_runs_broker_answers_here_and_in_processes(kafka_broker: Broker | Address) -> None:
@@ -67,7 +72,6 @@ def test_frozen_it_answers_nothing_and_thawed_it_goes_on(own: Broker) -> None:
     own.freeze()  # twice is once
     own.kill()  # what is frozen can be killed
     assert not own.running
-    own.start()
 
 
 def test_a_broker_that_can_not_come_up_says_what_its_log_says(kafka_parts: None) -> None:
@@ -114,7 +118,6 @@ def test_when_the_supervisor_is_killed_java_ends_too(own: Broker) -> None:
     pid = own.pid
     os.kill(parent(pid), signal.SIGKILL)
     eventually(lambda: not alive(pid))
-    own.start()
 
 
 def test_the_commands_exit_code_is_ours_and_its_broker_is_gone(kafka_parts: None, tmp_path: Path) -> None:
