@@ -110,6 +110,10 @@ COMMANDS: dict[str, Entry | Group] = {
     "driver": Group("The driver: what happens by itself, happens there.", ENGINE, {
         "run": Entry("engine", "driver", ENGINE),
     }),
+    "projector": Group("The projector: it fills the SQL views.", ENGINE, {
+        "run": Entry("engine", "projector", ENGINE),
+    }),
+    "lag": Entry("engine", "lag", ENGINE),
     "demo": Entry("engine", "demo", ENGINE),
 }  # fmt: skip
 

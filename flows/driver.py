@@ -8,46 +8,40 @@ of them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from events.errors import Unavailable, UnbrokenError
 from events.reading import read_record
-from flows.lease import Lease, LeaseHeld
+from flows import standing_by
+from flows.lease import FolderLease, Lease
+from flows.turned import LeaseLost, Turned
+from flows.waiting import more, wait_for_more
 from protocol.desk import Desk, Sitting
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
     from flows.runs import Drawn, Runs
-    from flows.server import Server
+    from flows.serving import PrefectServer
     from flows.therapy_flow import Outlook
 
 logger = logging.getLogger("unbroken.driver")
 LOOK_SECONDS = 0.5
-"""How often the driver asks the log for its size: one small read for all therapies together."""
+"""How long the driver waits for a new record before it looks for deadlines that have passed."""
+HELD_SECONDS = 0.5
+"""How often it makes sure, beside its work, that it is still the one who works."""
+CANCELLED_WITHIN = 5.0
 AT_ONCE = 4
 SETTLE_EVERY = 200
 """Therapies entered between two looks whether everything drawn is written: Prefect's queue drops what exceeds 10,000."""
 MOST_REMEMBERED = 100
 """Therapies to enter again that fit into the cursor (Prefect's limit is 5,000 characters)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turned:
-    """What one turn of the driver did."""
-
-    entered: int
-    tasks: int
-    failed: tuple[tuple[str, str], ...] = ()
-
-    def __add__(self, other: Turned) -> Turned:
-        return Turned(self.entered + other.entered, self.tasks + other.tasks, self.failed + other.failed)
 
 
 class Driver:
@@ -56,20 +50,25 @@ class Driver:
     Args:
         desk: the door; what is due by itself is recorded through it under `system`.
         nightly: called once a day (verification and checkpoint), inside a flow run of its own; says what it found.
+        held: whether this is still the one driver; asked before each re-entry.
+        moved: is told how many records have been worked through, whenever that has changed.
     """
 
     def __init__(
         self,
         desk: Desk,
         system: Sitting,
-        server: Server,
+        server: PrefectServer,
         runs: Runs,
         drawn: Drawn,
         nightly: Callable[[], str] | None = None,
+        held: Callable[[], bool] = lambda: True,
+        moved: Callable[[int], None] = lambda _position: None,
     ) -> None:
         self.desk, self.system, self.server, self.runs, self.drawn = desk, system, server, runs, drawn
-        self.nightly = nightly
+        self.nightly, self.held, self.moved = nightly, held, moved
         self.position = 0
+        self._told: int | None = None
         self._deadlines: list[tuple[datetime, str]] = []
         self._flow_runs: dict[str, FlowRun] = {}
         self._generation = server.generation
@@ -99,21 +98,37 @@ class Driver:
         return [stream.removeprefix("therapy/") for stream, head in heads.items() if head.number]
 
     async def turn(self) -> Turned:
-        """Enter every therapy whose stream has changed or whose deadline has passed."""
+        """Enter every therapy whose stream has changed or whose deadline has passed.
+
+        Raises:
+            LeaseLost: another driver may have begun.
+            Unavailable, httpx.HTTPError: the log or Prefect is away; the next turn does it all again.
+        """
         names, stop = self._changed()
         names |= dict.fromkeys([*self._struck(), *self._again, *self._lost_with_the_server()])
-        if not names:
-            self.position = stop
-            return Turned(0, 0)
         self._again = set()
+        result = Turned(0, 0)
+        try:
+            if names:
+                result = await self._work_on(list(names))
+            self.position = stop
+            if names:
+                await self._move_cursor()
+        except BaseException:
+            self._again |= names.keys()  # a deadline that has struck is in no record yet
+            raise
+        if self.position != self._told:
+            self.moved(self.position)
+            self._told = self.position
+        return result
+
+    async def _work_on(self, names: list[str]) -> Turned:
         await self._open_new(names)
         result = Turned(0, 0)
-        for part in _parts(list(names), SETTLE_EVERY):
+        for part in _parts(names, SETTLE_EVERY):
             result = result + await self._enter_all(part) + await self._settle()
         # A therapy that failed is entered again when its stream changes, or by the next driver; not over and over.
         self._failed = (self._failed - set(names)) | {name for name, _ in result.failed}
-        self.position = stop
-        await self._move_cursor()
         return result
 
     async def _settle(self) -> Turned:
@@ -157,6 +172,8 @@ class Driver:
     def _watch(self, name: str) -> None:
         try:
             strikes = self.desk.next_deadline(name)
+        except Unavailable:
+            raise  # the log is away: that says nothing about this therapy
         except UnbrokenError as problem:
             logger.error("therapy %s: %s", name, problem.says)
             return
@@ -190,6 +207,9 @@ class Driver:
         from flows.outlook import outlook
         from flows.therapy_flow import Gone, enter
 
+        if not self.held():
+            raise LeaseLost
+
         def plan() -> Outlook:
             return outlook(self.desk, self.system, name)
 
@@ -203,6 +223,8 @@ class Driver:
         self._watch(name)
         if entered.error is None:
             return entered.tasks, name, ""
+        if isinstance(entered.error, Unavailable):
+            self._again.add(name)  # no fault of this therapy's: it is entered again as soon as the log is there
         says = getattr(entered.error, "says", str(entered.error))
         logger.error("therapy %s: %s", name, says)
         return entered.tasks, name, says
@@ -219,19 +241,38 @@ class Driver:
         await self._move_cursor()
 
     async def follow(self, stop: asyncio.Event, after: Callable[[Turned], None] = lambda _turned: None) -> None:
-        """Turn until `stop`, looking at the log every half second."""
+        """Turn until `stop`, whenever the log has grown or half a second has passed. What is away is told once.
+
+        Args:
+            after: is called after the first turn, and after each one that entered a therapy or moved the position.
+        """
+        import httpx
+
+        trouble, before = "", -1
         while not stop.is_set():
             try:
                 turned = await self.turn()
-                if turned.entered:
+                if turned.entered or self.position != before:
                     after(turned)
+                before = self.position
                 await self.tonight()
-            except (Unavailable, OSError) as problem:
-                logger.error("%s", problem)
-            try:
-                await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
-            except TimeoutError:
-                continue
+                if trouble:
+                    logger.warning("goes on")
+                trouble = ""
+            except (Unavailable, OSError, httpx.HTTPError) as problem:
+                says = str(problem) or type(problem).__name__
+                if says != trouble:
+                    logger.error("%s", says)
+                trouble = says
+            await self._wait(stop, in_trouble=bool(trouble))
+
+    async def _wait(self, stop: asyncio.Event, *, in_trouble: bool) -> None:
+        log = self.desk.log
+        if more(log) is not None and not in_trouble:
+            await asyncio.to_thread(wait_for_more, log, self.position, LOOK_SECONDS)
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
 
 
 def _parts(names: list[str], size: int) -> Iterable[list[str]]:
@@ -247,6 +288,10 @@ def drive(
     nightly: Callable[[], str] | None = None,
     told: Callable[[str], None] = lambda _line: None,
     meanwhile: Callable[[], object] = lambda: None,
+    lease: Lease | None = None,
+    wait: bool = False,
+    server: PrefectServer | None = None,
+    moved: Callable[[int], None] = lambda _position: None,
 ) -> None:
     """Take the lease, start Prefect's server, and run `body` with a driver that has begun.
 
@@ -254,6 +299,10 @@ def drive(
         folder: Prefect's own folder inside the site's; its database is disposable.
         told: gets a line for each thing that takes long.
         meanwhile: is called once while the server starts.
+        lease: the right to be the one driver; the folder's unless another is given.
+        wait: stand by while another driver has it, and whenever it is lost; else the first is an error.
+        server: Prefect's server, not started yet; one of our own unless another is given.
+        moved: see `Driver`.
 
     Raises:
         Unavailable: another driver runs on this site, or the server does not come up.
@@ -261,22 +310,29 @@ def drive(
     from flows import settings
     from flows.server import Server, ServerFailed
 
+    lease = lease or FolderLease(folder / "driver.lock")
     try:
-        lease = Lease(folder / "driver.lock").take()
-    except LeaseHeld as held:
-        raise Unavailable(
-            "driver.lease",
-            f"Another driver runs on this site: {held}.",
-            values=held.holder,
-            advice="One driver serves a site; this one has nothing to do.",
-        ) from held
-    server = Server(folder)
-    try:
-        settings.apply(server.environment)
-        told(f"starting Prefect's server at {server.url.removesuffix('/api')}")
-        server.launch()
-        meanwhile()
-        asyncio.run(_with_driver(desk, system, server, body, nightly, told))
+        while True:
+            standing_by.stand_by(lease, "driver", told) if wait else standing_by.take(lease, "driver")
+            server = server or Server(folder)
+            settings.apply(server.environment)
+            told(server.told)
+            server.launch()
+            meanwhile()
+            meanwhile = _nothing
+            try:
+                asyncio.run(_with_driver(desk, system, server, body, nightly, told, lease, moved))
+                return
+            except LeaseLost as lost:
+                told("the views' database does not answer for the lease any more; stopped, for another may begin")
+                server.stop()
+                lease.free()
+                if not wait:
+                    raise Unavailable(
+                        "driver.lease",
+                        "The right to be this site's one driver was lost in the middle of a turn.",
+                        advice="Look at the views' database, then run it again; it goes on where it stopped.",
+                    ) from lost
     except ServerFailed as failed:
         raise Unavailable(
             "driver.server",
@@ -284,17 +340,24 @@ def drive(
             advice="Signing goes on without it. Look at the log it names; the folder prefect/ may be deleted.",
         ) from failed
     finally:
-        server.close()
+        if server is not None:
+            server.close()
         lease.free()
+
+
+def _nothing() -> None:
+    """What is done meanwhile the second time."""
 
 
 async def _with_driver(
     desk: Desk,
     system: Sitting,
-    server: Server,
+    server: PrefectServer,
     body: Callable[[Driver], Awaitable[None]],
     nightly: Callable[[], str] | None,
     told: Callable[[str], None],
+    lease: Lease,
+    moved: Callable[[int], None],
 ) -> None:
     from flows.runs import Drawn, Runs
     from flows.therapy_flow import session
@@ -303,14 +366,24 @@ async def _with_driver(
     told("Prefect's server answers")
     async with session() as client, Runs(client) as runs:
         keeping = asyncio.create_task(server.keep())
-        driver = Driver(desk, system, server, runs, Drawn(runs), nightly)
+        watching = asyncio.create_task(_while_held(lease))
+        driver = Driver(desk, system, server, runs, Drawn(runs), nightly, lease.held, moved)
         try:
             await driver.begin()
             working = asyncio.ensure_future(body(driver))
-            await asyncio.wait({keeping, working}, return_when=asyncio.FIRST_COMPLETED)
-            if keeping.done():
+            await asyncio.wait({keeping, working, watching}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
                 working.cancel()
-                await keeping  # raises: the server does not come up again
+                await asyncio.wait({working}, timeout=CANCELLED_WITHIN)
+                # One of the two raises: the server does not come up again, or another driver may begin.
+                await (keeping if keeping.done() else watching)
             await working
         finally:
             keeping.cancel()
+            watching.cancel()
+
+
+async def _while_held(lease: Lease) -> None:
+    while lease.held():
+        await asyncio.sleep(HELD_SECONDS)
+    raise LeaseLost

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from events.errors import UnbrokenError
+from events.errors import Unavailable, UnbrokenError
 from flows.therapy_flow import Act, Finished, Outlook, Resting, Step
 from protocol import state
 from protocol.desk import Desk, Sitting
@@ -39,10 +39,16 @@ def _turn(desk: Desk, system: Sitting, name: str) -> Callable[[], Awaitable[None
 
 
 def resting(desk: Desk, name: str) -> tuple[str, str]:
-    """Where a therapy rests: a name and a sentence; one that cannot be read says so."""
+    """Where a therapy rests: a name and a sentence; one that cannot be read says so.
+
+    Raises:
+        Unavailable: the log is away.
+    """
     try:
         therapy = desk.therapy(name)
         return resting_state(therapy, desk.protocol_of(therapy))
+    except Unavailable:
+        raise  # the log is away: that says nothing about this therapy
     except UnbrokenError as problem:
         return "Stopped", problem.says
 

@@ -79,6 +79,11 @@ class Server:
         return f"http://127.0.0.1:{self.port}/api"
 
     @property
+    def told(self) -> str:
+        """A line about what `launch` does."""
+        return f"starting Prefect's server at {self.url.removesuffix('/api')}"
+
+    @property
     def pid(self) -> int | None:
         """Of the server, while one runs."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None

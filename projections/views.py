@@ -53,15 +53,7 @@ class Projector:
             return self._position(db)
 
     def _position(self, db: Connection) -> int:
-        row = db.execute(select(self.views.position)).first()
-        if row is not None and (row.log != self.log.id or row.version != VERSION):
-            raise Refused(
-                "views.version",
-                f"The views are of log {row.log[:12]} and version {row.version}, "
-                f"not of log {self.log.id[:12]} and version {VERSION}.",
-                advice="Rebuild them: unbroken rebuild.",
-            )
-        return 0 if row is None else int(row.position)
+        return _position(db, self.views, self.log.id) or 0
 
     def catch_up(self, progress: Callable[[int, int], None] = lambda _done, _of: None) -> int:
         """Fill the views up to the log's end; returns how many records were new.
@@ -142,6 +134,28 @@ class Projector:
         """SHA-256 over every row of every view in order."""
         with failures(), self.engine.connect() as db:
             return _digest(db, self.views)
+
+
+def _position(db: Connection, of: Views, log_id: str) -> int | None:
+    row = db.execute(select(of.position)).first()
+    if row is not None and (row.log != log_id or row.version != VERSION):
+        raise Refused(
+            "views.version",
+            f"The views are of log {row.log[:12]} and version {row.version}, "
+            f"not of log {log_id[:12]} and version {VERSION}.",
+            advice="Rebuild them: unbroken rebuild.",
+        )
+    return None if row is None else int(row.position)
+
+
+def position_in(database_url: str, log_id: str) -> int | None:
+    """How many records the views hold; None where nothing was ever filled. Makes nothing.
+
+    Raises:
+        Unavailable: the database cannot be used. Refused: the views are of another log or version.
+    """
+    with connected(database_url) as db:
+        return _position(db, views(), log_id) if inspect(db).has_table(views().position.name) else None
 
 
 def catch_up(log: EventLog, database_url: str, mover: followers.Mover | None = None) -> int:

