@@ -54,7 +54,7 @@ def show(site: Site, *, as_json_wanted: bool) -> int:
     if as_json_wanted:
         as_json({"log": {"id": site.log_id, "records": size}, "followers": found, "unreachable": away})
     else:
-        _table(site, size, found)
+        _table(site, size, found, nobody="?" if away else "nobody")
         for said in away:
             line(f"Cannot be reached: {said}")
     return Unavailable.exit_code if away else 0
@@ -74,16 +74,16 @@ def _one(
     }
 
 
-def _table(site: Site, size: int | None, found: list[dict[str, Any]]) -> None:
+def _table(site: Site, size: int | None, found: list[dict[str, Any]], nobody: str) -> None:
     screen = Screen(site)
     cells = [["log", _number(size), "", "", "", ""]]
     for one in found:
         moved = screen.when(from_wire(one["moved_at"])) if one["moved_at"] else ""
-        lease = "nobody" if one["lease"] is None else who(one["lease"])
+        lease = nobody if one["lease"] is None else who(one["lease"])
         cells.append(
             [one["name"], _number(one["position"]), _number(one["behind"]), moved, one["moved_by"] or "", lease]
         )
-    columns = ["", "records", "behind", "last moved", "by", f"{_ROLES['views']} or driver running"]
+    columns = ["", "records", "behind", "last moved", "by", "runs"]
     table(columns, cells, f"How far everything is at {site.name}; times in {site.zone.key}")
 
 

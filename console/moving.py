@@ -90,16 +90,11 @@ def to_file(site: Site, sitting: Sitting, told: Told) -> Moved:
     from events.copy import Copy
     from events.judge import read
     from events.log_sqlite import new_place
+    from events.store import refuse_remains
 
     log, path = site.log, site.folder / FILE
     making = path.with_name(f"{FILE}.moving")
-    if path.exists():
-        raise Refused(
-            "log.exists",
-            f"There is a log in {path} already: the one that was moved from there, or another.",
-            values={"path": path},
-            advice="Keep it elsewhere (mv), then repeat the command.",
-        )
+    refuse_remains(path)
     first = next(iter(log.read(0, 1)))
     there = Copy.begun(making, first.value, new_place(), synced=True)
     place = there.place

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 FILE, COPY = "log.db", "copy.db"
 
 
-def open_log(folder: Path, kafka: dict[str, Any] | None, log_id: str | None) -> EventLog:
+def open_log(folder: Path, kafka: dict[str, Any] | None, log_id: str | None, copy: Path | None = None) -> EventLog:
     """The log of a site.
 
     Args:
+        copy: another file for the local copy than the site's own.
         kafka: what site.json says of the topic; None where the log is a file.
         log_id: as the site was set up with; None: whatever log is there.
 
@@ -35,7 +36,7 @@ def open_log(folder: Path, kafka: dict[str, Any] | None, log_id: str | None) -> 
 
     return KafkaLog(
         kafka_access(folder, kafka),
-        folder / COPY,
+        copy or folder / COPY,
         topic_id=kafka["topic_id"],
         log_id=log_id,
         told=lambda line: print(line, file=sys.stderr, flush=True),

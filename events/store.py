@@ -124,10 +124,7 @@ class Store:
         Raises:
             Refused: there is a log already, or the record is not a genesis.
         """
-        # SQLite would replay the write-ahead log of an earlier file of this name into the new one.
-        for there in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-journal")):
-            if there.exists():
-                raise _exists(there)
+        refuse_remains(path)
         verdict = judge(genesis, 0, None, lambda _stream: Head(0, NOWHERE), Authority())
         if isinstance(verdict, Rejected):
             raise rejected(verdict)
@@ -288,6 +285,19 @@ def _connect(path: Path, synced: bool) -> sqlite3.Connection:
         db.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
         db.execute("PRAGMA fullfsync = ON")
     return db
+
+
+def refuse_remains(path: Path) -> None:
+    """Raise if there is a log of this name, or what is left of one.
+
+    SQLite would replay the write-ahead log of an earlier file of this name into a new one.
+
+    Raises:
+        Refused: naming the file.
+    """
+    for there in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-journal")):
+        if there.exists():
+            raise _exists(there)
 
 
 def _exists(path: Path) -> Refused:

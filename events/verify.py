@@ -23,9 +23,10 @@ class Finding:
     """Something that does not stand.
 
     Args:
-        kind: ``grammar log key signature authority head`` (the judge's rules), ``verdict`` (a record stored as refused
-            that stands), ``refused`` (a refused record where none belongs), ``repeated``, ``hole``, ``link``,
-            ``index``, ``tail``, ``checkpoint``, ``decision`` (today's rules would refuse it), ``suspect``.
+        kind: ``grammar log sealed key signature authority head`` (the judge's rules), ``verdict`` (a record stored as
+            refused that stands), ``refused`` (a refused record where none belongs), ``repeated``, ``hole``, ``link``,
+            ``index``, ``tail``, ``checkpoint``, ``copy`` (the local copy of a log in Kafka says otherwise), ``decision``
+            (today's rules would refuse it), ``suspect``.
         position: of the record; None where it concerns the whole log.
         stream, number: the first stream it was placed in, and where in it.
     """
@@ -122,7 +123,7 @@ class _Pass:
 
     def one(self, stored: Stored) -> None:
         log = self.result.log if stored.position else None
-        verdict = judge(stored.value, stored.position, log, self.head, self.authority)
+        verdict = judge(stored.value, stored.position, log, self.head, self.authority, self.log.place)
         stored_as_accepted = stored.refused is None
         placed = self.log.placements(stored.position)
         if stored_as_accepted:

@@ -1,6 +1,9 @@
 """Prove it: every record judged again, and a checkpoint outside the log that proves its tail."""
 
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +16,7 @@ from console.show import as_json, line
 from console.site import Site
 from events.checkpoint import Checkpoint, read_checkpoint
 from events.errors import Refused
+from events.log import EventLog
 from events.verify import Finding, Verification
 
 
@@ -38,6 +42,12 @@ def verify(
         bool,
         typer.Option("--anew", help="One therapy: ask about every decision again, even if this very head was audited."),
     ] = False,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full", help="A log in Kafka: read all of it from the brokers again, and hold the copy against it."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Verify: every signature, link and place of every record, from the first one on; then every decision again.
@@ -51,26 +61,52 @@ def verify(
         site = here.site()
         if therapy:
             return one_look.verify(site, therapy, json, anew=anew)
-        return _whole(site, checkpoint, log_id, decisions, json)
+        return _whole(site, checkpoint, log_id, decisions, full, json)
 
     raise typer.Exit(one_look.or_cannot_tell(look, json))
 
 
-def _whole(site: Site, file: Path | None, log_id: str | None, decisions: bool, json: bool) -> int:
+def _whole(site: Site, file: Path | None, log_id: str | None, decisions: bool, full: bool, json: bool) -> int:
     from events.verify import verify as judge_again
 
     pinned = (log_id or site.log_id).strip().lower()
-    log = site.open_log()
-    site.take_log(log)
+    site.take_log(site.open_log())
     checkpoint = read_checkpoint(_note(file), site.checkpoint_keys()) if file else None
-    progress = None if json or not sys.stderr.isatty() else _progress(log.size())
-    result = judge_again(log, pinned, checkpoint, *([progress] if progress else []))
-    if progress:
-        print("\r\x1b[K", end="", file=sys.stderr)
+    with _read_anew(site) if full and site.kafka else nullcontext(site.log) as log:
+        progress = None if json or not sys.stderr.isatty() else _progress(log.size())
+        result = judge_again(log, pinned, checkpoint, *([progress] if progress else []))
+        if progress:
+            print("\r\x1b[K", end="", file=sys.stderr)
+        result.findings += _differences(log, site.log)
     if decisions and result.clean:
         result.findings += _audited(site)
     _show(site, result, checkpoint, json)
     return CLEAN if result.clean else FINDINGS
+
+
+@contextmanager
+def _read_anew(site: Site) -> Iterator[EventLog]:
+    """The whole log, fetched from the brokers into a copy that lives as long as this verification."""
+    from console.where import open_log
+
+    with tempfile.TemporaryDirectory(prefix="verify-", dir=site.folder) as folder:
+        log = open_log(site.folder, site.kafka, None, copy=Path(folder) / "anew.db")
+        try:
+            yield log
+        finally:
+            log.close()
+
+
+def _differences(log: EventLog, copy: EventLog) -> list[Finding]:
+    """Where the local copy says otherwise than what it is a copy of."""
+    if log is copy:
+        return []
+    for one, other in zip(log.read(), copy.read(), strict=False):
+        if one != other:
+            return [
+                Finding("copy", "the local copy holds another record or verdict here; delete copy.db", one.position)
+            ]
+    return []
 
 
 def _note(file: Path) -> str:

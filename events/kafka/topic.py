@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ CONFIGURATION = {
     "unclean.leader.election.enable": "false",
 }
 """What the topic is made with; a topic that differs in one of these is refused."""
+
+
+APPEARS_SECONDS = 5.0
+"""How long a broker may need until it knows of a topic that the controller has made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +62,13 @@ def make(access: Access, replicas: int | None = None) -> Topic:
             wanted = {**CONFIGURATION, "min.insync.replicas": str(max(1, copies - 1))}
             with suppress(TopicAlreadyExistsError):
                 client.create_topics([NewTopic(access.topic, 1, copies, topic_configs=wanted)])
-            topic = _look(client, access)
+            until = time.monotonic() + APPEARS_SECONDS
+            while (topic := _look(client, access)) is None and time.monotonic() < until:
+                time.sleep(0.05)
         finally:
             client.close()
-    assert topic is not None  # it was made, or was there
+    if topic is None:
+        raise gone(access)
     check(access, topic)
     return topic
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import events.log_sqlite
+import events.store
 from events.log_sqlite import SqliteLog
 from tests.console.cli import ANNA, NURSE, SECOND, Cli, apheresis, phrase
 
@@ -57,17 +57,17 @@ def apheresis_line() -> list[str]:
 
 def test_a_full_disk_records_nothing(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     # SQLite's own limit on pages stands in for the disk: it raises the same SQLITE_FULL.
-    connect = events.log_sqlite._connect
+    connect = events.store._connect
 
-    def full(path: Path) -> object:
-        db = connect(path)
+    def full(path: Path, synced: bool) -> object:
+        db = connect(path, synced)
         (pages,) = db.execute("PRAGMA page_count").fetchone()
         db.execute(f"PRAGMA max_page_count = {pages}")
         return db
 
     line = apheresis(cli, readings={"volume": "250 mL"})
     before, stood = cli.size(), (cli.folder / "log.db").stat().st_size
-    monkeypatch.setattr(events.log_sqlite, "_connect", full)
+    monkeypatch.setattr(events.store, "_connect", full)
     said = cli(*line, by=NURSE)
     if said.code == 0:  # the last pages had room for this one; the next one finds none
         before += 1

@@ -1,0 +1,187 @@
+"""A site whose log is in Kafka: the same commands, the same answers; moving there and back; nobody answers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.site import Site
+from events.kafka.client import Access
+from events.log_sqlite import SqliteLog
+from tests.console.cli import ANNA, BRUNO, NURSE, SECOND, Cli, apheresis
+
+pytestmark = pytest.mark.contract
+
+
+def topic_of(path: Path) -> str:
+    """A topic of this test's own."""
+    return f"site-{path.name[-60:]}-{abs(hash(str(path))) % 10**8}".replace("[", "-").replace("]", "-")
+
+
+@pytest.fixture
+def moved(cli: Cli, kafka_broker: Any, tmp_path: Path) -> Cli:
+    """The grown site, its log moved to Kafka by its administrator."""
+    cli.ok("log", "copy", "--kafka", kafka_broker.bootstrap, "--topic", topic_of(tmp_path), by="admin")
+    return cli
+
+
+def test_a_log_is_moved_to_kafka_and_back(cli: Cli, kafka_broker: Any, tmp_path: Path) -> None:
+    before = json.loads(cli.ok("digest", "--json").out)
+    file = SqliteLog(cli.folder / "log.db")
+    values = [stored.value for stored in file.read()]
+    told = cli.ok(
+        "log", "copy", "--kafka", kafka_broker.bootstrap, "--topic", topic_of(tmp_path), "--json", by="admin"
+    ).json
+    assert told["size"] == len(values) + 1  # the record that seals the file goes along
+    assert told["root"] == file.tree().root().hex()
+    assert file.place == told["origin"]
+    file.close()
+
+    site = Site.open(cli.folder)
+    assert [stored.value for stored in site.log.read(0, len(values))] == values
+    assert site.log.place == told["destination"] != told["origin"]
+    site.close()
+    assert json.loads(cli.ok("digest", "--json").out)["digest"] == before["digest"]
+    assert cli.ok("verify", "--full").code == 0
+
+    cli.ok(*apheresis(cli), by=NURSE)
+    cli.ok("witness", ANNA.therapy, "apheresis", by=SECOND)
+    here = cli.ok("verify", "--json").json
+    (cli.folder / "log.db").rename(cli.folder / "left.db")
+    back = cli.ok("log", "copy", "--to-file", "--json", by="admin").json
+    assert back["origin"] == told["destination"]
+    assert back["size"] == here["size"] + 1
+    there = cli.ok("verify", "--json").json
+    assert (there["verdict"], there["accepted"]) == ("clean", here["accepted"] + 1)
+    cli.ok("status", ANNA.therapy)
+    cli.ok("checkpoint")
+
+
+def test_the_file_that_was_left_takes_nothing_more(cli: Cli, kafka_broker: Any, tmp_path: Path) -> None:
+    other = Cli(tmp_path / "other")
+    line = apheresis(cli)
+    cli.ok("log", "copy", "--kafka", kafka_broker.bootstrap, "--topic", topic_of(tmp_path), by="admin")
+    shutil.copytree(cli.folder, other.folder)
+    about = json.loads((other.folder / "site.json").read_text())
+    del about["kafka"]
+    (other.folder / "site.json").write_text(json.dumps(about))
+    other.refused("log.sealed", *line, by=NURSE)
+    assert other.ok("verify").code == 0
+    assert "goes on at kafka:" in other.ok("log", "show").out
+    topic = topic_of(tmp_path)
+    other.ok("log", "use", "--kafka", kafka_broker.bootstrap, "--topic", topic)
+    other.ok(*line, by=NURSE)
+    told = [site.ok("status", ANNA.therapy, "--json").json for site in (cli, other)]
+    assert told[0] == told[1]
+
+
+def test_an_interrupted_move_goes_on(
+    cli: Cli, kafka_broker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from events import log_kafka
+
+    write, line = log_kafka.write, ("log", "copy", "--kafka", kafka_broker.bootstrap, "--topic", topic_of(tmp_path))
+
+    def half(access: Access, values: Any, start: int, progress: Any) -> int:
+        write(access, list(values)[:20], start, progress)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(log_kafka, "write", half)
+    assert cli(*line, by="admin").code == 130
+    monkeypatch.undo()
+    assert "kafka" not in json.loads((cli.folder / "site.json").read_text())
+    cli.refused("log.sealed", *apheresis(cli), by=NURSE)
+    said = cli.ok(*line, by="admin")
+    assert "20 records stand there already" in said.out
+    cli.ok(*apheresis(cli), by=NURSE)
+    assert cli.ok("verify", "--full").code == 0
+
+
+def test_a_topic_of_another_log_is_refused(
+    moved: Cli, cli: Cli, kafka_broker: Any, tmp_path: Path, grown: Path
+) -> None:
+    other = Cli(tmp_path / "another")
+    shutil.copytree(grown, other.folder)
+    said = other("log", "copy", "--kafka", kafka_broker.bootstrap, "--topic", topic_of(tmp_path), by="admin")
+    assert said.code == 4
+    assert "log.copy" in said.err or "log.exists" in said.err
+
+
+def test_two_sites_work_on_one_log(moved: Cli, tmp_path: Path) -> None:
+    elsewhere = Cli(tmp_path / "elsewhere")
+    shutil.copytree(moved.folder, elsewhere.folder, ignore=shutil.ignore_patterns("copy.db*", "log.db*", "remembered"))
+    line = apheresis(elsewhere)
+    moved.ok(*apheresis(moved), by=NURSE)
+    again = elsewhere(*line, by=NURSE)
+    assert again.code == 4, "what another site has recorded is known here"
+    elsewhere.ok("witness", ANNA.therapy, "apheresis", by=SECOND)
+    assert (
+        moved.ok("status", ANNA.therapy, "--json").json["head"]
+        == elsewhere.ok("status", ANNA.therapy, "--json").json["head"]
+    )
+
+
+def test_a_copy_that_was_edited_by_hand_forges_nothing(moved: Cli) -> None:
+    moved.ok(*apheresis(moved), by=NURSE)
+    db = sqlite3.connect(moved.folder / "copy.db")
+    db.execute("DROP TRIGGER records_stay")
+    ((position, value),) = db.execute(
+        "SELECT position, value FROM records JOIN placements USING (position) WHERE stream = ? ORDER BY number DESC LIMIT 1",
+        (f"therapy/{ANNA.therapy}",),
+    ).fetchall()
+    db.execute(
+        "UPDATE records SET value = ? WHERE position = ?",
+        (value.replace(b'"sig":"', b'"sig":"AAAA', 1)[: len(value)], position),
+    )
+    db.commit()
+    db.close()
+    said = moved("witness", ANNA.therapy, "apheresis", by=SECOND)
+    assert said.code == 6, said.err
+    assert moved("verify").code in (1, 3)
+    for path in moved.folder.glob("copy.db*"):
+        path.unlink()
+    moved.ok("witness", ANNA.therapy, "apheresis", by=SECOND)
+    assert moved.ok("verify", "--full").code == 0
+
+
+def test_nobody_answers(moved: Cli) -> None:
+    moved.environment["UNBROKEN_KAFKA"] = "127.0.0.1:9"
+    for line in (("status", BRUNO.therapy), ("verify",), ("witness", ANNA.therapy, "apheresis")):
+        said = moved(*line, by=SECOND)
+        assert said.code in (3, 7)
+        assert "nobody listens there" in said.err + said.out
+        assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        (("--kafka", "nowhere"), "kafka.servers"),
+        (("--kafka", "localhost:1", "--to-file"), "log.destination"),
+        ((), "log.destination"),
+        (("--to-file",), "log.destination"),
+    ],
+)
+def test_a_destination_that_makes_no_sense(cli: Cli, line: tuple[str, ...], rule: str) -> None:
+    cli.refused(rule, "log", "copy", *line, by="admin")
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("protocol: TELEPATHY\n", "kafka.protocol"),
+        ("colour: red\n", "kafka.field"),
+        ("servers: [a:1]\n", "kafka.field"),
+        ("protocol: SASL_SSL\n", "kafka.user"),
+        ("protocol: SSL\nca: nowhere.pem\n", "kafka.file"),
+    ],
+)
+def test_security_that_makes_no_sense(cli: Cli, tmp_path: Path, text: str, rule: str) -> None:
+    file = tmp_path / "security.yaml"
+    file.write_text(text)
+    cli.refused(rule, "log", "copy", "--kafka", "localhost:1", "--kafka-security", str(file), by="admin")
