@@ -21,6 +21,7 @@ from protocol.audit import audit_all
 from protocol.desk import Desk
 
 if TYPE_CHECKING:
+    from flows.serving import PrefectServer
     from projections.views import Projector
 
 _MOST_ANSWERS = 200
@@ -86,8 +87,19 @@ def run(site: Site, told: Callable[[str], None], *, once: bool = False, fill: bo
         lease=followers.lease(site, followers.DRIVER),
         wait=not once,
         moved=position.move,
+        server=_server(site),
     )
     return 0
+
+
+def _server(site: Site) -> PrefectServer | None:
+    """Prefect's server elsewhere, if one is named; None for one of the driver's own."""
+    url = os.environ.get("UNBROKEN_PREFECT_API")
+    if not url:
+        return None
+    from flows.server_elsewhere import ServerElsewhere
+
+    return ServerElsewhere(site.prefect, url, os.environ.get("UNBROKEN_PREFECT_AUTH", ""))
 
 
 def _end_when_told() -> None:

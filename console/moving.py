@@ -6,6 +6,7 @@ So nothing that was acknowledged can be missing where the log goes on. Interrupt
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -52,23 +53,18 @@ def to_kafka(site: Site, kafka: dict[str, Any], sitting: Sitting | None, told: T
     log = site.log
     topic = make(access)
     told(f"the topic {access} stands, id {topic.id}")
-    size, there = _seal(site, log, topic.place, sitting, told), ends(access)
-    if there > size:
-        raise Refused(
-            "log.copy",
-            f"The topic {access} holds {there} records, this log has {size}: it is another log's.",
-            values={"topic": access.topic, "records": there},
-            advice="Name a new topic.",
-        )
+    about = {**kafka, "topic_id": topic.id}
+    there = ends(access)
     if there:
+        _refuse_other(site, about, log)  # before anything is sealed
         told(f"{there} records stand there already; going on")
+    size = _seal(site, log, topic.place, sitting, told)
     write(
         access,
         (stored.value for stored in log.read(there, size)),
         there,
         lambda done: told(f"{done} of {size} records sent"),
     )
-    about = {**kafka, "topic_id": topic.id}
     (site.folder / COPY).unlink(missing_ok=True)
     moved = open_log(site.folder, about, log.id)
     try:
@@ -110,6 +106,24 @@ def to_file(site: Site, sitting: Sitting, told: Told) -> Moved:
     making.rename(path)
     site.keep_at(None)
     return result
+
+
+def _refuse_other(site: Site, about: dict[str, Any], log: EventLog) -> None:
+    """What stands in the topic must be the beginning of this log, as an interrupted move left it."""
+    with tempfile.TemporaryDirectory(prefix="moving-", dir=site.folder) as folder:
+        there = open_log(site.folder, about, None, copy=Path(folder) / "there.db")
+        try:
+            pairs = zip(there.read(), log.read(), strict=False)
+            same = there.size() <= log.size() and all(one.value == other.value for one, other in pairs)
+        finally:
+            there.close()
+    if not same:
+        raise Refused(
+            "log.copy",
+            f"The topic {about['topic']} holds another log, or goes on otherwise than this one.",
+            values={"topic": about["topic"]},
+            advice="Name a new topic; nothing was sealed or copied.",
+        )
 
 
 def _seal(site: Site, log: EventLog, destination: str, sitting: Sitting | None, told: Told) -> int:
