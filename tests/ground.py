@@ -1,4 +1,4 @@
-"""A small log made from a seed: genesis, people, therapies, a revoked key, a changed role. Same seed, same bytes."""
+"""A small log made from a seed: genesis, people, therapies, a revoked key, a changed role, a move. Same seed, same bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from events.authority import Authority
 from events.envelope import Envelope, link_of, open_envelope, pre_authentication, seal
-from events.facts.authority import KeyAdded, KeyRevoked, LogOpened, PersonEnrolled, RolesChanged
+from events.facts.authority import KeyAdded, KeyRevoked, LogMoved, LogOpened, PersonEnrolled, RolesChanged
 from events.facts.base import ActKey, NewMaterial, Reading, Scan
 from events.facts.course import ActWitnessed, TherapyOpened
 from events.facts.quality import DeviationOpened, IdentityMismatched, ItemPresentedElsewhere
@@ -27,6 +27,8 @@ from events.statement import Statement
 SEED = 20260301
 START = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 PROTOCOL = hashlib.sha256(b"a protocol file").hexdigest()
+LEFT, MOVED_TO = "sqlite:" + "5" * 32, "kafka:2b7e1516-28ae-4d2a-a6ab-f7158809cf4f"
+"""The place that the small log has left, and the one where it went on."""
 
 
 def key_of(seed: int, name: str) -> FileKey:
@@ -57,7 +59,7 @@ class Member:
 
 @dataclass
 class Small:
-    """A log as a list of values, with what is needed to write one more record."""
+    """A log as a list of values, with what is needed to write one more record; `place` is where it is kept, if anywhere."""
 
     seed: int = SEED
     values: list[bytes] = field(default_factory=list)
@@ -66,6 +68,7 @@ class Small:
     members: dict[str, Member] = field(default_factory=dict)
     keys: dict[str, FileKey] = field(default_factory=dict)
     id: str = ""
+    place: str = ""
 
     def new_key(self, name: str) -> FileKey:
         """A key of this log's seed, remembered by its id."""
@@ -123,7 +126,7 @@ class Small:
     def judge(self, value: bytes) -> Verdict:
         """What the judge says of a value that comes next."""
         log = self.id if self.values else None
-        return judge(value, len(self.values), log, self.head, self.authority)
+        return judge(value, len(self.values), log, self.head, self.authority, self.place)
 
     def append(self, value: bytes) -> Verdict:
         """Judge a value and keep it; a refused one keeps its position and extends nothing."""
@@ -148,19 +151,22 @@ class Small:
         return Tree().add_all(self.values).root().hex()
 
 
-def begun(seed: int = SEED) -> Small:
-    """A log with nothing but its genesis."""
+def begun(seed: int = SEED, judge: int = 2) -> Small:
+    """A log with nothing but its genesis, under this version of the judge."""
     log = Small(seed)
     root = log.member("root", "P-ROOT", "Ada Root", "administrator")
-    opened = LogOpened(site="Example Hospital", zone="Europe/Berlin", root=root.enrolled(), judge=1, simulated=True)
+    opened = LogOpened(site="Example Hospital", zone="Europe/Berlin", root=root.enrolled(), judge=judge, simulated=True)
     log.heads["authority"] = Head(0, NOWHERE)
     log.accept("root", ["authority"], opened, meaning="authorised")
     return log
 
 
-def small_log(seed: int = SEED) -> Small:
-    """Genesis and about twenty records: people, two therapies, records that extend one to three streams."""
-    log = begun(seed)
+def small_log(seed: int = SEED, judge: int = 2) -> Small:
+    """Genesis and about twenty records: people, two therapies, records that extend one to three streams, and a move.
+
+    The first judge knows no moves: its log has none.
+    """
+    log = begun(seed, judge)
 
     def administer(*facts: Any, by: str = "root") -> None:
         log.accept(by, ["authority"], *facts, meaning="authorised")
@@ -203,6 +209,8 @@ def small_log(seed: int = SEED) -> Small:
         KeyRevoked(key=key_id(old.public), why="yearly change"),
     )
     log.members["root"].key = new
+    if judge > 1:
+        administer(LogMoved(origin=LEFT, destination=MOVED_TO, why="several machines"))
     administer(log.member("late", "P-LATE", "Late Comer", "physician").enrolled())
     log.accept("late", ["therapy/T-8"], _washed("T-8"))
     return log
@@ -270,15 +278,15 @@ def verdict_name(verdict: Verdict) -> str:
     return "accepted" if isinstance(verdict, Accepted) else verdict.why
 
 
-def judged(values: Iterable[bytes], pinned: str) -> list[str]:
-    """The verdict on every value of a log whose id is known from elsewhere."""
-    log = Small(id=pinned)
+def judged(values: Iterable[bytes], pinned: str, place: str = "") -> list[str]:
+    """The verdict on every value of a log whose id is known from elsewhere, kept at this place."""
+    log = Small(id=pinned, place=place)
     return [verdict_name(log.append(value)) for value in values]
 
 
-def export(values: Iterable[bytes], pinned: str) -> list[str]:
+def export(values: Iterable[bytes], pinned: str, place: str = "") -> list[str]:
     """The lines of `unbroken events --json`, without the decoded statement, which adds nothing to trust."""
-    lines, log = [], Small(id=pinned)
+    lines, log = [], Small(id=pinned, place=place)
     for position, value in enumerate(values):
         verdict = log.append(value)
         accepted = isinstance(verdict, Accepted)

@@ -147,9 +147,9 @@ def test_records_cannot_be_changed_by_a_slip(log: SqliteLog) -> None:
 
 
 def test_a_log_of_another_judge_is_not_read(where: Path, log: SqliteLog) -> None:
-    log._db.execute("UPDATE log SET judge = 2")
+    log._db.execute("UPDATE log SET judge = 3")
     log.close()
-    with pytest.raises(Corrupt, match="version 2 of the judge"):
+    with pytest.raises(Corrupt, match="version 3 of the judge"):
         SqliteLog(where)
 
 

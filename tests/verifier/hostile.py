@@ -1,6 +1,7 @@
 """Records that an impostor, a careless program or a broken disk might write, each with the verdict it must get.
 
 Every case is one more record after the small log, most of them properly signed: what is wrong is only what is named.
+The verdict is the second judge's; `UNDER_THE_FIRST` has those on which the first, which knows no moves, differs.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ from collections.abc import Callable
 from typing import Any
 
 from events.envelope import Envelope, open_envelope, pre_authentication, seal
-from events.facts.authority import KeyAdded, KeyRevoked, LogOpened, PersonEnrolled, RolesChanged
+from events.facts.authority import KeyAdded, KeyRevoked, LogMoved, LogOpened, PersonEnrolled, RolesChanged
 from events.grammar import LARGEST_RECORD, dump_json
 from events.heads import NOWHERE
 from events.keys import FileKey, key_id
-from tests.ground import Small, begun, deviation, key_of, payload_of, resigned
+from tests.ground import LEFT, MOVED_TO, Small, begun, deviation, key_of, payload_of, resigned
 from tests.verifier.second_verifier import L, P, plus, point, times
 
 Case = tuple[str, str, Callable[[Small], bytes]]
 CASES: list[Case] = []
+UNDER_THE_FIRST: dict[str, str] = {}
 LARGEST_PAYLOAD = 196_410
 """Bytes of payload in the largest record: 262 bytes of envelope, and base64 of whole groups."""
 
@@ -647,6 +649,97 @@ authority("a log opened again", "authority", lambda log: [
     LogOpened(site="x", zone="UTC", root=log.members["deputy"].enrolled(), judge=1).to_wire()
 ])  # fmt: skip
 
+# ---------------------------------------------------------------------------------------------------------------- moves
+
+THIRD, FOURTH = "kafka:AAAAAAAAAAAAAAAAAAAAAA", "sqlite:" + "6" * 32
+
+
+def move(origin: Any = MOVED_TO, destination: Any = THIRD, **more: Any) -> dict[str, Any]:
+    """The fact that a log was moved, from where the small log is unless something else is said."""
+    return {"fact": "log.moved.v1", "origin": origin, "destination": destination, "why": "new machines", **more}
+
+
+def moved(name: str, verdict: str, *facts: dict[str, Any], by: str = "root") -> None:
+    """These facts in a record of authority, which the first judge refuses whatever they say."""
+    UNDER_THE_FIRST[name] = "authority"
+    authority(name, verdict, lambda log: list(facts), by)
+
+
+assert move() == LogMoved(origin=MOVED_TO, destination=THIRD, why="new machines").to_wire()
+moved("moved", "accepted", move())
+moved("moved by the deputy", "accepted", move(), by="deputy")
+moved("moved by a nurse", "authority", move(), by="nurse")
+moved("moved by the system", "authority", move(), by="system")
+moved("moved to itself", "authority", move(destination=MOVED_TO))
+moved("moved to itself, a place already left", "authority", move(LEFT, LEFT))
+moved("moved from a place already left", "authority", move(LEFT))
+moved("moved again as it was", "authority", move(LEFT, MOVED_TO))
+moved("moved to a place already left", "authority", move(destination=LEFT))
+moved("moved from a place that nobody named", "accepted", move(THIRD, FOURTH))
+moved("moved to where it is, from a place that nobody named", "accepted", move(THIRD, MOVED_TO))
+moved("moved to a place that differs from one left in one letter", "accepted", move(destination=LEFT[:-1] + "4"))
+moved(
+    "moved to a place that differs from its own in case", "accepted", move(destination="kafka:" + MOVED_TO[6:].upper())
+)
+moved("moved to a place that differs from one left in its kind", "accepted", move(destination="kafka:" + "5" * 32))
+moved("moved twice in one record", "accepted", move(), move(THIRD, FOURTH))
+moved("the same move twice in one record", "authority", move(), move())
+moved("moved to two places in one record", "authority", move(), move(destination=FOURTH))
+moved("moved there and back in one record", "authority", move(), move(THIRD, MOVED_TO))
+moved("moved in a circle in one record", "authority", move(), move(THIRD, FOURTH), move(FOURTH, MOVED_TO))
+moved("moved twice, the later move first", "authority", move(THIRD, FOURTH), move())
+moved("moved from two places to one", "accepted", move(), move(FOURTH, THIRD))
+moved("the second of two moves is none", "authority", move(), move(FOURTH, FOURTH))
+moved("moved by who steps down in the same record", "accepted",
+    RolesChanged(account="root", roles=(), why="left").to_wire(), move())  # fmt: skip
+UNDER_THE_FIRST["moved, and someone is enrolled"] = "authority"
+authority("moved, and someone is enrolled", "accepted", lambda log: [move(), _enrols(log)])
+moved("moved beside a plain fact", "authority", move(), deviation())
+moved("a plain fact before a move", "authority", deviation(), move())
+moved("moved, of a version to come", "authority", move(fact="log.moved.v2"))
+
+
+def moved_in(name: str, verdict: str, first: str, *streams: str, by: str = "root") -> None:
+    """A move in other streams: for the second judge a fact out of its place, for the first a fact like any other."""
+    UNDER_THE_FIRST[name] = first
+    CASES.append((name, verdict, lambda log: log.signed(
+        log.document(by, streams, [move()], "authorised"), log.members[by].key
+    )))  # fmt: skip
+
+
+moved_in("moved in another stream", "authority", "accepted", "therapy/T-7")
+moved_in("moved in another stream by a nurse", "authority", "accepted", "therapy/T-7", by="nurse")
+moved_in("moved in a stream of nearly that name", "authority", "accepted", "authority/x")
+moved_in("moved in authority and beside it", "authority", "authority", "authority", "lot/X")
+moved_in("moved in two other streams", "authority", "accepted", "lot/X", "lot/Y")
+case("moved in another stream, of a version to come", "accepted")(
+    lambda log: log.signed(log.document("root", ["lot/X"], [move(fact="log.moved.v2")]), log.members["root"].key)
+)
+UNDER_THE_FIRST["moved in another stream, beside a plain fact"] = "accepted"
+case("moved in another stream, beside a plain fact", "authority")(
+    lambda log: log.signed(log.document("nurse", ["lot/X"], [deviation(), move("x", None)]), log.members["nurse"].key)
+)
+for lost in ("origin", "destination", "why"):
+    moved(f"moved, no {lost}", "authority", {name: value for name, value in move().items() if name != lost})
+moved("moved, a member nobody knows", "authority", move(at="2026-03-01T00:00:00.000Z"))
+moved("moved, why null", "authority", move(why=None))
+moved("moved, why nothing", "authority", move(why=""))
+moved("moved, why ends in a space", "authority", move(why="x "))
+moved("moved, why of 2,000 letters", "accepted", move(why="𝒲" * 2000))
+moved("moved, why of 2,001 letters", "authority", move(why="w" * 2001))
+for good in ("a:12345678", "a" * 16 + ":12345678", "kafka:" + "-" * 8, "kafka:" + "_" * 64, "sqlite:aZ09-_aZ"):
+    moved(f"moved to {good}", "accepted", move(destination=good))
+    moved(f"moved from {good}", "accepted", move(good))
+for bad in (
+    "a:1234567", "kafka:" + "x" * 65, "a" * 17 + ":12345678", ":12345678", "12345678", "kafka", "kafka:", "Kafka:12345678",
+    "kafka2:12345678", "kaf-ka:12345678", "kafka:1234:5678", "kafka:1234.5678", "kafka:1234/5678", "kafka:1234 5678",
+    "kafka:1234+5678", "kafka:12345678=", "kafka::12345678", "kafka:12345678\n", "\nkafka:12345678", " kafka:12345678",
+    "kafka:1234567８", "kafka:1234567é", "kàfka:12345678", "kafka\t:12345678", "", None, 7, True, [], ["kafka:12345678"],
+    {"kafka": "12345678"},
+):  # fmt: skip
+    moved(f"moved to {bad!r}", "authority", move(destination=bad))
+    moved(f"moved from {bad!r}", "authority", move(bad))
+
 # -------------------------------------------------------------------------------------------------------------- genesis
 
 GENESES: list[Case] = []
@@ -676,14 +769,37 @@ def genesis_document(name: str, verdict: str, change: Callable[[dict[str, Any]],
     GENESES.append((name, verdict, build))
 
 
+def genesis_without(member: str) -> None:
+    """A genesis whose fact lacks a member."""
+    genesis_document(f"no {member}", "authority", lambda d: d["data"]["facts"][0].pop(member))
+
+
+def genesis_spelled(name: str, old: bytes, new: bytes) -> None:
+    """A genesis of the second judge with a piece of its text replaced, which no grammar allows."""
+
+    def build(log: Small) -> bytes:
+        document = json.loads(payload_of(log.values[0]))
+        document["data"]["facts"][0]["judge"] = 2
+        payload = dump_json(document)
+        assert payload.count(old) == 1
+        return log.signed(payload.replace(old, new), key_of(log.seed, "root"))
+
+    GENESES.append((name, "grammar", build))
+
+
 genesis("as it was", "accepted")
 genesis("not simulated", "accepted", simulated=False)
 genesis("UTC", "accepted", zone="UTC")
 genesis("a zone of three names", "accepted", zone="America/Argentina/Buenos_Aires")
 genesis("a zone of four names", "authority", zone="a/b/c/d")
 genesis("a zone with a line feed", "authority", zone="UTC\n")
-genesis("another judge", "authority", judge=2)
-genesis("judge is true", "authority", judge=True)
+genesis("the first judge", "accepted", judge=1)
+genesis("the second judge", "accepted", judge=2)
+for bad in (0, 3, -1, -2, 21, 2**53 - 1, True, False, "1", "2", "", None, [2], {"judge": 2}):
+    genesis(f"judge is {bad!r}", "authority", judge=bad)
+genesis_without("judge")
+for spelled in ("2.0", "2e0", "02", "-0", "+2"):
+    genesis_spelled(f"judge is written {spelled}", b'"judge":2', b'"judge":' + spelled.encode())
 genesis("simulated is 1", "authority", simulated=1)
 genesis("simulated is null", "authority", simulated=None)
 genesis("a member nobody knows", "authority", note="x")
@@ -703,4 +819,6 @@ genesis_document("a log's id", "log", lambda d: d.update(source="urn:unbroken:" 
 genesis_document(
     "another fact", "authority", lambda d: (d.update(type="x.v1"), d["data"]["facts"][0].update(fact="x.v1"))
 )
+genesis_document("a move", "authority", lambda d: (d.update(type="log.moved.v1"), d["data"].update(facts=[move()])))
+genesis_document("a move beside the opening", "head", lambda d: d["data"]["facts"].append(move()))
 genesis_document("signed by somebody else", "key", lambda d: None, signer="nurse")

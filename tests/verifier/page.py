@@ -20,13 +20,15 @@ from events import identifiers
 from events.checkpoint import Checkpoint, write_checkpoint
 from events.envelope import open_envelope, pre_authentication, seal
 from events.facts import base
-from events.facts.authority import LogOpened, PersonEnrolled, Zone
+from events.facts.authority import LogOpened, PersonEnrolled, Place, Zone
 from events.facts.base import Fact, Value
 from events.facts.catalogue import AUTHORITY_FACTS, CATALOGUE
 from events.facts.quality import DeviationOpened
 from events.facts.steps import StepFact
 from events.heads import NOWHERE, Head
 from events.instant import WIRE
+from events.judge import read
+from events.kafka.frame import Framed, framed, kept
 from events.keys import FileKey, key_id
 from events.merkle import Tree, leaf_hash
 from events.statement import Statement
@@ -40,6 +42,7 @@ FORMS = {
     "PersonId": identifiers.PersonId,
     "Name": identifiers.Name,
     "Zone": Zone,
+    "Place": Place,
     "Hex64": identifiers.Digest,
 }
 _BY_PATTERN = {get_args(form)[1].pattern: name for name, form in FORMS.items()}
@@ -174,7 +177,7 @@ def example_log() -> Small:
     root = PersonEnrolled(
         person="P-ROOT", account="root", printed_name="Ada Root", public_key=ROOT.public.hex(), roles=("administrator",)
     )
-    opened = LogOpened(site="Example Hospital", zone="Europe/Berlin", root=root, judge=1)
+    opened = LogOpened(site="Example Hospital", zone="Europe/Berlin", root=root, judge=2)
     log.heads["authority"] = Head(0, NOWHERE)
     _signed(log, 0, "root", "authority", opened, "authorised")
     nurse = PersonEnrolled(
@@ -214,6 +217,7 @@ def example() -> str:
             f"```\n{value.decode()}\n```\n",
             f"Merkle leaf: `{leaf_hash(value).hex()}`\n",
         ]
+    lines += in_kafka(log.values[2])
     tree = Tree().add_all(log.values)
     note = write_checkpoint(Checkpoint(log.id, tree.size, tree.root()), SYSTEM)
     lines += [
@@ -225,6 +229,24 @@ def example() -> str:
         "Had the nurse signed record 1 with her own key, its verdict would be `key`: she is enrolled by it, not before it.",
     ]
     return "\n".join(lines)
+
+
+def in_kafka(value: bytes) -> list[str]:
+    """A record's frame, and what it would be without."""
+    frame = framed(read(value), value)
+    parts = [("key", frame.key), *((f"header `{name}`", held) for name, held in frame.headers)]
+    bare = kept(Framed(None, value, ()))[0]
+    odd = kept(Framed(b"", None, (("é\n", None), ("a", b"\x00"))))[0]
+    return [
+        "### Record 2 in Kafka\n",
+        _table(("part", "bytes"), [(part, f"`{(held or b'').decode()}`") for part, held in parts]),
+        "",
+        f"With a null key and no headers it would be a wrapping of {len(bare)} bytes with the leaf "
+        f"`{leaf_hash(bare).hex()}`.\n",
+        "A message with an empty key, a null value and two headers, of which one is called U+00E9 U+000A and is null and the "
+        f"other is called `a` and holds the byte `00`, is this wrapping of {len(odd)} bytes, in hex:\n",
+        f"```\n{odd.hex()}\n```\n",
+    ]
 
 
 PARTS: dict[str, Callable[[], str]] = {"forms": forms, "catalogue": catalogue, "example": example}

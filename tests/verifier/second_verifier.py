@@ -4,7 +4,10 @@ It needs Python's standard library and `cryptography`, whose Ed25519 accepts wha
 enrols keys that the page calls unsound; both checks are added here. Anyone may copy this file and audit an export:
 
     unbroken events --json > export.jsonl
-    python second_verifier.py export.jsonl LOG-ID
+    python second_verifier.py export.jsonl LOG-ID [PLACE]
+
+Lines of a Kafka topic (page: A record in Kafka) are read in the same way as those of an export. With PLACE, where the
+records are kept, what came after the log had left that place is refused.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 PAYLOAD_TYPE = b"application/vnd.unbroken.statement.v1+json"
+RECORD_TYPE = b"application/vnd.unbroken.record.v1+json"
+WRAPPING = b"\x00unbroken: not a record of ours\n"
 NOWHERE = "0" * 64
 MEANINGS = (
     "performed witnessed reviewed approved released rejected given received corrected withdrawn declined authorised "
@@ -382,14 +387,17 @@ class No(Exception):
 
 @dataclass
 class Authority:
-    """Keys by id, accounts by name. Copied before a record changes it."""
+    """Keys by id, accounts by name, the judge's version, places left. Copied before a record changes it."""
 
     keys: dict[str, dict] = field(default_factory=dict)
     accounts: dict[str, dict] = field(default_factory=dict)
+    version: int = 1
+    left: set[str] = field(default_factory=set)
 
     def copy(self) -> Authority:
         """An independent copy."""
-        return Authority({k: dict(v) for k, v in self.keys.items()}, {k: dict(v) for k, v in self.accounts.items()})
+        keys, accounts = ({k: dict(v) for k, v in held.items()} for held in (self.keys, self.accounts))
+        return Authority(keys, accounts, self.version, set(self.left))
 
 
 def text(value: object) -> bool:
@@ -400,6 +408,11 @@ def text(value: object) -> bool:
 def roles(value: object) -> bool:
     """A list of roles."""
     return isinstance(value, list) and len(value) <= 64 and all(like(role, NAME) for role in value)
+
+
+def is_place(value: object) -> bool:
+    """A place where a log is kept."""
+    return like(value, r"[a-z]{1,16}:[A-Za-z0-9_\-]{8,64}")
 
 
 PERSON_SHAPE = {
@@ -414,14 +427,16 @@ SHAPES = {
         "site": text,
         "zone": lambda v: like(v, ZONE),
         "root": lambda v: isinstance(v, dict) and shaped(v, PERSON_SHAPE),
-        "judge": lambda v: whole(v) and v == 1,
+        "judge": lambda v: whole(v) and v in (1, 2),
         "simulated?": lambda v: isinstance(v, bool),
     },
     "person.enrolled.v1": PERSON_SHAPE,
     "roles.changed.v1": {"account": PERSON_SHAPE["account"], "roles": roles, "why": text},
     "key.added.v1": {"account": PERSON_SHAPE["account"], "public_key": PERSON_SHAPE["public_key"], "why": text},
     "key.revoked.v1": {"key": PERSON_SHAPE["public_key"], "why": text, "suspect_since?": is_time},
+    "log.moved.v1": {"origin": is_place, "destination": is_place, "why": text},
 }
+READ_BY = {1: set(SHAPES) - {"log.moved.v1"}, 2: set(SHAPES)}
 
 
 def shaped(body: dict, shape: dict) -> bool:
@@ -438,7 +453,7 @@ def shaped(body: dict, shape: dict) -> bool:
 
 def after(authority: Authority, found: Statement, position: int) -> Authority:
     """Authority after a record, or a refusal."""
-    named = [fact["fact"] in SHAPES for fact in found.facts]
+    named = [fact["fact"] in READ_BY[authority.version] for fact in found.facts]
     if "authority" not in found.heads and not any(named):
         return authority
     if "authority" not in found.heads or not all(named) or len(found.heads) != 1:
@@ -459,6 +474,7 @@ def apply(authority: Authority, name: str, body: dict, position: int) -> None:
     if name == "log.opened.v1":
         if position != 0 or "administrator" not in body["root"]["roles"]:
             raise No
+        authority.version = body["judge"]
         enrol(authority, body["root"], -1)
     elif name == "person.enrolled.v1":
         enrol(authority, body, position)
@@ -467,6 +483,10 @@ def apply(authority: Authority, name: str, body: dict, position: int) -> None:
         if key is None or key["until"] is not None:
             raise No
         key["until"] = position
+    elif name == "log.moved.v1":
+        if body["origin"] == body["destination"] or {body["origin"], body["destination"]} & authority.left:
+            raise No
+        authority.left.add(body["origin"])
     else:
         account = authority.accounts.get(body["account"])
         if account is None:
@@ -510,10 +530,10 @@ class Result:
 
 
 class Judge:
-    """The page's judge, fed record by record."""
+    """The page's judge, fed record by record; without a place it asks for none."""
 
-    def __init__(self, log: str) -> None:
-        self.log, self.position = log, 0
+    def __init__(self, log: str, place: str = "") -> None:
+        self.log, self.place, self.position = log, place, 0
         self.heads: dict[str, tuple[int, str]] = {}
         self.authority = Authority()
 
@@ -542,6 +562,8 @@ class Judge:
                 return why, None
             self.log = link
         else:
+            if self.place in self.authority.left:
+                return "sealed", None
             if why := self.signature(self.authority, found, keyid, signature, message, position):
                 return why, None
             if any(self.heads.get(stream, (0, self.log)) != head for stream, head in found.heads.items()):
@@ -579,15 +601,59 @@ def root(values: list[bytes]) -> bytes:
     return hashlib.sha256(b"\x01" + root(values[:half]) + root(values[half:])).digest()
 
 
-def verify(lines: list[str], pinned: str) -> Result:
-    """Judge an export of a log whose id is known from elsewhere."""
-    judge, result, values = Judge(pinned), Result(pinned), []
+# ----------------------------------------------------------------------------------------------------- records in Kafka
+
+
+def frame(value: bytes) -> tuple[bytes | None, list[tuple[str, bytes | None]]]:
+    """The key and the headers that a value must have in Kafka."""
+    try:
+        payload = split(value)[0]
+        statement(payload)
+    except Bad:
+        return None, []
+    told = Parser(payload).document()
+    attributes = [(f"ce_{name}", told[name].encode()) for name in "specversion id source type subject time".split()]
+    return told["subject"].encode(), [("content-type", RECORD_TYPE), *attributes]
+
+
+def standing(key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]]) -> bytes:
+    """The record that a message in Kafka is: its value, or a wrapping of all of it."""
+    if value is not None and not value.startswith(WRAPPING) and frame(value) == (key, headers):
+        return value
+    body = {"key": based(key), "value": based(value), "headers": [[name, based(held)] for name, held in headers]}
+    return WRAPPING + json.dumps(body, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+
+
+def based(raw: bytes | None) -> str | None:
+    """Base64 of bytes, if there are any."""
+    return None if raw is None else base64.b64encode(raw).decode("ascii")
+
+
+def unbased(text: str | None) -> bytes | None:
+    """The bytes again."""
+    return None if text is None else base64.b64decode(text, validate=True)
+
+
+# --------------------------------------------------------------------------------------------------------------- a log
+
+
+def verify(lines: list[str], pinned: str, place: str = "") -> Result:
+    """Judge an export, or the messages of a topic, of a log whose id is known from elsewhere."""
+    judge, result, values = Judge(pinned, place), Result(pinned), []
     for expected, line in enumerate(lines):
         told = json.loads(line)
-        value = told["envelope"].encode("latin-1")
+        if "offset" in told:
+            headers = [(name, unbased(held)) for name, held in told["headers"]]
+            value = standing(unbased(told["key"]), unbased(told["value"]), headers)
+        else:
+            value = told["envelope"].encode("latin-1")
         values.append(value)
         verdict, link = judge.verdict(value)
         result.verdicts.append(verdict)
+        if "offset" in told:
+            if told["offset"] != expected:
+                result.findings.append((expected, f"the topic gives offset {told['offset']} here"))
+            continue
         if told["position"] != expected:
             result.findings.append((expected, f"the export numbers this record {told['position']}"))
         if (told["verdict"], told["why"]) != (("accepted", None) if verdict == "accepted" else ("refused", verdict)):
@@ -603,7 +669,7 @@ def verify(lines: list[str], pinned: str) -> Result:
 def main() -> None:
     """Print verdicts that are not plain, the root, and what the export says wrongly."""
     with open(sys.argv[1], encoding="utf-8") as export:
-        result = verify(export.read().splitlines(), sys.argv[2])
+        result = verify(list(export), *sys.argv[2:4])
     for position, verdict in enumerate(result.verdicts):
         if verdict != "accepted":
             print(f"{position}: refused ({verdict})")

@@ -13,18 +13,33 @@ import pytest
 
 from events.judge import judge
 from events.merkle import Tree
-from tests.ground import SEED, Small, begun, deviation, export, judged, key_of, payload_of, resigned, small_log
+from tests.ground import (
+    LEFT,
+    MOVED_TO,
+    SEED,
+    Small,
+    begun,
+    deviation,
+    export,
+    judged,
+    key_of,
+    payload_of,
+    resigned,
+    small_log,
+)
 from tests.verifier import second_verifier
-from tests.verifier.hostile import CASES, GENESES, Case
+from tests.verifier.hostile import CASES, FOURTH, GENESES, THIRD, UNDER_THE_FIRST, Case, move
 
-LOG = small_log()
+LOG, FIRST = small_log(), small_log(judge=1)
+LOGS = pytest.mark.parametrize("log", [LOG, FIRST], ids=["judge 2", "judge 1"])
+PLACES = ["", LEFT, MOVED_TO, THIRD]
 
 
-def agree(values: list[bytes], pinned: str) -> list[str]:
+def agree(values: list[bytes], pinned: str, place: str = "") -> list[str]:
     """Both verdicts on every position, which must be the same; so must the root."""
-    lines = export(values, pinned)
+    lines = export(values, pinned, place)
     ours = [told["why"] or told["verdict"] for told in map(json.loads, lines)]
-    theirs = second_verifier.verify(lines, pinned)
+    theirs = second_verifier.verify(lines, pinned, place)
     assert theirs.verdicts == ours
     assert theirs.root == Tree().add_all(values).root().hex()
     assert all(position == 0 for position, _ in theirs.findings)
@@ -45,31 +60,35 @@ def test_the_second_verifier_imports_nothing_of_ours() -> None:
     assert imported - set(sys.stdlib_module_names) == {"cryptography"}
 
 
-def test_a_sound_log_is_accepted_by_both() -> None:
-    assert set(agree(LOG.values, LOG.id)) == {"accepted"}
+@LOGS
+def test_a_sound_log_is_accepted_by_both(log: Small) -> None:
+    assert set(agree(log.values, log.id)) == {"accepted"}
 
 
+@LOGS
 @pytest.mark.parametrize(("name", "verdict", "build"), CASES, ids=[name for name, _, _ in CASES])
-def test_one_more_record(name: str, verdict: str, build: Callable[[Small], bytes]) -> None:
-    value = build(LOG)
-    head = LOG.head
-    ours = judge(value, len(LOG.values), LOG.id, head, LOG.authority)
-    assert getattr(ours, "why", "accepted") == verdict, ours
-    assert agree([*LOG.values, value], LOG.id)[-1] == verdict
+def test_one_more_record(name: str, verdict: str, build: Callable[[Small], bytes], log: Small) -> None:
+    value = build(log)
+    expected = UNDER_THE_FIRST.get(name, verdict) if log is FIRST else verdict
+    ours = judge(value, len(log.values), log.id, log.head, log.authority)
+    assert getattr(ours, "why", "accepted") == expected, ours
+    assert agree([*log.values, value], log.id)[-1] == expected
 
 
 def test_every_case_has_its_own_name() -> None:
     for cases in (CASES, GENESES):
         names = [name for name, _, _ in cases]
         assert len(set(names)) == len(names)
+    assert UNDER_THE_FIRST.keys() <= {name for name, _, _ in CASES}
 
 
+@LOGS
 @pytest.mark.parametrize(("name", "verdict", "build"), GENESES, ids=[name for name, _, _ in GENESES])
-def test_one_genesis(name: str, verdict: str, build: Case) -> None:
-    value = build(LOG)  # type: ignore[operator]
-    verdicts = agree([value, *LOG.values[1:]], LOG.id)
+def test_one_genesis(name: str, verdict: str, build: Case, log: Small) -> None:
+    value = build(log)  # type: ignore[operator]
+    verdicts = agree([value, *log.values[1:]], log.id)
     assert verdicts[0] == verdict
-    if value != LOG.values[0]:
+    if value != log.values[0]:
         assert "accepted" not in verdicts[1:]
 
 
@@ -172,6 +191,18 @@ def hostile(rng: random.Random, values: list[bytes]) -> list[bytes]:
     return [*values[:at], *(build(LOG) for _, _, build in rng.sample(SMALL_CASES, 3)), *values[at:]]
 
 
+def a_move(rng: random.Random, values: list[bytes]) -> list[bytes]:
+    """The log is moved between any two places at any time, and what follows goes on as if nothing had happened."""
+    at = rng.randrange(2, len(values) + 1)
+    then = Small(id=LOG.id, members=dict(LOG.members), keys=LOG.keys)
+    for value in values[:at]:
+        then.append(value)
+    if not any(b"yearly change" in payload_of(value) for value in values[:at]):
+        then.member("root", "P-ROOT", "Ada Root")
+    fact = move(rng.choice(PLACES[1:]), rng.choice([*PLACES[1:], FOURTH]))
+    return [*values[:at], then.record("root", ["authority"], fact, meaning="authorised"), *values[at:]]
+
+
 def shuffle(rng: random.Random, values: list[bytes]) -> list[bytes]:
     return rng.sample(values, len(values))
 
@@ -197,23 +228,35 @@ def another_meaning(rng: random.Random, values: list[bytes]) -> list[bytes]:
 MUTATIONS: list[Mutation] = [
     flip_a_bit, change_a_byte_of_the_payload, sign_with_another_key, drop, swap_two, cut_the_tail, repeat,
     truncate_a_record, a_foreign_record, a_forged_enrolment, a_revoked_key, splice, hostile, shuffle, a_duplicated_key,
-    another_meaning,
+    another_meaning, a_move,
 ]  # fmt: skip
 FOREIGN = small_log(SEED + 1)
 SMALL_CASES = [entry for entry in CASES if "largest" not in entry[0] and "long as" not in entry[0]]
 ROUNDS = 13
-"""Of each mutation: 208 mutated logs."""
+"""Of each mutation, under each judge: 442 mutated logs, each at one of the places that it may have left."""
 
 
+@LOGS
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=[m.__name__ for m in MUTATIONS])
-def test_a_mutated_log(mutation: Mutation) -> None:
+def test_a_mutated_log(mutation: Mutation, log: Small) -> None:
     for round_ in range(ROUNDS):
         seed = f"{SEED}/{mutation.__name__}/{round_}"
-        print("seed", seed)
-        values = mutation(random.Random(seed), list(LOG.values))
-        verdicts = agree(values, LOG.id)
-        if values == LOG.values[: len(values)]:
+        place = PLACES[round_ % len(PLACES)]
+        print("seed", seed, "place", place)
+        values = mutation(random.Random(seed), list(log.values))
+        verdicts = agree(values, log.id, place)
+        if values == log.values[: len(values)] and place != LEFT:
             assert set(verdicts) <= {"accepted"}  # a cut-off tail leaves no trace in the records
+
+
+def test_moves_among_the_mutated_logs_were_of_every_kind() -> None:
+    found = set()
+    for round_ in range(40):
+        values = a_move(random.Random(round_), list(LOG.values))
+        (at,) = (at for at, value in enumerate(values) if value not in LOG.values)
+        found.add(agree(values, LOG.id)[at])
+        found |= set(agree(values, LOG.id, THIRD)[at + 1 :])
+    assert {"accepted", "authority", "sealed"} <= found
 
 
 def test_a_forged_enrolment_never_stands() -> None:

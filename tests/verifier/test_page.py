@@ -13,7 +13,9 @@ from events.envelope import PAYLOAD_TYPE
 from events.facts.base import Value
 from events.facts.catalogue import CATALOGUE
 from events.instant import WIRE
-from events.judge import Why
+from events.judge import JUDGE_VERSION, Why, read
+from events.kafka import frame
+from events.kafka.frame import framed
 from events.keys import SPKI_PREFIX, key_id
 from tests.verifier import page, second_verifier
 from tests.verifier.hostile import LARGEST_PAYLOAD
@@ -32,7 +34,7 @@ def test_the_computed_parts_are_up_to_date(name: str) -> None:
 
 
 def test_every_fact_and_every_member_is_on_the_page() -> None:
-    told = section(11)
+    told = section(12)
     for wire, fact in CATALOGUE.items():
         (row,) = re.findall(rf"^\| `{re.escape(wire)}` \|.*$", told, re.MULTILINE)
         row += told.partition("### A step")[2].partition("###")[0] if "the members of a step" in row else ""
@@ -52,6 +54,7 @@ def test_every_value_that_a_fact_is_made_of_is_on_the_page() -> None:
 @pytest.mark.parametrize(
     ("number", "said"),
     [
+        (1, f"`{shapes.PLACE}`"),
         (2, f"{grammar.LARGEST_RECORD:,} bytes"),
         (2, f"{LARGEST_PAYLOAD:,} bytes"),
         (3, f"DSSEv1 SP {len(PAYLOAD_TYPE)} SP {PAYLOAD_TYPE} SP"),
@@ -91,8 +94,16 @@ def test_the_members_of_a_statement() -> None:
 
 def test_the_verdicts() -> None:
     told = re.findall(r"^\d\. `(\w+)`: ", section(7), re.MULTILINE)
-    assert told[:6] == ["grammar", "log", "key", "signature", "head", "authority"]
-    assert set(told[:6]) == set(Why.__args__)  # type: ignore[attr-defined]
+    assert told[:7] == ["grammar", "log", "sealed", "key", "signature", "head", "authority"]
+    assert set(told[:7]) == set(Why.__args__)  # type: ignore[attr-defined]
+    assert ", ".join(f"`{why}`" for why in told[:7]) in section(1).replace("\n", " ")
+
+
+def test_the_versions_of_the_judge() -> None:
+    told = [int(number) for number in re.findall(r"^\| ([0-9]+) \| ", section(12), re.MULTILINE)]
+    assert told == list(range(1, JUDGE_VERSION + 1)) == list(second_verifier.READ_BY)
+    for version, names in second_verifier.READ_BY.items():
+        assert names == {name for name in shapes.JUDGED if shapes.is_judged(name, version)}
 
 
 def test_the_shapes_that_the_judge_reads() -> None:
@@ -115,7 +126,7 @@ def test_white_space() -> None:
 
 def test_the_worked_example_stands_by_the_second_verifier() -> None:
     """From the page's own characters: the records, their verdicts, links, leaves, root, and the checkpoint."""
-    told = section(12)
+    told = section(13)
     records = [line.encode() for line in told.splitlines() if line.startswith('{"payload"')]
     log = re.findall(r"Its id is the link of record 0: `([0-9a-f]{64})`", told)[0]
     judge = second_verifier.Judge(log)
@@ -128,6 +139,31 @@ def test_the_worked_example_stands_by_the_second_verifier() -> None:
     for record, payload in zip(records, payloads, strict=True):
         assert second_verifier.split(record)[0] == payload.encode()
         assert json.loads(payload)["source"] in {f"urn:unbroken:{log}", "urn:unbroken:genesis"}
+
+
+def test_the_frame() -> None:
+    told, value = section(11), page.example_log().values[2]
+    found = framed(read(value), value)
+    assert re.findall(r"^\| header `([a-z_-]+)` \|", told, re.MULTILINE) == [name for name, _ in found.headers]
+    assert f"`{frame.CONTENT_TYPE.decode()}`" in told
+    assert f"these {len(frame.WRAPPING)} bytes: `00`, then `{frame.WRAPPING[1:-1].decode()}`" in told
+    assert (frame.WRAPPING[:1], frame.WRAPPING[-1:]) == (b"\x00", b"\x0a")
+    assert second_verifier.WRAPPING == frame.WRAPPING
+
+
+def test_the_example_in_kafka_stands_by_the_second_verifier() -> None:
+    told = section(13).partition("### Record 2 in Kafka")[2]
+    key, *headers = re.findall(r"^\| (?:key|header `[a-z_-]+`) \| `(.*)` \|$", told, re.MULTILINE)
+    names = re.findall(r"^\| header `([a-z_-]+)` \|", told, re.MULTILINE)
+    value = [line.encode() for line in section(13).splitlines() if line.startswith('{"payload"')][2]
+    frame_told = [(name, held.encode()) for name, held in zip(names, headers, strict=True)]
+    assert second_verifier.standing(key.encode(), value, frame_told) == value
+    bare = second_verifier.standing(None, value, [])
+    assert f"a wrapping of {len(bare)} bytes" in told
+    assert f"with the leaf `{second_verifier.root([bare]).hex()}`" in told
+    empty = second_verifier.standing(b"", None, [("é\n", None), ("a", b"\x00")])
+    assert f"is this wrapping of {len(empty)} bytes" in told
+    assert f"\n{empty.hex()}\n" in told
 
 
 def test_the_example_of_a_wrong_verdict() -> None:
