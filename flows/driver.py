@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import heapq
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from events.errors import Unavailable, UnbrokenError
+from events.errors import Unavailable
 from events.reading import read_record
 from flows import standing_by
+from flows.deadlines import Deadlines
 from flows.lease import FolderLease, Lease
 from flows.turned import LeaseLost, Turned
 from flows.waiting import more, wait_for_more
@@ -69,7 +68,7 @@ class Driver:
         self.nightly, self.held, self.moved = nightly, held, moved
         self.position = 0
         self._told: int | None = None
-        self._deadlines: list[tuple[datetime, str]] = []
+        self._deadlines = Deadlines(desk)
         self._flow_runs: dict[str, FlowRun] = {}
         self._generation = server.generation
         self._last_night: str = ""
@@ -88,7 +87,7 @@ class Driver:
                 self._again.add(run.name)
         names = [stream.removeprefix("therapy/") for stream in self.desk.log.streams("therapy/")]
         for number, name in enumerate(names):
-            self._watch(name)
+            self._deadlines.watch(name)
             if number % 100 == 99:
                 await asyncio.sleep(0)
         return len(names)
@@ -105,7 +104,7 @@ class Driver:
             Unavailable, httpx.HTTPError: the log or Prefect is away; the next turn does it all again.
         """
         names, stop = self._changed()
-        names |= dict.fromkeys([*self._struck(), *self._again, *self._lost_with_the_server()])
+        names |= dict.fromkeys([*self._deadlines.struck(), *self._again, *self._lost_with_the_server()])
         self._again = set()
         result = Turned(0, 0)
         try:
@@ -162,24 +161,6 @@ class Driver:
                 names |= dict.fromkeys(s.removeprefix("therapy/") for s in heads if s.startswith("therapy/"))
         return names, stop
 
-    def _struck(self) -> list[str]:
-        now = self.desk.clock()
-        names = []
-        while self._deadlines and self._deadlines[0][0] < now:
-            names.append(heapq.heappop(self._deadlines)[1])
-        return names
-
-    def _watch(self, name: str) -> None:
-        try:
-            strikes = self.desk.next_deadline(name)
-        except Unavailable:
-            raise  # the log is away: that says nothing about this therapy
-        except UnbrokenError as problem:
-            logger.error("therapy %s: %s", name, problem.says)
-            return
-        if strikes is not None:
-            heapq.heappush(self._deadlines, (strikes, name))
-
     async def _open_new(self, names: Iterable[str]) -> None:
         """Runs of therapies not seen before, born resting where the log rests: thousands may be opened in one morning."""
         from flows.outlook import resting
@@ -198,7 +179,12 @@ class Driver:
             async with gate:
                 return await self._enter(name)
 
-        done = await asyncio.gather(*(one(name) for name in names))
+        # All come to their end before one failure is raised: two entries of one therapy must not run side by side.
+        ended = await asyncio.gather(*(one(name) for name in names), return_exceptions=True)
+        done = [each for each in ended if not isinstance(each, BaseException)]
+        for problem in ended:
+            if isinstance(problem, BaseException):
+                raise problem
         failed = tuple((name, says) for _, name, says in done if says)
         return Turned(len(done), sum(tasks for tasks, _, _ in done), failed)
 
@@ -220,7 +206,7 @@ class Driver:
             self.drawn.forget([self._flow_runs.pop(name).id])
             await self._open_new([name])
             entered = await enter(self._flow_runs[name], plan, self.drawn)
-        self._watch(name)
+        self._deadlines.watch(name)
         if entered.error is None:
             return entered.tasks, name, ""
         if isinstance(entered.error, Unavailable):
@@ -308,7 +294,8 @@ def drive(
         Unavailable: another driver runs on this site, or the server does not come up.
     """
     from flows import settings
-    from flows.server import Server, ServerFailed
+    from flows.server import Server
+    from flows.serving import ServerFailed
 
     lease = lease or FolderLease(folder / "driver.lock")
     try:
@@ -334,11 +321,7 @@ def drive(
                         advice="Look at the views' database, then run it again; it goes on where it stopped.",
                     ) from lost
     except ServerFailed as failed:
-        raise Unavailable(
-            "driver.server",
-            f"{failed}",
-            advice="Signing goes on without it. Look at the log it names; the folder prefect/ may be deleted.",
-        ) from failed
+        raise Unavailable("driver.server", f"{failed}", advice=failed.advice) from failed
     finally:
         if server is not None:
             server.close()
@@ -359,11 +342,32 @@ async def _with_driver(
     lease: Lease,
     moved: Callable[[int], None],
 ) -> None:
-    from flows.runs import Drawn, Runs
-    from flows.therapy_flow import session
+    import httpx
 
     server.wait()
     told("Prefect's server answers")
+    try:
+        await _drive_one(desk, system, server, body, nightly, lease, moved)
+    except httpx.HTTPError as problem:
+        raise Unavailable(
+            "driver.prefect",
+            f"Prefect's server at {server.url} fails: {str(problem) or type(problem).__name__}.",
+            advice="Signing goes on without it. Look at its log, then run the driver again.",
+        ) from problem
+
+
+async def _drive_one(
+    desk: Desk,
+    system: Sitting,
+    server: PrefectServer,
+    body: Callable[[Driver], Awaitable[None]],
+    nightly: Callable[[], str] | None,
+    lease: Lease,
+    moved: Callable[[int], None],
+) -> None:
+    from flows.runs import Drawn, Runs
+    from flows.therapy_flow import session
+
     async with session() as client, Runs(client) as runs:
         keeping = asyncio.create_task(server.keep())
         watching = asyncio.create_task(_while_held(lease))

@@ -27,18 +27,10 @@ from types import TracebackType
 from typing import Self
 
 from flows.lease import lock, read_json, write_json
+from flows.serving import ServerFailed
 from flows.settings import environment
 
 _CHILD = Path(__file__).with_name("server_child.py")
-_TAIL = 4000  # characters of its log that an error carries
-
-
-class ServerFailed(RuntimeError):
-    """The server did not come up. Nothing of the record is touched: signing goes on without it."""
-
-    def __init__(self, why: str, log: Path) -> None:
-        self.why, self.log, self.tail = why, log, tail(log)
-        super().__init__(f"Prefect server: {why}. End of {log}:\n{self.tail or '(empty)'}")
 
 
 class Server:
@@ -218,16 +210,6 @@ def running(folder: Path) -> dict[str, object] | None:
         return None if lock(facts) else read_json(facts)
     finally:
         os.close(facts)
-
-
-def tail(log: Path, characters: int = _TAIL) -> str:
-    """The end of a log file."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - characters))
-            return file.read().decode(errors="replace").strip()
-    except FileNotFoundError:
-        return ""
 
 
 def _end_stale(facts: int, patience: float = 9.0) -> None:

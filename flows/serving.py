@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Protocol
+
+_TAIL = 4000  # characters of its log that an error carries
+
+
+class ServerFailed(RuntimeError):
+    """The server did not come up. Nothing of the record is touched: signing goes on without it."""
+
+    def __init__(self, why: str, log: Path | None = None, *, advice: str = "") -> None:
+        self.why, self.log = why, log
+        self.advice = advice or (
+            "Signing goes on without it. Look at the log it names; the folder prefect/ may be deleted."
+        )
+        end = f" End of {log}:\n{tail(log) or '(empty)'}" if log is not None else ""
+        super().__init__(f"Prefect server: {why}.{end}")
+
+
+def tail(log: Path, characters: int = _TAIL) -> str:
+    """The end of a log file."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - characters))
+            return file.read().decode(errors="replace").strip()
+    except FileNotFoundError:
+        return ""
 
 
 class PrefectServer(Protocol):

@@ -23,7 +23,7 @@ _SERVICES_OFF = (
 
 
 def environment(folder: Path, port: int, *, event_feed: bool = False) -> dict[str, str]:
-    """Every variable for a driver and its server.
+    """Every variable for a driver and the server that is its child.
 
     Args:
         folder: PREFECT_HOME; holds the database, server.json and the log. Private to one site.
@@ -32,23 +32,57 @@ def environment(folder: Path, port: int, *, event_feed: bool = False) -> dict[st
             about as much as the task runs themselves, and nothing here reads them, so the default is no.
     """
     url = f"http://127.0.0.1:{port}/api"
-    on = "true" if event_feed else "false"
-    wanted = {
+    database = f"sqlite+aiosqlite:///{folder / 'prefect.db'}"
+    return home(folder) | client(url) | server(url, database, event_feed=event_feed)
+
+
+def home(folder: Path) -> dict[str, str]:
+    """Where Prefect keeps what it keeps, and silence: with these no connection leaves for anybody but the server."""
+    return {
         "PREFECT_HOME": str(folder),
-        "PREFECT_PROFILES_PATH": str(
-            folder / "profiles.toml"
-        ),  # a profile of the person who starts the driver must not leak in
-        "PREFECT_API_URL": url,
-        "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{folder / 'prefect.db'}",
-        # silence: with these no connection leaves the machine
+        # a profile of the person who starts it must not leak in
+        "PREFECT_PROFILES_PATH": str(folder / "profiles.toml"),
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
         "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
-        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        "PREFECT_SERVER_UI_API_URL": url,
+    }
+
+
+def client(url: str, auth: str = "") -> dict[str, str]:
+    """For the driver.
+
+    Args:
+        url: of the server's API.
+        auth: ``user:password``, where the server asks for it.
+    """
+    return {
+        "PREFECT_API_URL": url,
+        **({"PREFECT_API_AUTH_STRING": auth} if auth else {}),
         # never a second, hidden server: without the url Prefect would start one of its own
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
+        "PREFECT_LOGGING_TO_API_ENABLED": "false",  # each line would be a row in Prefect's database
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # else each client first asks for a token, in vain
+        "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",  # driver and server are one installation
+        "PREFECT_API_REQUEST_TIMEOUT": "120",  # longer than a restart of the server: requests wait for it
+        "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",  # results are in the log
+    }
+
+
+def server(ui_url: str, database: str, *, event_feed: bool = False) -> dict[str, str]:
+    """For the server.
+
+    Args:
+        ui_url: the API as a browser reaches it.
+        database: ``sqlite+aiosqlite:///...`` or ``postgresql+asyncpg://...``.
+        event_feed: as in `environment`.
+    """
+    on = "true" if event_feed else "false"
+    wanted = {
+        "PREFECT_API_DATABASE_CONNECTION_URL": database,
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "PREFECT_SERVER_UI_API_URL": ui_url,
         # block types are for storage and credentials; registering them is a quarter of a cold start
         "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
         "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
@@ -64,16 +98,9 @@ def environment(folder: Path, port: int, *, event_feed: bool = False) -> dict[st
         "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": on,
         "PREFECT_SERVER_SERVICES_TRIGGERS_READ_BATCH_SIZE": "100",
         "PREFECT_SERVER_EVENTS_STREAM_OUT_ENABLED": on,
-        # the driver
-        "PREFECT_LOGGING_TO_API_ENABLED": "false",  # each line would be a row in Prefect's database
         "PREFECT_LOGGING_LEVEL": "WARNING",
-        "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # else each client first asks for a token, in vain
-        "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",  # driver and server are one installation
-        "PREFECT_API_REQUEST_TIMEOUT": "120",  # longer than a restart of the server: requests wait for it
-        "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",  # results are in the log
     }
-    wanted |= {f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false" for service in _SERVICES_OFF}
-    return wanted
+    return wanted | {f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false" for service in _SERVICES_OFF}
 
 
 def results() -> Path:
