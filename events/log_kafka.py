@@ -20,9 +20,10 @@ from events.authority import Authority
 from events.copy import Copy
 from events.errors import Refused, Unavailable, UnbrokenError
 from events.judge import Rejected, read, weigh
-from events.kafka.client import Access, consumer, producer, reaching, unavailable
+from events.kafka.client import NO_KEY, Access, consumer, key_given, producer, reaching, unavailable
 from events.kafka.follower import Claim, Follower, News, Progress
 from events.kafka.frame import Framed, framed, unframed
+from events.kafka.names import Name
 from events.kafka.topic import Topic, check, check_id, look, make
 from events.log import Appended, Stored
 from events.store import Store, rejected
@@ -385,14 +386,14 @@ def write(access: Access, values: Any, start: int, progress: Callable[[int], Non
     """
     position = start
     with reaching(access):
-        writer = producer(access)
+        writer = producer(access, key_serializer=key_given)
     try:
         waiting: list[tuple[int, Any]] = []
         for value in values:
             found: Framed = unframed(value)
-            future = writer.send(
-                access.topic, value=found.value, key=found.key, headers=list(found.headers), partition=0
-            )
+            headers = [(Name(name), value) for name, value in found.headers]
+            key = NO_KEY if found.key is None else found.key
+            future = writer.send(access.topic, value=found.value, key=key, headers=headers, partition=0)
             waiting.append((position, future))
             position += 1
             if len(waiting) >= 200:

@@ -15,6 +15,7 @@ from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
 from events.errors import Refused, Unavailable
+from events.kafka import names
 
 CONNECT_MS = 6_000
 """How long a first contact may take before a person is told that nobody answers."""
@@ -34,6 +35,7 @@ class _Listening(logging.Handler):
         _heard[:] = [*_heard[-3:], record.getMessage()]
 
 
+names.install()
 _logger = logging.getLogger("kafka")
 _logger.addHandler(_Listening(logging.WARNING))
 _logger.propagate = False  # a person at a terminal is told in our words
@@ -189,7 +191,16 @@ def consumer(access: Access, most: int = 4 * LARGEST_BATCH) -> KafkaConsumer:
     )
 
 
-def producer(access: Access) -> KafkaProducer:
+NO_KEY = object()
+"""A key that is none: kafka-python refuses to send a record without key and value, and a stranger's may be such."""
+
+
+def key_given(key: Any) -> bytes | None:
+    """The key to send."""
+    return None if key is NO_KEY else key
+
+
+def producer(access: Access, **more: Any) -> KafkaProducer:
     """A writer that tries each record once and says what became of it; who asked decides whether to send again.
 
     Not idempotent: kafka-python's idempotent producer wedges for ever when a batch expires, and one oversize record
@@ -208,6 +219,7 @@ def producer(access: Access) -> KafkaProducer:
         batch_size=262_144,
         retry_backoff_ms=50,
         kafka_client=_knowing(access.topic),
+        **more,
     )
 
 

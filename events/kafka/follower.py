@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
+from kafka.errors import CorruptRecordError, KafkaError, LogTruncationError, OffsetOutOfRangeError
 
 from events.copy import Copy, rewritten
 from events.errors import Corrupt, UnbrokenError
@@ -131,6 +131,8 @@ class Follower:
                 values={"topic": self._access.topic},
                 advice="Stop and call QA and whoever runs Kafka; restore the topic from a copy.",
             ) from None
+        except CorruptRecordError as problem:
+            raise damaged(self._access, start, problem) from None
         except KafkaError as problem:
             raise unavailable(self._access, problem, "nothing was recorded") from problem
         raise unavailable(self._access, TimeoutError(), "nothing was recorded")
@@ -166,16 +168,21 @@ class Follower:
                 self._thread.start()
 
     def _run(self) -> None:
-        shrunk_since: float | None = None
+        shrunk_since = damaged_since = 0.0
         try:
             while not self._stopping:
                 try:
                     self._turn()
-                    shrunk_since = None
+                    shrunk_since = damaged_since = 0.0
                 except (OffsetOutOfRangeError, LogTruncationError):
                     shrunk_since = shrunk_since or time.monotonic()
                     if time.monotonic() - shrunk_since > SHRUNK_SECONDS:
                         raise _shrunk(self._access, self._size, None) from None
+                    self._again()
+                except CorruptRecordError as problem:
+                    damaged_since = damaged_since or time.monotonic()
+                    if time.monotonic() - damaged_since > SHRUNK_SECONDS:  # another replica may be sound
+                        raise damaged(self._access, self._size, problem) from None
                     self._again()
                 except KafkaError as problem:
                     self.trouble = f"{type(problem).__name__}: {problem}"
@@ -187,9 +194,8 @@ class Follower:
                     self._again()
         except UnbrokenError as problem:
             self._end(problem)
-        except BaseException as problem:
+        except BaseException as problem:  # noqa: BLE001  # told to whoever waits; a thread has nobody else to tell
             self._end(_died(problem))
-            raise
         finally:
             self._let_go()
             self._copy.close()
@@ -332,6 +338,16 @@ def _shrunk(access: Access, size: int, end: int | None) -> Corrupt:
         values={"read": size},
         advice="Stop and call QA: records were lost by Kafka. The local copy and the last checkpoint show which; "
         "docs/operations.md says how a lost suffix is recovered.",
+    )
+
+
+def damaged(access: Access, size: int, problem: BaseException) -> Corrupt:
+    """What the broker gives is not what a producer wrote."""
+    return Corrupt(
+        "log.damaged",
+        f"The topic {access} is damaged at or after record {size}: {problem}.",
+        values={"position": size},
+        advice="Stop and call QA and whoever runs Kafka: a replica that is sound, or a copy, must take its place.",
     )
 
 

@@ -75,11 +75,14 @@ def unframed(stored: bytes) -> Framed:
     """
     if not stored.startswith(WRAPPING):
         return framed(read(stored), stored)
-    document = json.loads(stored[len(WRAPPING) :])
-    headers = tuple((str(name), _bytes(value)) for name, value in document["headers"])
-    found = Framed(_bytes(document["key"]), _bytes(document["value"]), headers)
-    if wrapped(found) != stored:
-        raise ValueError("a wrapping that is not in its one byte form")
+    try:
+        document = json.loads(stored[len(WRAPPING) :])
+        headers = tuple((str(name), _bytes(value)) for name, value in document["headers"])
+        found = Framed(_bytes(document["key"]), _bytes(document["value"]), headers)
+    except (KeyError, TypeError, RecursionError, ValueError) as problem:
+        raise ValueError(f"a wrapping that cannot be read ({problem})") from None
+    if kept(found)[0] != stored:
+        raise ValueError("a wrapping that nobody makes: of a record of ours, or not in its one byte form")
     return found
 
 
