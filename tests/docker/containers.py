@@ -7,6 +7,7 @@ is localhost, and so every broker has ports of its own.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -23,6 +24,7 @@ from tests.servers.errors import PartMissing
 from tests.servers.jars import kafka_jars, listed
 from tests.servers.java import environment, java
 
+ENTRY = DOCKER / "entry.sh"
 TOOLS = Path(__file__).with_name("kafka-tools.txt")
 
 # What each script of the image does: it runs one of these classes with the jars.
@@ -67,14 +69,22 @@ class Container:
         root: its folder; `data` in it is its volume, and outlives a `stop`.
         secrets: the folder that secrets.sh made.
         environment: what differs here, over the service's own environment.
-        home: stands for KAFKA_HOME.
+        words: of its commands, what stands here for which.
     """
 
     def __init__(
-        self, variant: str, name: str, root: Path, secrets: Path, environment: Mapping[str, str], home: Path
+        self,
+        variant: str,
+        name: str,
+        root: Path,
+        secrets: Path,
+        environment: Mapping[str, str],
+        *,
+        words: Mapping[str, str] | None = None,
     ) -> None:
         self.service: dict[str, Any] = services(VARIANTS[variant])[name]
         self.root = root
+        self._words = words or {}
         self.output = root / "output"
         for folder in ("etc", "secrets", "data", "tmp"):
             (root / folder).mkdir(parents=True, exist_ok=True)
@@ -84,30 +94,45 @@ class Container:
             link = root / "secrets" / target(secret)
             link.unlink(missing_ok=True)
             link.symlink_to(secrets / source(secret))
+        told = {name: self._here(value) for name, value in self.service.get("environment", {}).items()}
         self._environment = {
-            **self.service["environment"],
+            **told,
             "SHARED": f"{root}/etc",
             "SECRETS": f"{root}/secrets",
             "DATA": f"{root}/data",
             "RUN": f"{root}/tmp",
-            "KAFKA_HOME": str(home),
-            "KAFKA_HEAP_OPTS": "-Xmx384m -XX:TieredStopAtLevel=1",
             **environment,
         }
         self._child: Child | None = None
 
+    def _here(self, word: str) -> str:
+        """What a path in the container, or a setting with a default, is here."""
+        word = re.sub(r"\$\{\w+:-(.*?)\}", r"\1", word)
+        word = word.replace("/run/secrets/", f"{self.root}/secrets/").replace("/etc/unbroken/", f"{self.root}/etc/")
+        return self._words.get(word, word)
+
     def _command(self, words: list[str]) -> list[str]:
-        mounted = {target(config): self.root / "etc" / Path(target(config)).name for config in self.service["configs"]}
-        return [str(mounted.get(word, word)) for word in words]
+        found = [self._here(word) for word in words]
+        # A health check is not run by the entry point, so it names it.
+        return ["/bin/sh", str(ENTRY), *found[1:]] if found[0] == "with-secrets" else found
+
+    @property
+    def _entry(self) -> list[str]:
+        return self.service.get("entrypoint") or ["with-secrets"]  # the Dockerfile's own
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """To its end, with these arguments instead of the service's own."""
-        command = self._command([*self.service["entrypoint"], *arguments])
-        return self._run(command)
+        return self._run(self._command([*self._entry, *arguments]))
 
     def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, env={**environment(), **self._environment}, capture_output=True, text=True, timeout=120
+            command,
+            cwd=self.root / "data",
+            env={**environment(), **self._environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
 
     def start(self) -> None:
@@ -115,7 +140,8 @@ class Container:
         self._empty_tmp()
         with self.output.open("ab") as output:
             self._child = Child(
-                self._command([*self.service["entrypoint"], *self.service["command"]]),
+                self._command([*self._entry, *self.service["command"]]),
+                cwd=self.root / "data",
                 env={**environment(), **self._environment},
                 output=output,
             )

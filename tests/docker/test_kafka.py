@@ -7,74 +7,19 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError, TopicAuthorizationFailedError, TopicDeletionDisabledError
 
 from events.errors import Unavailable
-from events.kafka.client import Access, access
 from events.kafka.topic import check, look
 from tests.conftest import in_ci
-from tests.docker.composed import DOCKER, VARIANTS
-from tests.docker.containers import Container, kafka_home
-from tests.servers.ports import free_ports
+from tests.docker.brokers import ONE_BROKER, THREE_BROKERS, Deployment
+from tests.docker.composed import DOCKER
 
 pytestmark = pytest.mark.timeout(400)
-ONE_BROKER, THREE_BROKERS = VARIANTS
-
-
-class Deployment:
-    """The brokers and their administrator's service, on ports of this machine."""
-
-    def __init__(self, folder: Path, secrets: Path) -> None:
-        self.folder, self.secrets = folder, secrets
-        self.home = kafka_home(folder / "kafka")
-        ports = free_ports(9)
-        self.ports = [dict(zip(("CLIENT", "BROKER", "CONTROLLER"), ports[at::3], strict=True)) for at in range(3)]
-        self.brokers: dict[int, Container] = {}
-
-    def _doors(self, door: str, numbers: range) -> str:
-        return ",".join(f"localhost:{self.ports[number - 1][door]}" for number in numbers)
-
-    def broker(self, number: int, variant: str, service: str = "") -> Container:
-        """That broker's container; on the folder that it had before."""
-        count = range(1, 2 if variant == ONE_BROKER else 4)
-        own = {f"{door}_PORT": str(port) for door, port in self.ports[number - 1].items()}
-        own |= {"NODE_HOST": "localhost", "CONTROLLERS": self._doors("CONTROLLER", count)}
-        name = f"kafka-{number}"
-        made = Container(variant, service or name, self.folder / name, self.secrets, own, self.home)
-        if not service:
-            self.brokers[number] = made
-        return made
-
-    def admin(self, variant: str) -> subprocess.CompletedProcess[str]:
-        """Run kafka-access to its end."""
-        count = range(1, 2 if variant == ONE_BROKER else 4)
-        own = {"BROKERS": self._doors("BROKER", count), "TOPIC": "unbroken"}
-        return Container(variant, "kafka-access", self.folder / "access", self.secrets, own, self.home).run()
-
-    def ask(self, tool: str, *arguments: str, at: int = 1) -> str:
-        """One of Kafka's own tools, as the administrator."""
-        command = [self.home / "bin" / tool, "--bootstrap-server", self._doors("BROKER", range(at, at + 1))]
-        known_as = ["--command-config", self.folder / "access" / "tmp" / "admin.properties"]
-        empty = {"KAFKA_HEAP_OPTS": "-Xmx128m", "KAFKA_LOG4J_OPTS": "-Dlog4j2.level=ERROR"}
-        return subprocess.run(
-            [*command, *known_as, *arguments], env={**os.environ, **empty}, capture_output=True, text=True, check=True
-        ).stdout
-
-    def access(self) -> Access:
-        """As the application is let in: by the file that the compose files mount, read by the application."""
-        told = yaml.safe_load((DOCKER / "kafka" / "security.yaml").read_text(encoding="utf-8"))
-        told = {name: str(value).replace("/run/secrets", str(self.secrets)) for name, value in told.items()}
-        numbers = range(1, len(self.brokers) + 1)
-        return access({**told, "servers": self._doors("CLIENT", numbers), "topic": "unbroken"}, Path("/"))
-
-    def settings(self, **other: Any) -> dict[str, Any]:
-        return {**self.access().settings(), **other}
 
 
 @pytest.fixture(scope="module")
@@ -266,12 +211,12 @@ def test_a_broker_that_lost_its_disk_gets_everything_back_from_the_others(deploy
 def await_in_sync(deployment: Deployment, wanted: set[int], *, at: int) -> None:
     """Until the topic is held, and the cluster is steered, by all of these."""
     end = time.monotonic() + 90
-    while time.monotonic() < end:
+    while True:
         described = deployment.ask("kafka-topics.sh", "--describe", "--topic", "unbroken", at=at)
         in_sync = described.partition("Isr: ")[2].split()[0]
         status = deployment.ask("kafka-metadata-quorum.sh", "describe", "--status", at=at)
         voters = next(line for line in status.splitlines() if line.startswith("CurrentVoters"))
         if {int(number) for number in in_sync.split(",")} == wanted and all(f'"id": {n},' in voters for n in wanted):
             return
+        assert time.monotonic() < end, described + status
         time.sleep(0.5)
-    raise AssertionError(described + status)
