@@ -247,6 +247,8 @@ class Driver:
                 trouble = ""
             except (Unavailable, OSError, httpx.HTTPError) as problem:
                 says = str(problem) or type(problem).__name__
+                if isinstance(problem, httpx.HTTPError):
+                    says = f"Prefect's server at {self.server.url} fails: {says}; signing goes on without it"
                 if says != trouble:
                     logger.error("%s", says)
                 trouble = says
