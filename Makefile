@@ -31,8 +31,8 @@ types: dev  ## mypy: strict on events and protocol
 imports: dev  ## import-linter: imports run downward only
 	@.venv/bin/lint-imports --no-logo
 
-bench: runtime  ## the performance figures
-	@.venv/bin/python -m benchmarks
+bench: dev  ## the performance figures (ARGS="kafka" for some)
+	@.venv/bin/python -m benchmarks $(ARGS)
 
 check: test lint types imports  ## test, lint, types, imports
 
