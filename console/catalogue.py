@@ -43,6 +43,7 @@ SETUP, WORK, LOOK, QUALITY, PROOF, ENGINE = (
 COMMANDS: dict[str, Entry | Group] = {
     "site": Group("Set a site up, and look at it.", SETUP, {
         "init": Entry("site", "init", SETUP),
+        "join": Entry("site", "join", SETUP),
         "show": Entry("site", "show", SETUP),
         "clock": Entry("site", "clock", SETUP),
     }),

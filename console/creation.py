@@ -31,6 +31,38 @@ if TYPE_CHECKING:
 Random = Callable[[int], bytes]
 
 
+def refuse_existing(folder: Path) -> None:
+    """A site is never set up over something else.
+
+    Raises:
+        Refused: the folder exists and is not empty.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Refused(
+            "site.new",
+            f"{folder} exists and is not empty.",
+            values={"folder": folder},
+            advice="Choose a new folder; a site is never overwritten.",
+        )
+
+
+def refuse_zone(zone: str) -> None:
+    """A site's times are shown in a zone of the tz database.
+
+    Raises:
+        Refused: there is no such zone.
+    """
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise Refused(
+            "site.zone",
+            f"There is no time zone {zone!r}.",
+            values={"zone": zone},
+            advice="Write it as in the tz database, for example Europe/Berlin.",
+        ) from None
+
+
 def create(
     folder: Path,
     name: str,
@@ -46,22 +78,8 @@ def create(
     Raises:
         Refused: the folder exists, the zone is unknown, or a passphrase is too short.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Refused(
-            "site.new",
-            f"{folder} exists and is not empty.",
-            values={"folder": folder},
-            advice="Choose a new folder; a site is never overwritten.",
-        )
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise Refused(
-            "site.zone",
-            f"There is no time zone {zone!r}.",
-            values={"zone": zone},
-            advice="Write it as in the tz database, for example Europe/Berlin.",
-        ) from None
+    refuse_existing(folder)
+    refuse_zone(zone)
     making = folder.absolute().with_name(folder.name + ".making")
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(mode=0o700, parents=True)  # whoever may read the log may read every code in it

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from console import moving
 from console.acts import read_document, words
 from console.cast import Member
+from console.creation import refuse_existing
 from console.signin import new_passphrase
 from console.site import Site
 from events.authority import ADMINISTRATOR
@@ -72,21 +73,6 @@ def found(plan: Founding, told: Callable[[str], None]) -> tuple[Site, StudyProto
     finished = Site.open(plan.folder)
     people = {p.account: (p.person, p.roles_at()) for p in finished.log.authority().people.values()}
     return finished, protocol, staffing_gaps(protocol, people)
-
-
-def refuse_existing(folder: Path) -> None:
-    """A site is never set up over something else.
-
-    Raises:
-        Refused: the folder exists and is not empty.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Refused(
-            "site.new",
-            f"{folder} exists and is not empty.",
-            values={"folder": folder},
-            advice="Choose a new folder; a site is never overwritten.",
-        )
 
 
 def _build(

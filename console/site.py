@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from events.authority import SYSTEM
 from events.checkpoint import Checkpoint, write_checkpoint
 from events.errors import Corrupt, Refused
 from events.instant import from_wire, to_wire
@@ -36,6 +37,7 @@ class Site:
         self.zone = ZoneInfo(facts_of_site["zone"])
         self.log_id: str = facts_of_site["log"]
         self.simulated: bool = facts_of_site["simulated"]
+        self.system_account: str = facts_of_site.get("system", SYSTEM_ACCOUNT)
         self.kafka: dict[str, Any] | None = facts_of_site.get("kafka")
         self._log: EventLog | None = None
 
@@ -204,14 +206,14 @@ class Site:
                 f"The system's own passphrase cannot be read ({problem}).",
                 advice="Restore keys/system.passphrase, readable by this user alone.",
             ) from problem
-        key = open_signer(f"file:{self.key_path(SYSTEM_ACCOUNT)}", passphrase)
+        key = open_signer(f"file:{self.key_path(self.system_account)}", passphrase)
         if key is None:
             raise Refused(
                 "authority.system",
                 "The system's own passphrase does not open its key.",
                 advice="Restore keys/system.pem and keys/system.passphrase from the same backup.",
             )
-        return Sitting(SYSTEM_ACCOUNT, key)
+        return Sitting(self.system_account, key)
 
     def secret(self) -> bytes:
         """What only this site's own programs may read: the file with the system's passphrase."""
@@ -253,6 +255,7 @@ class Site:
         return target
 
     def checkpoint_keys(self) -> list[bytes]:
-        """The public keys that may have signed a checkpoint: the system's own, unless one was ever suspect."""
-        keys = self.log.authority().keys.values()
-        return [key.public for key in keys if key.account == SYSTEM_ACCOUNT and key.suspect_since is None]
+        """The public keys that may have signed a checkpoint: the system's own at any site, unless one was ever suspect."""
+        authority = self.log.authority()
+        own = {person.account for person in authority.people.values() if SYSTEM in person.roles_at()}
+        return [key.public for key in authority.keys.values() if key.account in own and key.suspect_since is None]

@@ -20,7 +20,7 @@ from events.authority import Authority
 from events.copy import Copy
 from events.errors import Refused, Unavailable, UnbrokenError
 from events.judge import Rejected, read, weigh
-from events.kafka.client import NO_KEY, Access, consumer, key_given, producer, reaching, unavailable
+from events.kafka.client import NO_KEY, Access, Keys, consumer, producer, reaching, unavailable
 from events.kafka.follower import Claim, Follower, News, Progress
 from events.kafka.frame import Framed, framed, unframed
 from events.kafka.names import Name
@@ -386,7 +386,7 @@ def write(access: Access, values: Any, start: int, progress: Callable[[int], Non
     """
     position = start
     with reaching(access):
-        writer = producer(access, key_serializer=key_given)
+        writer = producer(access, key_serializer=Keys())
     try:
         waiting: list[tuple[int, Any]] = []
         for value in values:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from console import here
-from console.options import Json, Kafka, KafkaSecurity, Topic
+from console.options import As, Json, Kafka, KafkaSecurity, Secret, Topic
 from console.show import Screen, as_json, line, pairs
 from events.errors import Refused
 
@@ -101,6 +101,52 @@ def _simulated(text: str | None, zone: str) -> datetime | None:
     from console.times import read_time
 
     return read_time(text, ZoneInfo(zone)).astimezone(UTC)
+
+
+def join(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The new folder.")],
+    name: Annotated[str, typer.Option("--name", help="This site's name.")],
+    code: Annotated[str, typer.Option("--site-code", metavar="CODE", help="A short code of its own.")],
+    log_id: Annotated[
+        str,
+        typer.Option("--log-id", metavar="HEX", help="The log's id, as it was written down when the log was begun."),
+    ],
+    admin_key: Annotated[
+        Path,
+        typer.Option("--admin-key", metavar="FILE", help="The locked key file of an administrator; it comes along."),
+    ],
+    kafka: Annotated[str, typer.Option("--kafka", metavar="SERVERS", help="host:port of a broker, or of several.")],
+    topic: Topic = "unbroken",
+    kafka_security: KafkaSecurity = None,
+    zone: Annotated[str, typer.Option("--zone", help="Its time zone, as in the tz database.")] = "UTC",
+    account: As = None,
+    secret: Secret = None,
+    json: Json = False,
+) -> None:
+    """Join a log that another site began in Kafka: a folder with its own local copy and its own system key.
+
+    People sign here once their locked key file lies in keys/ (copy it, or give them a new one: unbroken person key).
+
+    Example: unbroken site join ./plant --name Plant --site-code PLNT --kafka broker:9092 --log-id 5d0c... \
+    --admin-key admin.pem --as admin
+    """
+    from console import joining
+    from console.signin import named, passphrase
+    from console.where import kafka_settings
+
+    admin = named(account)
+    settings = kafka_settings(kafka, topic, kafka_security)
+    plan = joining.Joining(folder, name, code, zone, settings, log_id.strip().lower(), admin, admin_key)
+    site = joining.join(plan, passphrase(admin, secret))
+    if json:
+        as_json(
+            {"site": str(site.folder), "log": site.log_id, "system": site.system_account, "records": site.log.size()}
+        )
+        return
+    line(f"The site {name} stands in {folder}, on log {site.log_id[:16]} with {site.log.size()} records.")
+    line(
+        f"Its own system account is {site.system_account}. Put people's key files into {folder}/keys, then: unbroken worklist"
+    )
 
 
 def show(json: Json = False) -> None:

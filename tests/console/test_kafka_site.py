@@ -128,6 +128,29 @@ def test_two_sites_work_on_one_log(moved: Cli, tmp_path: Path) -> None:
     )
 
 
+def test_a_further_site_joins_the_log(moved: Cli, kafka_broker: Any, tmp_path: Path) -> None:
+    log_id = moved.ok("log", "show", "--json").json["log"]
+    plant = Cli(tmp_path / "plant")
+    line = ("site", "join", str(plant.folder), "--name", "Plant", "--site-code", "PLNT", "--kafka", kafka_broker.bootstrap,
+            "--topic", topic_of(tmp_path), "--admin-key", str(moved.folder / "keys" / "admin.pem"))  # fmt: skip
+    wrong = plant(*line, "--log-id", "0" * 64, by="admin")
+    assert wrong.code == 6
+    assert "log.id" in wrong.err
+    assert plant(*line, "--log-id", log_id, by="admin", passphrase="wrong one").code == 4
+    assert not plant.folder.exists()
+    plant.ok(*line, "--log-id", log_id, by="admin")
+    moved.ok(*apheresis(moved), by=NURSE)
+    plant.environment["UNBROKEN_NEW_PASSPHRASE"] = "a new phrase here"
+    plant.ok("person", "key", SECOND, "--why", "works at the plant too", by="admin")
+    said = plant("witness", ANNA.therapy, "apheresis", by=SECOND, passphrase="a new phrase here")
+    assert said.code == 0, said.err
+    assert plant.ok("checkpoint").code == 0
+    note = plant.ok("checkpoint", "--json").json["file"]
+    assert "proven up to record" in moved.ok("verify", "--checkpoint", note).out
+    told = [site.ok("status", ANNA.therapy, "--json").json["head"] for site in (moved, plant)]
+    assert told[0] == told[1]
+
+
 def test_a_copy_that_was_edited_by_hand_forges_nothing(moved: Cli) -> None:
     moved.ok(*apheresis(moved), by=NURSE)
     db = sqlite3.connect(moved.folder / "copy.db")
