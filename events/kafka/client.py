@@ -26,6 +26,7 @@ PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 LARGEST_BATCH = 1_048_576
 """``max.message.bytes`` of the topic: a record has at most 256 kB, so several share a batch."""
 
+_MOST_HEARD = 40
 _heard: list[str] = []
 
 
@@ -33,7 +34,8 @@ class _Listening(logging.Handler):
     """The client says why it cannot connect only in its log; what it said last goes into the error that a person reads."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        _heard[:] = [*_heard[-3:], record.getMessage()]
+        if len(_heard) < _MOST_HEARD:
+            _heard.append(record.getMessage())
 
 
 names.install()
@@ -263,13 +265,19 @@ def _likely(said: str, access: Access) -> tuple[str, str]:
             "the broker's certificate is not signed by the authority that is trusted here",
             "Check the file named `ca`.",
         )
-    if "WRONG_VERSION_NUMBER" in said or "record layer" in said:
+    if "WRONG_VERSION_NUMBER" in said or "record layer" in said or "UNEXPECTED_EOF" in said:
         return "the broker speaks no TLS on this port", "Check the port and the protocol."
     if "certificate required" in said or "bad certificate" in said:
         return "the broker asks for a client certificate", "Name `certificate` and `key` in the settings."
+    if access.user and "socket disconnected" in said:
+        # A broker says no to a password by closing the connection, and nothing else.
+        return (
+            f"the broker ends the connection at sign-in: the password of {access.user} is wrong, or nobody has that name",
+            "Check user and password_file.",
+        )
     if "Authorization" in said:
         return "the broker does not allow it", "Ask for READ, WRITE, DESCRIBE and DESCRIBE_CONFIGS on the topic."
-    if "refused" in said.lower() or "ECONNREFUSED" in said or "111" in said:
+    if "ECONNREFUSED" in said or "refused" in said.lower():
         return "nobody listens there", "Start the broker, or check the address."
     return (
         f"no answer that makes sense within {CONNECT_MS // 1000} seconds",
