@@ -11,7 +11,8 @@ from typing import Any
 from events.envelope import open_envelope
 from events.kafka.client import Access
 from events.log import EventLog
-from events.log_kafka import KafkaLog, begin, write
+from events.kafka.whole import begin, write
+from events.log_kafka import KafkaLog
 from tests.chaos.checker import Report, settled
 from tests.chaos.history import History
 from tests.ground import deviation, small_log
