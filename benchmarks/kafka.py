@@ -21,7 +21,8 @@ from events.envelope import open_envelope
 from events.heads import Head
 from events.kafka.client import Access, consumer, producer
 from events.kafka.topic import make
-from events.log_kafka import KafkaLog, write
+from events.kafka.whole import ends, write
+from events.log_kafka import KafkaLog
 from tests.ground import Small, deviation, small_log
 
 CALLS, CHUNK = 600, 50
@@ -137,8 +138,6 @@ def _bulk(access: Access, bare: Access, folder: Path, values: list[bytes]) -> It
 
 def _fill(access: Access, folder: Path) -> int:
     """Some thousands of sound records more, so that the figure is one of seconds."""
-    from events.log_kafka import ends
-
     there = KafkaLog(access, folder / "copy.db")
     known = small_log()
     known.heads["lot/BULK"] = there.heads(["lot/BULK"])["lot/BULK"]

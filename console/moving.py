@@ -47,7 +47,7 @@ def to_kafka(site: Site, kafka: dict[str, Any], sitting: Sitting | None, told: T
         Refused: the topic holds something else. Unavailable: it cannot be reached; the same command goes on later.
     """
     from events.kafka.topic import make
-    from events.log_kafka import ends, write
+    from events.kafka.whole import ends, write
 
     access = kafka_access(site.folder, kafka)
     log = site.log

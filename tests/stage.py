@@ -490,6 +490,7 @@ class Stage:
         self.backend, self.folder = backend, folder
         self._marks: dict[str, dict[str, tuple[Path, datetime]]] = {}
         self._count = 0
+        self._open: list[EventLog] = []
 
     def at(self, step: str, patient: Patient = ANNA, *, other: bool = False) -> Staged:
         """A copy in which `step` is the next thing to do for the patient.
@@ -507,7 +508,9 @@ class Stage:
         """A new site without any patient, under this protocol."""
         if protocol is None:
             return self.at("consent", patient)
-        return new_site(self.backend, self._path(), protocol, patient=patient)
+        staged = new_site(self.backend, self._path(), protocol, patient=patient)
+        self._open.append(staged.log)
+        return staged
 
     def of(self, name: str, make: Callable[[Staged], None], patient: Patient = ANNA) -> Staged:
         """A copy of a site that `make` has played on; it is made once."""
@@ -520,7 +523,14 @@ class Stage:
 
     def again(self, staged: Staged) -> Staged:
         """Another desk on the same log and the same clock, as a second computer would have it."""
-        return replace(staged, log=self.backend.open(staged.path))
+        log = self.backend.open(staged.path)
+        self._open.append(log)
+        return replace(staged, log=log)
+
+    def let_go(self) -> None:
+        """Close every log that was opened since: one in Kafka holds threads and connections."""
+        while self._open:
+            self._open.pop().close()
 
     def _path(self) -> Path:
         self._count += 1
@@ -556,6 +566,7 @@ class Stage:
             log = self.backend.open(where)
         else:
             log = self.backend.filled(where, kept.read_bytes().split(b"\n"))
+        self._open.append(log)
         return Staged(log, study(), Clock(now), patient, path=where)
 
 

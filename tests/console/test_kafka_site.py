@@ -84,15 +84,15 @@ def test_the_file_that_was_left_takes_nothing_more(cli: Cli, kafka_broker: Any, 
 def test_an_interrupted_move_goes_on(
     cli: Cli, kafka_broker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from events import log_kafka
+    from events.kafka import whole
 
-    write, line = log_kafka.write, ("log", "copy", "--kafka", kafka_broker.bootstrap, "--topic", topic_of(tmp_path))
+    write, line = whole.write, ("log", "copy", "--kafka", kafka_broker.bootstrap, "--topic", topic_of(tmp_path))
 
     def half(access: Access, values: Any, start: int, progress: Any) -> int:
         write(access, list(values)[:20], start, progress)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(log_kafka, "write", half)
+    monkeypatch.setattr(whole, "write", half)
     assert cli(*line, by="admin").code == 130
     monkeypatch.undo()
     assert "kafka" not in json.loads((cli.folder / "site.json").read_text())

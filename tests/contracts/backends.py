@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+import pytest
+
 from events.kafka.client import Access
+from events.kafka.whole import begin, write
 from events.log import EventLog
 from events.log_kafka import KafkaLog
 from events.log_sqlite import SqliteLog
@@ -77,10 +81,25 @@ class Kafka:
 
     def filled(self, where: Path, values: Sequence[bytes]) -> EventLog:
         """A log with these records."""
-        log = self.create(where, values[0])
-        for value in values[1:]:
-            log.append(value)
-        return log
+        access = self.access(where)
+        begin(access, values[0])
+        write(access, values[1:], 1)
+        return KafkaLog(access, where)
+
+
+def ask_for_server(backend: Backend, request: pytest.FixtureRequest) -> None:
+    """Have a backend's server started for this whole session; skip, in words, where it can't be had, or not every day.
+
+    Whole stories are told again on Kafka where a test run may take half an hour (CI=true); every day the contract of the
+    log, and the sites of `tests/console`, are.
+    """
+    if backend.server is None:
+        return
+    if os.environ.get("CI", "").lower() not in {"true", "1"} and os.environ.get("UNBROKEN_TEST_LOG") != backend.name:
+        pytest.skip(
+            f"every day on SQLite alone; CI=true or UNBROKEN_TEST_LOG={backend.name} tells it on {backend.name} too"
+        )
+    request.getfixturevalue(backend.server)
 
 
 BACKENDS: tuple[Backend, ...] = (Sqlite(), Kafka())

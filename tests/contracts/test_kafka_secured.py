@@ -14,7 +14,8 @@ from kafka.errors import AuthorizationError, KafkaError
 from events.errors import Refused, Unavailable
 from events.kafka.client import Access
 from events.kafka.topic import make
-from events.log_kafka import KafkaLog, begin
+from events.kafka.whole import begin
+from events.log_kafka import KafkaLog
 from tests.ground import deviation, small_log
 
 pytestmark = pytest.mark.contract

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from tests.contracts.backends import BACKENDS, Backend
+from tests.contracts.backends import BACKENDS, Backend, ask_for_server
 from tests.stage import Stage, stage_of
 
 
@@ -12,11 +14,18 @@ from tests.stage import Stage, stage_of
 def log_backend(request: pytest.FixtureRequest) -> Backend:
     """One way to keep a log."""
     backend: Backend = request.param
-    backend.needs()
+    ask_for_server(backend, request)
     return backend
 
 
 @pytest.fixture(scope="session")
-def stage(log_backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    """Plays a study once, and gives each test its own copy of the site."""
+def played(log_backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """Plays a study once for all tests."""
     return stage_of(log_backend, tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def stage(played: Stage) -> Iterator[Stage]:
+    """Gives each test its own copy of the site."""
+    yield played
+    played.let_go()
