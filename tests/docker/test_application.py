@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from sqlalchemy import make_url
 
 from tests.docker.brokers import ONE_BROKER, Deployment
@@ -190,3 +191,39 @@ def test_told_to_stop_each_ends_in_order(stack: Stack) -> None:
     said = {name: container.said for name, container in stack.running.items()}
     ended = stack.stop()
     assert ended == {"projector": 0, "driver": 0, "prefect": 0}, {name: read() for name, read in said.items()}
+
+
+def test_with_every_broker_lost_the_log_goes_on_from_its_backup(stack: Stack) -> None:
+    """As docs/operations.md says it: the copy is the backup, a file is the log for a moment, and a new topic takes it."""
+    tools = stack.container("tools")
+    site = tools.root / "data" / "site"
+
+    def unbroken(*words: str) -> subprocess.CompletedProcess[str]:
+        return tools.run("unbroken", *words)
+
+    backup = "import sqlite3; sqlite3.connect('site/copy.db').execute(\"VACUUM INTO '/srv/unbroken/backup.db'\")"
+    backup = backup.replace("/srv/unbroken", f"{tools.root}/data")
+    assert tools.run("python", "-c", backup).returncode == 0
+    records = json.loads(unbroken("log", "show", "--json").stdout)["records"]
+
+    broker = stack.kafka.brokers[1]
+    broker.lose_its_disk()
+    assert stack.kafka.broker(1, ONE_BROKER, "found").run("found").returncode == 0
+    broker.start()
+    broker.await_healthy()
+    assert stack.kafka.admin(ONE_BROKER).returncode == 0
+    other = unbroken("log", "show")
+    assert other.returncode == 6, other.stdout  # a topic of the same name is not the same log
+
+    (tools.root / "data" / "backup.db").rename(site / "log.db")
+    assert unbroken("log", "use", "--file").returncode == 0
+    assert unbroken("verify").returncode == 0
+    phrases = yaml.safe_load((tools.root / "data" / "passphrases.yaml").read_text(encoding="utf-8"))
+    (tools.root / "data" / "phrase").write_text(phrases["admin"], encoding="utf-8")
+    destination = ["--kafka", stack.kafka.doors("CLIENT", range(1, 2)), "--topic", "unbroken"]
+    security = ["--kafka-security", "/etc/unbroken/kafka-security.yaml"]
+    signed = ["--as", "admin", "--passphrase-file", f"{tools.root}/data/phrase"]
+    moved = unbroken("log", "copy", *destination, *security, *signed)
+    assert moved.returncode == 0, moved.stdout + moved.stderr
+    assert unbroken("verify").returncode == 0
+    assert json.loads(unbroken("log", "show", "--json").stdout)["records"] == records + 1  # and the seal
