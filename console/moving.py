@@ -65,7 +65,7 @@ def to_kafka(site: Site, kafka: dict[str, Any], sitting: Sitting | None, told: T
         there,
         lambda done: told(f"{done} of {size} records sent"),
     )
-    (site.folder / COPY).unlink(missing_ok=True)
+    _set_aside(site.folder)
     moved = open_log(site.folder, about, log.id)
     try:
         result = _compared(log, moved, size)
@@ -188,7 +188,7 @@ def _remove(path: Path) -> None:
 
 
 def use(site: Site, kafka: dict[str, Any] | None) -> str:
-    """Tell a site where its log is kept; returns the place.
+    """Tell a site where its log is kept; returns the place. A local copy of another place stays, as left-copy.db.
 
     Raises:
         Refused: the log there has left that place. Corrupt: it is another log.
@@ -198,8 +198,23 @@ def use(site: Site, kafka: dict[str, Any] | None) -> str:
         from events.kafka.topic import look
 
         about = {**kafka, "topic_id": look(kafka_access(site.folder, kafka)).id}
-    (site.folder / COPY).unlink(missing_ok=True)
-    log = open_log(site.folder, about, site.log_id)
+    # Looked at through a copy of its own: the site's may alone hold what was lost where the log was.
+    with tempfile.TemporaryDirectory(prefix="looking-", dir=site.folder) as folder:
+        place = _sound(open_log(site.folder, about, site.log_id, copy=Path(folder) / "there.db"), site)
+    site.close()
+    _set_aside(site.folder)
+    site.keep_at(about)
+    return place
+
+
+def _set_aside(folder: Path) -> None:
+    """Keep a local copy of another place under another name, with its journal."""
+    for path in sorted(folder.glob(f"{COPY}*")):
+        path.rename(path.with_name(f"left-{path.name}"))
+
+
+def _sound(log: EventLog, site: Site) -> str:
+    """The place of a log that is this site's, and is not left."""
     try:
         place, left = log.place, log.authority().left
         if log.id != site.log_id:
@@ -215,7 +230,6 @@ def use(site: Site, kafka: dict[str, Any] | None) -> str:
                 values={"left": place, "goes on": left[place]},
                 advice="Name the place where it goes on.",
             )
+        return place
     finally:
         log.close()
-    site.keep_at(about)
-    return place

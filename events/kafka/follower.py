@@ -11,6 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -63,7 +64,8 @@ class Follower:
             # Looks at the beginning and the end in small fetches, and leaves the reader's own place alone.
             self._looker: KafkaConsumer = consumer(access, 1)
             self._looker.assign([self._partition])
-        self._claims: dict[bytes, Claim] = {}
+        self._claims: dict[bytes, list[Claim]] = {}
+        self._claiming = threading.Lock()
         self._stopping = False
         self._ended: UnbrokenError | None = None
         self._grown = threading.Condition()
@@ -258,7 +260,8 @@ class Follower:
                     values={"expected": start + number, "found": int(message.offset)},
                     advice="Stop and call QA: no record of a log is ever missing. The local copy is kept as it is.",
                 )
-        known = {value: claim.read for value, claim in list(self._claims.items())}
+        with self._claiming:
+            known = {value: claims[0].read for value, claims in self._claims.items()}
         stored = self._copy.keep(start, [kept(_framed(message), known.get(message.value)) for message in found])
         with self._grown:
             self._size = max(self._size, stored[-1].position + 1)
@@ -267,14 +270,15 @@ class Follower:
             self._tell(one)
 
     def _tell(self, stored: Stored) -> None:
-        claim = self._claims.get(stored.value)
-        if claim is not None:
-            claim.news.put(News("judged", stored))
+        with self._claiming:
+            for claim in self._claims.get(stored.value, ()):
+                claim.news.put(News("judged", stored))
 
     def _end(self, problem: UnbrokenError) -> None:
-        self._ended = problem
-        for claim in list(self._claims.values()):
-            claim.news.put(News("ended", problem))
+        with self._claiming:
+            self._ended = problem
+            for claim in chain.from_iterable(self._claims.values()):
+                claim.news.put(News("ended", problem))
         with self._grown:
             self._grown.notify_all()
 
@@ -286,14 +290,19 @@ class Follower:
         Raises:
             UnbrokenError: the follower has ended, and why.
         """
-        self._claims[claim.value] = claim
-        if self._ended is not None:
-            self.leave(claim)
-            raise self._ended
+        with self._claiming:
+            if self._ended is not None:
+                raise self._ended
+            # Two callers may give the same bytes at once: they are one record, and both are told where it stands.
+            self._claims.setdefault(claim.value, []).append(claim)
 
     def leave(self, claim: Claim) -> None:
         """The caller waits no longer."""
-        self._claims.pop(claim.value, None)
+        with self._claiming:
+            claims = self._claims[claim.value]
+            claims.remove(claim)
+            if not claims:
+                del self._claims[claim.value]
 
     def wait(self, position: int, seconds: float) -> None:
         """Return as soon as there are more than `position` records, or after so many seconds.

@@ -57,20 +57,27 @@ def make(access: Access, replicas: int | None = None) -> Topic:
     with reaching(access):
         client = admin(access)
         try:
-            brokers = len(client.describe_cluster()["brokers"])
-            copies = replicas or min(3, brokers)
-            wanted = {**CONFIGURATION, "min.insync.replicas": str(max(1, copies - 1))}
-            with suppress(TopicAlreadyExistsError):
-                client.create_topics([NewTopic(access.topic, 1, copies, topic_configs=wanted)])
+            # Looked for first: a writer may not make topics, and the one that was made for it is all it needs.
+            topic = _look(client, access)
+            if topic is None:
+                _make(client, access, replicas)
             until = time.monotonic() + APPEARS_SECONDS
-            while (topic := _look(client, access)) is None and time.monotonic() < until:
+            while topic is None and time.monotonic() < until:
                 time.sleep(0.05)
+                topic = _look(client, access)
         finally:
             client.close()
     if topic is None:
         raise gone(access)
     check(access, topic)
     return topic
+
+
+def _make(client: KafkaAdminClient, access: Access, replicas: int | None) -> None:
+    copies = replicas or min(3, len(client.describe_cluster()["brokers"]))
+    wanted = {**CONFIGURATION, "min.insync.replicas": str(max(1, copies - 1))}
+    with suppress(TopicAlreadyExistsError):
+        client.create_topics([NewTopic(access.topic, 1, copies, topic_configs=wanted)])
 
 
 def look(access: Access) -> Topic:
