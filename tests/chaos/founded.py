@@ -10,8 +10,8 @@ from typing import Any
 
 from events.envelope import open_envelope
 from events.kafka.client import Access
-from events.log import EventLog
 from events.kafka.whole import begin, write
+from events.log import EventLog
 from events.log_kafka import KafkaLog
 from tests.chaos.checker import Report, settled
 from tests.chaos.history import History
