@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from console import followers
 from console.show import Screen, as_json, line, table
+from console.where import copied
 from events.errors import Unavailable
 from events.instant import from_wire
 from flows.lease import who
@@ -40,6 +41,7 @@ def show(site: Site, *, as_json_wanted: bool) -> int:
                 away.append(f"{what}: {problem.says}")
             return None
 
+    copy = copied(site.folder) if site.kafka else None  # before this command itself brings it up to the log's end
     size = ask("the log", lambda: site.log.size())
     known: dict[str, Follower] = ask("the views", lambda: positions.followers(site.views_url)) or {}
     stands = {
@@ -51,6 +53,8 @@ def show(site: Site, *, as_json_wanted: bool) -> int:
     for name, role in _ROLES.items():
         lease = ask(f"the lease of the {role}", partial(followers.holder, site, role))
         found.append(_one(name, stands[name], size, known.get(name), lease))
+    if site.kafka:
+        found.insert(0, _one("local copy", copy, size, None, None))
     if as_json_wanted:
         as_json({"log": {"id": site.log_id, "records": size}, "followers": found, "unreachable": away})
     else:
@@ -79,7 +83,7 @@ def _table(site: Site, size: int | None, found: list[dict[str, Any]], nobody: st
     cells = [["log", _number(size), "", "", "", ""]]
     for one in found:
         moved = screen.when(from_wire(one["moved_at"])) if one["moved_at"] else ""
-        lease = nobody if one["lease"] is None else who(one["lease"])
+        lease = who(one["lease"]) if one["lease"] is not None else nobody if one["name"] in _ROLES else ""
         cells.append(
             [one["name"], _number(one["position"]), _number(one["behind"]), moved, one["moved_by"] or "", lease]
         )

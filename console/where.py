@@ -44,6 +44,20 @@ def open_log(folder: Path, kafka: dict[str, Any] | None, log_id: str | None, cop
     )
 
 
+def copied(folder: Path) -> int | None:
+    """How many records the local copy of a log in Kafka holds, before anybody follows on; None where there is none."""
+    from events.copy import Copy
+
+    path = folder / COPY
+    if not path.is_file():
+        return None
+    copy = Copy(path, synced=False)
+    try:
+        return copy.size()
+    finally:
+        copy.close()
+
+
 def kafka_access(folder: Path, kafka: dict[str, Any]) -> Access:
     """How the topic is reached; UNBROKEN_KAFKA says where the brokers are, if it is set."""
     from events.kafka.client import access
@@ -82,14 +96,18 @@ def kafka_settings(servers: str, topic: str, security: Path | None) -> dict[str,
 
 
 def _catching_up() -> Callable[[int, int], None]:
-    """Says how far the local copy is, where it has much to fetch: a bar of words on a terminal, a line now and then else."""
-    told = {"next": 5_000}
+    """Says how far the local copy is, where it has much to fetch: one line that counts on a terminal, a line now and then else."""
+    terminal = sys.stderr.isatty()
+    every = 5_000 if terminal else 50_000
+    told: list[int] = []
 
     def progress(done: int, of: int) -> None:
-        if done < told["next"]:
+        if not told:
+            told.append(done)
+        if done - told[-1] < every and not (done == of and len(told) > 1):
             return
-        told["next"] = done + (5_000 if sys.stderr.isatty() else 50_000)
-        end = "\r" if sys.stderr.isatty() else "\n"
+        told.append(done)
+        end = "\r" if terminal and done < of else "\n"
         print(f"the local copy: {done} of {of} records judged", end=end, file=sys.stderr, flush=True)
 
     return progress
