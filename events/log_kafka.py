@@ -8,6 +8,7 @@ them can be met only once.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,8 @@ from events.kafka.whole import begin
 from events.log import Appended
 from events.store import Store, rejected
 
+FEW, LINGER_MS = 3, 3
+"""Where more callers than this wait, their records share requests, for which each waits a few milliseconds."""
 LOOKS_ONCE_SECONDS = 0.5
 """A command that only looks has what it wants before this; whoever stays longer follows what others sign."""
 
@@ -65,7 +68,8 @@ class KafkaLog:
             check_id(access, self._topic, topic_id)
         check(access, self._topic)
         self._follower = Follower(access, self._topic, copy, log_id)
-        self._producer: KafkaProducer | None = None
+        self._producers: dict[bool, KafkaProducer] = {}
+        self._making = threading.Lock()
         try:
             self._follower.catch_up(progress)
             self._copy: Store = Copy(copy, synced=False)
@@ -130,14 +134,21 @@ class KafkaLog:
         """One attempt to send; what became of it comes as news of the claim."""
         key, value, headers = framed(claim.read, claim.value)
         try:
-            if self._producer is None:
-                self._producer = producer(self._access)
-            future = self._producer.send(self._access.topic, value=value, key=key, headers=list(headers), partition=0)
+            future = self._sender().send(self._access.topic, value=value, key=key, headers=list(headers), partition=0)
         except errors.KafkaError as problem:
             claim.news.put(News("failed", problem))
             return
-        future.add_callback(lambda metadata: claim.news.put(News("sent", metadata)))
+        future.add_callback(lambda _metadata: setattr(claim, "acknowledged", True))
         future.add_errback(lambda problem: claim.news.put(News("failed", problem)))
+
+    def _sender(self) -> KafkaProducer:
+        # Alone, a record goes at once. Among many, it waits a moment for others to share a request with: that is most of
+        # what a record costs. Which of the two takes it changes nothing: the order is the broker's.
+        many = self._follower.waiting > FEW
+        with self._making:
+            made = self._producers.get(many) or producer(self._access, linger_ms=LINGER_MS if many else 0)
+            self._producers[many] = made
+        return made
 
     def tell(self, line: str) -> None:
         """Say something to the person who waits."""
@@ -201,6 +212,6 @@ class KafkaLog:
     def close(self) -> None:
         """Let go of the broker and of the copy."""
         self._follower.stop()
-        if self._producer is not None:
-            self._producer.close(timeout=1)
+        for sender in self._producers.values():
+            sender.close(timeout=1)
         self._copy.close()

@@ -219,7 +219,6 @@ def producer(access: Access, **more: Any) -> KafkaProducer:
         enable_idempotence=False,
         retries=0,
         max_in_flight_requests_per_connection=1,
-        linger_ms=0,
         metrics_enabled=False,
         delivery_timeout_ms=REQUEST_MS + 1_000,
         max_block_ms=REQUEST_MS,
@@ -227,7 +226,7 @@ def producer(access: Access, **more: Any) -> KafkaProducer:
         batch_size=262_144,
         retry_backoff_ms=50,
         kafka_client=_knowing(access.topic),
-        **more,
+        **{"linger_ms": 0, **more},
     )
 
 

@@ -40,7 +40,7 @@ Progress = Callable[[int, int], None]
 class News(NamedTuple):
     """What a waiting caller is told: its record was judged, its attempt to send failed, or the follower has ended."""
 
-    what: Literal["judged", "sent", "failed", "ended"]
+    what: Literal["judged", "failed", "ended"]
     about: Any
 
 
@@ -50,6 +50,8 @@ class Claim:
     def __init__(self, value: bytes, read: Read) -> None:
         self.value, self.read = value, read
         self.news: queue.SimpleQueue[News] = queue.SimpleQueue()
+        self.acknowledged = False
+        """The broker has said that it has it. No news: whoever waits for the verdict need not be woken for it."""
 
 
 class Follower:
@@ -314,6 +316,11 @@ class Follower:
             self._grown.wait_for(lambda: self._size > position or self._ended is not None, seconds)
         if self._ended is not None:
             raise self._ended
+
+    @property
+    def waiting(self) -> int:
+        """How many callers wait."""
+        return len(self._claims)
 
     def check(self) -> None:
         """Raise why the follower has ended, if it has."""

@@ -69,7 +69,6 @@ class Settling:
         self._log, self._claim = log, claim
         self._began = time.monotonic()
         self._maybe_written = False
-        self._in_flight = False
         self._told = False
 
     def settled(self) -> Appended:
@@ -87,13 +86,11 @@ class Settling:
                 return self._judged(news.about)
             elif news.what == "ended":
                 raise self._ended(news.about)
-            elif news.what == "failed":
-                self._failed(news.about)
             else:
-                self._in_flight, self._maybe_written = False, True
+                self._failed(news.about)
 
     def _send(self) -> None:
-        self._in_flight = True
+        self._claim.acknowledged = False
         self._log.send(self._claim)
 
     def _next(self) -> News | None:
@@ -109,7 +106,6 @@ class Settling:
         raise rejected(Rejected(why, says))  # type: ignore[arg-type]  # it was kept as the judge gave it
 
     def _failed(self, problem: BaseException) -> None:
-        self._in_flight = False
         waited = time.monotonic() - self._began
         if not isinstance(problem, _NOT_WRITTEN):
             self._maybe_written = True
@@ -130,7 +126,8 @@ class Settling:
             self._say_unknown()
         if waited > SETTLE_SECONDS:
             raise self._unknown(TimeoutError())
-        if not self._in_flight and waited > QUIET_SECONDS:
+        if self._claim.acknowledged and waited > QUIET_SECONDS:
+            self._maybe_written = True
             # The broker has it, and the follower has not: it may have been lost with a leader. Again, it harms nothing.
             self._send()
 
