@@ -79,6 +79,8 @@ def _next(out: Console, site: Site, scripts: list[Script]) -> None:
     wrong = next((s.patient.therapy for s in scripts if s.wrong_bag_of), scripts[0].patient.therapy)
     here = _short(site.folder)
     out.print("\nThe site stays. Try next:")
+    if site.kafka:
+        out.print("  make kafka   # after `make demo-kafka`: starts its broker again, in another terminal; the log is there")
     for command, says in (
         (f"status {held}", "the quarantined shipment"),
         (f"history {wrong}", "the wrong bag at the bedside, held and cleared"),
