@@ -16,7 +16,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.serializer import Serializer
 
 from events.errors import Refused, Unavailable
-from events.kafka import names
+from events.kafka import batches
 
 CONNECT_MS = 6_000
 """How long a first contact may take before a person is told that nobody answers."""
@@ -38,7 +38,7 @@ class _Listening(logging.Handler):
             _heard.append(record.getMessage())
 
 
-names.install()
+batches.install()
 _logger = logging.getLogger("kafka")
 _logger.addHandler(_Listening(logging.WARNING))
 _logger.propagate = False  # a person at a terminal is told in our words

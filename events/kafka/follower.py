@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import CorruptRecordError, KafkaError, LogTruncationError, OffsetOutOfRangeError
+from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 
 from events.copy import Copy, rewritten
-from events.errors import Corrupt, UnbrokenError
+from events.errors import Corrupt, Refused, UnbrokenError
 from events.judge import Read
+from events.kafka.batches import UNREADABLE, Marked
+from events.kafka.broken import damaged, died, hole, shrunk
 from events.kafka.client import Access, consumer, reaching, unavailable
 from events.kafka.frame import Framed, kept
-from events.kafka.topic import Topic, check_id
+from events.kafka.topic import Topic, check, check_id, look
 from events.log import Stored
 
 POLL_MS = 100
@@ -31,6 +33,8 @@ OVERLAP = 3
 """How many of the last records are fetched again and compared."""
 TRUSTED_SECONDS = 5.0
 """After so long without a look, the topic's beginning and end are compared before anything more is kept."""
+GUARD_SECONDS = 60.0
+"""How often a live follower looks whether the topic's configuration and its ends are as they must be."""
 SHRUNK_SECONDS = 10.0
 """A log's end may go back for a moment while a leader changes; for longer, records are lost."""
 
@@ -74,6 +78,7 @@ class Follower:
         self._size = 0
         self._epoch: object = None
         self._looked = 0.0
+        self._guarded = time.monotonic()
         self._thread: threading.Thread | None = None
         self.trouble = ""
         self._starting = threading.Lock()
@@ -135,7 +140,9 @@ class Follower:
                 values={"topic": self._access.topic},
                 advice="Stop and call QA and whoever runs Kafka; restore the topic from a copy.",
             ) from None
-        except CorruptRecordError as problem:
+        except Marked as problem:
+            raise hole(self._access, problem.args[0], None) from None
+        except UNREADABLE as problem:
             raise damaged(self._access, start, problem) from None
         except KafkaError as problem:
             raise unavailable(self._access, problem, "nothing was recorded") from problem
@@ -153,7 +160,7 @@ class Follower:
             end = end or self._consumer.highwater(self._partition) or 0
             if not found:
                 if position < size:
-                    raise _shrunk(self._access, size, position)
+                    raise shrunk(self._access, size, position)
                 break
             self._keep(found)
             position = int(found[-1].offset) + 1
@@ -181,9 +188,11 @@ class Follower:
                 except (OffsetOutOfRangeError, LogTruncationError):
                     shrunk_since = shrunk_since or time.monotonic()
                     if time.monotonic() - shrunk_since > SHRUNK_SECONDS:
-                        raise _shrunk(self._access, self._size, None) from None
+                        raise shrunk(self._access, self._size, None) from None
                     self._again()
-                except CorruptRecordError as problem:
+                except Marked as problem:
+                    raise hole(self._access, problem.args[0], None) from None
+                except UNREADABLE as problem:
                     damaged_since = damaged_since or time.monotonic()
                     if time.monotonic() - damaged_since > SHRUNK_SECONDS:  # another replica may be sound
                         raise damaged(self._access, self._size, problem) from None
@@ -199,7 +208,7 @@ class Follower:
         except UnbrokenError as problem:
             self._end(problem)
         except BaseException as problem:  # noqa: BLE001  # told to whoever waits; a thread has nobody else to tell
-            self._end(_died(problem))
+            self._end(died(problem))
         finally:
             self._let_go()
             self._copy.close()
@@ -211,14 +220,29 @@ class Follower:
 
     def _turn(self) -> None:
         found = self._consumer.poll(POLL_MS).get(self._partition, [])
-        if not found:
-            return
-        if self._leader() != self._epoch or time.monotonic() - self._looked > TRUSTED_SECONDS:
-            self._look_again()
-        self._looked = time.monotonic()
-        self._same_topic()
-        self._keep(found)
-        self.trouble = ""
+        if found:
+            if self._leader() != self._epoch or time.monotonic() - self._looked > TRUSTED_SECONDS:
+                self._look_again()
+            self._looked = time.monotonic()
+            self._same_topic()
+            self._keep(found)
+            self.trouble = ""
+        if time.monotonic() - self._guarded > GUARD_SECONDS:
+            self._guard()
+
+    def _guard(self) -> None:
+        """Look whether the topic is still as it must be, at its configuration and at both its ends."""
+        self._guarded = time.monotonic()
+        try:
+            topic = look(self._access)
+        except UnbrokenError:
+            return  # nobody answers, or it is being deleted: whoever appends is told
+        check_id(self._access, topic, self._topic.id)
+        try:
+            check(self._access, topic)
+        except Refused as problem:
+            raise Corrupt(problem.rule, problem.says, values=problem.values, advice=problem.advice) from None
+        self._look_again()
 
     def _look_again(self) -> None:
         """Compare the topic's beginning and end with the copy's."""
@@ -230,7 +254,7 @@ class Follower:
                 if kept(_framed(other))[0] != one.value or int(other.offset) != one.position:
                     raise rewritten(one.position)
             if len(again) == 0:
-                raise _shrunk(self._access, size, start)
+                raise shrunk(self._access, size, start)
         self._epoch = self._leader()
 
     def _leader(self) -> object:
@@ -255,13 +279,7 @@ class Follower:
         start = int(found[0].offset)
         for number, message in enumerate(found):
             if int(message.offset) != start + number:
-                raise Corrupt(
-                    "log.hole",
-                    f"Kafka gives record {message.offset} where {start + number} should stand: "
-                    "records are gone, or a transaction left its mark.",
-                    values={"expected": start + number, "found": int(message.offset)},
-                    advice="Stop and call QA: no record of a log is ever missing. The local copy is kept as it is.",
-                )
+                raise hole(self._access, start + number, int(message.offset))
         with self._claiming:
             known = {value: claims[0].read for value, claims in self._claims.items()}
         stored = self._copy.keep(start, [kept(_framed(message), known.get(message.value)) for message in found])
@@ -344,32 +362,3 @@ class Follower:
 
 def _framed(message: Any) -> Framed:
     return Framed(message.key, message.value, tuple((name, value) for name, value in message.headers))
-
-
-def _shrunk(access: Access, size: int, end: int | None) -> Corrupt:
-    return Corrupt(
-        "log.shrunk",
-        f"The topic {access} has fewer records than it had: {size} were read here"
-        + (f", it ends before {end + 1} now." if end is not None else ", and it ends earlier now."),
-        values={"read": size},
-        advice="Stop and call QA: records were lost by Kafka. The local copy and the last checkpoint show which; "
-        "docs/operations.md says how a lost suffix is recovered.",
-    )
-
-
-def damaged(access: Access, size: int, problem: BaseException) -> Corrupt:
-    """What the broker gives is not what a producer wrote."""
-    return Corrupt(
-        "log.damaged",
-        f"The topic {access} is damaged at or after record {size}: {problem}.",
-        values={"position": size},
-        advice="Stop and call QA and whoever runs Kafka: a replica that is sound, or a copy, must take its place.",
-    )
-
-
-def _died(problem: BaseException) -> UnbrokenError:
-    return Corrupt(
-        "log.follower",
-        f"What reads the log has ended by a fault ({type(problem).__name__}: {problem}).",
-        advice="Nothing more is recorded by this process. Look at the history before you repeat an act.",
-    )

@@ -88,15 +88,16 @@ def _differing(one: Seen, other: Seen) -> list[str]:
 
 def settled(
     access: Access, topic_id: str, log_id: str, fresh: Path, histories: Iterable[Path], before: Iterable[str] = (),
-    copies: Iterable[Path] = (),
+    copies: Iterable[Path] = (), *, odd_names: bool = False,
 ) -> Report:  # fmt: skip
     """Hold histories against a topic, as it is read by another client, by a new copy of ours, and by the writers' copies.
 
     Args:
         fresh: where a new local copy may be made.
         copies: the writers' own copies, as they were left; each is resumed, and must then say the same.
+        odd_names: as `outside` has it.
     """
-    readers = [outside(access, log_id, f"kafka:{topic_id}")]
+    readers = [outside(access, log_id, f"kafka:{topic_id}", odd_names=odd_names)]
     for path in (fresh, *copies):
         log = KafkaLog(access, path, topic_id=topic_id, log_id=log_id)
         try:

@@ -66,12 +66,21 @@ class Founded:
         while self.opened:
             self.opened.pop().close()
 
-    def report(self, *copies: str, fresh: str = "fresh") -> Report:
+    def report(self, *copies: str, odd_names: bool = False) -> Report:
         """The checker's word on every history; all handles are closed, the copies named here are resumed."""
         self.close()
         histories = sorted(self.folder.glob("*.history"))
         paths = [self.copy(name) for name in copies]
-        return settled(self.access, self.topic_id, self.log_id, self.copy(fresh), histories, self.before, paths)
+        return settled(
+            self.access,
+            self.topic_id,
+            self.log_id,
+            self.copy("fresh"),
+            histories,
+            self.before,
+            paths,
+            odd_names=odd_names,
+        )
 
 
 def found(servers: str, folder: Path, kind: type[Access] = Access) -> Founded:

@@ -17,7 +17,7 @@ from events.log import Appended
 from events.log_kafka import KafkaLog
 from tests.chaos.extent import sized
 from tests.chaos.founded import STREAMS, Founded, Nurse
-from tests.chaos.history import read_histories
+from tests.chaos.history import Told, read_histories
 from tests.chaos.outside import messages
 from tests.chaos.writer import Order, is_stopped, order, started
 
@@ -140,7 +140,8 @@ def test_17_a_reader_stops_for_long_and_goes_on(log: Founded) -> None:
         history.append(one, nurse.any(one))
     time.sleep(sized(1, 8, 60))
     os.kill(writer.pid or 0, signal.SIGCONT)
-    until, told = time.monotonic() + 30, []
+    until = time.monotonic() + 30
+    told: list[Told] = []
     while sum(each.what == "acknowledged" for each in told) < 5:
         assert time.monotonic() < until, f"it appends no more: {told[-5:]}"
         time.sleep(0.1)

@@ -86,7 +86,8 @@ def _hurt_at_send(log: KafkaLog, how: str) -> None:
             os.kill(os.getpid(), signal.SIGSTOP)
         send(claim)
         if how == "die":
-            log._producer.flush()  # type: ignore[union-attr]
+            for producer in log._producers.values():
+                producer.flush()
             os.kill(os.getpid(), signal.SIGKILL)
 
     log.send = hurt  # type: ignore[method-assign]
