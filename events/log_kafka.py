@@ -67,7 +67,7 @@ class KafkaLog:
         if topic_id is not None:
             check_id(access, self._topic, topic_id)
         check(access, self._topic)
-        self._follower = Follower(access, self._topic, copy, log_id)
+        self._follower = Follower(access, self._topic, copy, log_id, told)
         self._producers: dict[bool, KafkaProducer] = {}
         self._making = threading.Lock()
         try:

@@ -25,6 +25,7 @@ from events.kafka.batches import UNREADABLE, Marked
 from events.kafka.broken import damaged, died, hole, shrunk
 from events.kafka.client import Access, consumer, reaching, unavailable
 from events.kafka.frame import Framed, kept
+from events.kafka.local import copy_damage, local_copy
 from events.kafka.topic import Topic, check, check_id, look
 from events.log import Stored
 
@@ -61,8 +62,15 @@ class Claim:
 class Follower:
     """Follows one topic into one local copy."""
 
-    def __init__(self, access: Access, topic: Topic, path: Path, log_id: str | None) -> None:
-        self._access, self._topic, self._path, self._log_id = access, topic, path, log_id
+    def __init__(
+        self,
+        access: Access,
+        topic: Topic,
+        path: Path,
+        log_id: str | None,
+        told: Callable[[str], None] = lambda _line: None,
+    ) -> None:
+        self._access, self._topic, self._path, self._log_id, self._told = access, topic, path, log_id, told
         self._partition = TopicPartition(access.topic, 0)
         with reaching(access):
             self._consumer: KafkaConsumer = consumer(access)
@@ -96,10 +104,7 @@ class Follower:
 
     def _open(self) -> Copy:
         genesis = self._genesis()
-        copy = Copy.begun(self._path, genesis, self._topic.place, synced=False)
-        if copy.place != self._topic.place or next(iter(copy.read(0, 1))).value != genesis:
-            copy.close()
-            raise rewritten(0)
+        copy = local_copy(self._path, genesis, self._topic.place, self._told)
         if self._log_id not in (None, copy.id):
             copy.close()
             raise Corrupt(
@@ -282,7 +287,9 @@ class Follower:
                 raise hole(self._access, start + number, int(message.offset))
         with self._claiming:
             known = {value: claims[0].read for value, claims in self._claims.items()}
-        stored = self._copy.keep(start, [kept(_framed(message), known.get(message.value)) for message in found])
+        items = [kept(_framed(message), known.get(message.value)) for message in found]
+        with copy_damage(self._path):
+            stored = self._copy.keep(start, items)
         with self._grown:
             self._size = max(self._size, stored[-1].position + 1)
             self._grown.notify_all()
