@@ -14,9 +14,9 @@ import pytest
 from events.errors import Corrupt, Refused, Unavailable, UnbrokenError
 from events.kafka import follower
 from events.log import Appended
-from events.log_kafka import KafkaLog
 from tests.chaos import managing
 from tests.chaos.broker import Hit
+from tests.chaos.ending import ends, stops
 from tests.chaos.extent import whole_only
 from tests.chaos.founded import Founded, Nurse, found
 from tests.chaos.history import read_histories
@@ -33,31 +33,6 @@ def longer(more: int = 5) -> list[bytes]:
     for number in range(more):
         other.append(other.record("nurse", ["suite/OTHER"], deviation(says=f"other {number}")))
     return other.values
-
-
-def stops(one: KafkaLog, nurse: Nurse, seconds: float = 15.0) -> UnbrokenError:
-    """Append until it is refused for good, and say how."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            one.append(nurse.signed(one, ["suite/C0"]))
-        except Corrupt as problem:
-            return problem
-        except Unavailable:
-            pass
-        time.sleep(0.1)
-    raise AssertionError("it was never noticed")
-
-
-def ends(one: KafkaLog, seconds: float = 15.0) -> UnbrokenError:
-    """How a reader that only follows ends."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            one.wait(one.size(), 0.5)
-        except UnbrokenError as problem:
-            return problem
-    raise AssertionError("it was never noticed")
 
 
 def test_12_a_partition_is_added_and_written_to(quick: Founded) -> None:
