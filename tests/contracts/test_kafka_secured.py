@@ -18,7 +18,7 @@ from events.kafka.whole import begin
 from events.log_kafka import KafkaLog
 from tests.ground import deviation, small_log
 
-pytestmark = pytest.mark.contract
+pytestmark = [pytest.mark.contract, pytest.mark.slow]
 WRITER = "site-anna"
 
 

@@ -15,14 +15,13 @@ from kafka.errors import KafkaError, TopicAuthorizationFailedError, TopicDeletio
 
 from events.errors import Unavailable
 from events.kafka.topic import check, look
-from tests.conftest import in_ci
 from tests.docker.brokers import ONE_BROKER, THREE_BROKERS, Deployment
 from tests.docker.composed import DOCKER
 
 # Every day test_application.py starts one broker of these, with everything else beside it.
 pytestmark = [
     pytest.mark.timeout(400),
-    pytest.mark.skipif(not in_ci(), reason="a deployment's life takes three minutes: CI=true runs it"),
+    pytest.mark.slow,
 ]
 
 

@@ -16,7 +16,6 @@ from events.facts.course import DeadlineMissed, DeadlineSet, SlotsFreed
 from events.reading import verified_stream
 from flows.outlook import steps
 from protocol.worklist import resting_state
-from tests.conftest import in_ci
 from tests.flows.conftest import DriverProcess, wait_for
 
 
@@ -54,6 +53,7 @@ def test_the_run_and_the_log_stay_in_step(stage: Stage, driver: DriverProcess, p
     assert driver.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_driver_killed_at_random_instants_does_each_thing_once(
     stage: Stage, driver: DriverProcess, play: Play
 ) -> None:
@@ -136,7 +136,6 @@ def test_one_driver_a_site_and_one_bad_therapy_stalls_nobody(stage: Stage, drive
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not in_ci(), reason="half a minute; every day the projectors show the same with less around it")
 def test_a_second_driver_stands_by_and_takes_over(stage: Stage, driver: DriverProcess, play: Play) -> None:
     """It says once who drives; killed with -9, the first one leaves it everything, and nothing is done twice."""
     second = DriverProcess(stage.site.folder, name="second")

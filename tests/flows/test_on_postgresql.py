@@ -47,6 +47,7 @@ def views_in_step(stage: Stage, url: str) -> bool:
     return views.position_in(url, stage.site.log_id) == stage.site.log.size()
 
 
+@pytest.mark.slow
 def test_a_second_projector_takes_over_and_both_survive_an_outage(
     stage: Stage, projectors: tuple[Process, Process, str], play: Play, mortal_postgres: OwnPostgres
 ) -> None:
@@ -83,6 +84,7 @@ def test_a_second_projector_takes_over_and_both_survive_an_outage(
     assert before == after
 
 
+@pytest.mark.slow
 def test_a_driver_that_loses_its_lease_stops_and_goes_on_when_it_has_it_again(
     stage: Stage, play: Play, postgres: Postgres, pg_url: str
 ) -> None:

@@ -25,7 +25,6 @@ from events.errors import Refused
 from flows.serve import NoDatabase, environment
 from flows.server_elsewhere import ServerElsewhere
 from flows.serving import ServerFailed
-from tests.conftest import in_ci
 from tests.flows.conftest import DriverProcess, wait_for
 from tests.flows.test_driver import shows_what_the_log_says
 from tests.servers.postgres import OwnPostgres, postgres_for_prefect
@@ -103,6 +102,7 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
         database.close()
 
 
+@pytest.mark.slow
 def test_a_server_on_postgresql_that_is_killed_costs_nothing(stage: Stage, serving: Serving, play: Play) -> None:
     """The driver waits for it, draws through it, outlives its kill -9, and shows each step once."""
     driver = DriverElsewhere(stage.site.folder, serving)
@@ -132,7 +132,6 @@ def test_a_server_on_postgresql_that_is_killed_costs_nothing(stage: Stage, servi
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not in_ci(), reason="a minute and a half; the everyday test kills the server once")
 def test_a_server_killed_at_random_instants_again_and_again(stage: Stage, serving: Serving, play: Play) -> None:
     """A whole therapy is signed while the server dies four times: every step is drawn once, every deadline set once."""
     seed = 20260303

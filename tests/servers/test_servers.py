@@ -49,6 +49,7 @@ def test_the_runs_broker_answers_here_and_in_processes(kafka_broker: Broker | Ad
         assert opened.describe_cluster()["controller_id"] >= 0
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_it_has_the_same_data_and_ports(own: Broker) -> None:
     own.create_topic("kept", retention_ms="-1")
     assert written(own, "kept", b"before the kill") == 0
@@ -62,6 +63,7 @@ def test_killed_and_started_again_it_has_the_same_data_and_ports(own: Broker) ->
     assert read(own, "kept") == [b"before the kill"]
 
 
+@pytest.mark.slow
 def test_frozen_it_answers_nothing_and_thawed_it_goes_on(own: Broker) -> None:
     own.freeze()
     with pytest.raises(KafkaTimeoutError), own.admin(bootstrap_timeout_ms=500):
@@ -74,6 +76,7 @@ def test_frozen_it_answers_nothing_and_thawed_it_goes_on(own: Broker) -> None:
     assert not own.running
 
 
+@pytest.mark.slow
 def test_a_broker_that_can_not_come_up_says_what_its_log_says(kafka_parts: None) -> None:
     broker = Broker(properties={"log.segment.bytes": "none"})
     try:
@@ -84,6 +87,7 @@ def test_a_broker_that_can_not_come_up_says_what_its_log_says(kafka_parts: None)
     assert not broker.folder.exists()
 
 
+@pytest.mark.slow
 def test_properties_of_ones_own_count(kafka_parts: None, tmp_path: Path) -> None:
     broker = Broker(
         data=tmp_path, properties={"message.max.bytes": "77777", "log.dirs": str(tmp_path / "small-{node}")}
@@ -94,6 +98,7 @@ def test_properties_of_ones_own_count(kafka_parts: None, tmp_path: Path) -> None
     broker.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["kill -9", "SIGTERM", "Ctrl-C"])
 def test_when_the_starter_ends_nothing_stays_behind(kafka_parts: None, how: str, tmp_path: Path) -> None:
     number = {"kill -9": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "Ctrl-C": signal.SIGINT}[how]
@@ -112,6 +117,7 @@ def test_when_the_starter_ends_nothing_stays_behind(kafka_parts: None, how: str,
         eventually(lambda: not list(tmp_path.iterdir()))  # nor a temporary folder
 
 
+@pytest.mark.slow
 def test_when_the_supervisor_is_killed_java_ends_too(own: Broker) -> None:
     if sys.platform != "linux":
         pytest.skip("the kernel does this on Linux only")
@@ -120,6 +126,7 @@ def test_when_the_supervisor_is_killed_java_ends_too(own: Broker) -> None:
     eventually(lambda: not alive(pid))
 
 
+@pytest.mark.slow
 def test_the_commands_exit_code_is_ours_and_its_broker_is_gone(kafka_parts: None, tmp_path: Path) -> None:
     with started("kafka", "--", "sh", "-c", "sleep 600 & exit 5", temporary=tmp_path) as starter:
         assert starter.wait(60) == 5
@@ -150,6 +157,7 @@ def test_fresh_removes_what_a_broker_left_and_nothing_else(tmp_path: Path) -> No
     assert {path.name for path in tmp_path.iterdir()} == {"notes.txt", "unbroken-kafka.lock"}
 
 
+@pytest.mark.slow
 def test_a_jar_that_was_tampered_with_is_noticed_and_fetched_again(kafka_parts: None, tmp_path: Path) -> None:
     small = [jar for jar in listed() if jar.file in {"jspecify-1.0.0.jar", "log4j-slf4j-impl-2.24.3.jar"}]
     first, second = kafka_jars(lambda _line: None, wanted=small, folder=tmp_path)
@@ -164,6 +172,7 @@ def test_a_jar_that_was_tampered_with_is_noticed_and_fetched_again(kafka_parts: 
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(jar.file for jar in small)
 
 
+@pytest.mark.slow
 def test_the_secured_broker_lets_in_who_has_the_password_and_the_permission(kafka_secured: Secured) -> None:
     for topic in ("allowed", "forbidden"):
         kafka_secured.create_topic(topic)
