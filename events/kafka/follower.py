@@ -159,14 +159,19 @@ class Follower:
         # From a little before the end, so that what comes back shows both whether it still ends so, and where it ends.
         position = max(0, size - OVERLAP)
         end: int | None = None
-        while end is None or position < end:
+        patient_until = time.monotonic() + SHRUNK_SECONDS
+        while end is None or position < max(end, size):
             found = self._fetch(self._consumer, position, 500)
             self._same_topic()
             end = end or self._consumer.highwater(self._partition) or 0
             if not found:
-                if position < size:
+                if position >= size:
+                    break
+                if time.monotonic() > patient_until:
                     raise shrunk(self._access, size, position)
-                break
+                end = None
+                time.sleep(0.2)
+                continue
             self._keep(found)
             position = int(found[-1].offset) + 1
             progress(position, max(end, position))
@@ -225,13 +230,14 @@ class Follower:
 
     def _turn(self) -> None:
         found = self._consumer.poll(POLL_MS).get(self._partition, [])
-        if found:
+        if found or not self._looked:
             if self._leader() != self._epoch or time.monotonic() - self._looked > TRUSTED_SECONDS:
                 self._look_again()
             self._looked = time.monotonic()
             self._same_topic()
-            self._keep(found)
             self.trouble = ""
+        if found:
+            self._keep(found)
         if time.monotonic() - self._guarded > GUARD_SECONDS:
             self._guard()
 
@@ -254,12 +260,14 @@ class Follower:
         size = self._copy.size()
         for start, count in ((0, 1), (max(0, size - OVERLAP), OVERLAP)):
             stored = list(self._copy.read(start, start + count))
-            again = self._fetch(self._looker, start, count)
-            for one, other in zip(stored, again, strict=False):
-                if kept(_framed(other))[0] != one.value or int(other.offset) != one.position:
-                    raise rewritten(one.position)
-            if len(again) == 0:
-                raise shrunk(self._access, size, start)
+            while stored:
+                again = self._fetch(self._looker, stored[0].position, len(stored))
+                if not again:
+                    raise OffsetOutOfRangeError(stored[0].position)  # perhaps for a moment only
+                for one, other in zip(stored, again, strict=False):
+                    if kept(_framed(other))[0] != one.value or int(other.offset) != one.position:
+                        raise rewritten(one.position)
+                stored = stored[len(again) :]
         self._epoch = self._leader()
 
     def _leader(self) -> object:

@@ -51,7 +51,7 @@ class Founded:
 
     def by(self, servers: str) -> Access:
         """The same topic at another address."""
-        return type(self.access)((servers,), self.access.topic)
+        return type(self.access)(tuple(servers.split(",")), self.access.topic)
 
     def copy(self, name: str) -> Path:
         """Where the local copy of this name is."""
@@ -86,7 +86,7 @@ class Founded:
 def found(servers: str, folder: Path, kind: type[Access] = Access) -> Founded:
     """Begin a log in a new topic."""
     small = small_log()
-    access = kind((servers,), f"chaos-{folder.name}")
+    access = kind(tuple(servers.split(",")), f"chaos-{folder.name}")
     topic = begin(access, small.values[0])
     write(access, small.values[1:], 1)
     links = [open_envelope(value).link for value in small.values]

@@ -135,7 +135,7 @@ def test_5_all_answers_are_lost_for_a_while(broker: Hit, log: Founded, monkeypat
     history, nurse = log.history(), Nurse("nurse")
     history.append(one, nurse.any(one))
     broker.proxy.lose_all = True
-    with later(5.0, broker.proxy.heal):
+    with later(2.5, broker.proxy.heal):
         value = nurse.any(one)
         assert isinstance(history.append(one, value), Appended)
     assert len(told) == 1
@@ -145,6 +145,7 @@ def test_5_all_answers_are_lost_for_a_while(broker: Hit, log: Founded, monkeypat
     assert len(written) > 1, "the same bytes were written more than once"
 
 
+@whole_only
 @pytest.mark.parametrize("way", starving.WAYS)
 def test_4_the_brokers_disk_is_full(way: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """What cannot be written is not acknowledged; with room again, and the broker started again, all goes on."""

@@ -52,14 +52,14 @@ class Ward:
             self.start(place)
         elif fault == "stop a writer":
             os.kill(chosen.pid or 0, signal.SIGSTOP)
-            time.sleep(self.dice.uniform(0, 1.0))
+            time.sleep(self.dice.uniform(0, 0.6))
             os.kill(chosen.pid or 0, signal.SIGCONT)
         elif fault == "kill the broker":
             broker.kill()
             broker.start()
         else:
             broker.freeze()
-            time.sleep(self.dice.uniform(0, 3.0))
+            time.sleep(self.dice.uniform(0, 2.0))
             broker.thaw()
 
     def end(self) -> None:
@@ -72,15 +72,15 @@ class Ward:
 
 def test_nothing_is_lost_and_nothing_invented_at_any_instant(broker: Hit, log: Founded) -> None:
     dice = random.Random(seed())
-    instants, broker_kills = sized(10, 56, 2_000), sized(1, 5, 150)
-    freezes = sized(1, 6, 200)
+    instants, broker_kills = sized(10, 56, 2_000), sized(1, 4, 150)
+    freezes = sized(1, 5, 200)
     faults = ["kill the broker"] * broker_kills + ["freeze the broker"] * freezes
     faults += [dice.choice(FAULTS[:2]) for _ in range(instants - len(faults))]
     dice.shuffle(faults)
     ward = Ward(log, dice)
     try:
         for fault in faults:
-            time.sleep(dice.uniform(0, 0.9))
+            time.sleep(dice.uniform(0, 0.5))
             ward.hurt(broker, fault)
         time.sleep(1)
     finally:

@@ -130,7 +130,7 @@ def test_9_the_same_bytes_at_once(log: Founded) -> None:
 
 def test_17_a_reader_stops_for_long_and_goes_on(log: Founded) -> None:
     """Its process sleeps while others append hundreds of records; awake, it appends on top of them all."""
-    others = sized(200, 1_500, 50_000)
+    others = sized(100, 600, 50_000)
     writer = started(order(log, "sleepy", pause=0.05))
     one, nurse, history = log.open(), Nurse("nurse"), log.history()
     time.sleep(1)
@@ -138,7 +138,7 @@ def test_17_a_reader_stops_for_long_and_goes_on(log: Founded) -> None:
     before = len(read_histories([log.folder / "sleepy.history"]))
     for _ in range(others):
         history.append(one, nurse.any(one))
-    time.sleep(sized(1, 8, 60))
+    time.sleep(sized(1, 6, 60))
     os.kill(writer.pid or 0, signal.SIGCONT)
     until = time.monotonic() + 30
     told: list[Told] = []
