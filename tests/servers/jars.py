@@ -119,6 +119,10 @@ def _fetch(jars: list[Jar], folder: Path, say: Callable[[str], None]) -> None:
     say(f"kafka: fetching {len(missing)} of {len(jars)} jars of Apache Kafka {KAFKA} into {folder}")
     _sweep(folder)
     began = time.monotonic()
+    # Who told pip or Python which authorities to trust (behind a proxy, say) means this download, too.
+    trusted = os.environ.get("SSL_CERT_FILE") or os.environ.get("PIP_CERT")
+    if trusted:
+        os.environ.setdefault("REQUESTS_CA_BUNDLE", trusted)
     staging = Path(tempfile.mkdtemp(prefix=".fetch-", dir=folder))
     pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="fetch-jar")
     try:
