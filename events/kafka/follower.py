@@ -285,7 +285,7 @@ class Follower:
                 "kafka.partitions",
                 f"The topic {self._access} has {len(partitions)} partitions now: what is written to another is in no order.",
                 values={"partitions": len(partitions)},
-                advice="Stop and call whoever runs Kafka; copy the log to a new topic with `unbroken log copy`.",
+                advice="Stop and call whoever runs Kafka. docs/operations.md, Restore, says how the log goes on in a new topic.",
             )
 
     def _keep(self, found: list[Any]) -> None:

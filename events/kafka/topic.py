@@ -140,7 +140,8 @@ def check(access: Access, topic: Topic) -> None:
             "kafka.topic-configuration",
             f"The topic {access} is configured otherwise than a record must be: {'; '.join(differs)}.",
             values={"topic": access.topic, "differs": differs},
-            advice="Nothing is read or written before whoever runs Kafka has set it right, or the log was copied to a new topic.",
+            advice="Nothing is read or written before whoever runs Kafka has set it right. What cannot be set right, such as a "
+            "partition too many, ends this topic: docs/operations.md, Restore, says how the log goes on in a new one.",
         )
 
 
