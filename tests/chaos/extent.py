@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -18,10 +20,17 @@ whole_only = pytest.mark.skipif(
     not WHOLE, reason="takes too long for every day: runs with CI=true or UNBROKEN_CHAOS=ci"
 )
 
+long_only = pytest.mark.skipif(not LONG, reason="runs with UNBROKEN_CHAOS=long")
+
 
 def sized(everyday: int, whole: int, long: int) -> int:
     """How often, or how many."""
     return long if LONG else whole if WHOLE else everyday
+
+
+def first(cases: Iterable[Any], everyday: int = 1) -> list[Any]:
+    """All cases of a test, of which so many run every day."""
+    return [case if n < everyday else pytest.param(case, marks=whole_only) for n, case in enumerate(cases)]
 
 
 def seed() -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from events.log import Appended
 from events.log_kafka import KafkaLog
 from projections.views import Projector
-from tests.chaos.extent import seed, sized
+from tests.chaos.extent import seed, sized, whole_only
 from tests.chaos.founded import Founded, Nurse
 from tests.chaos.writer import Order, order
 
@@ -41,6 +41,7 @@ def started(given: Order, views: str, die_after: int = 0) -> BaseProcess:
     return process
 
 
+@whole_only
 def test_18_the_projector_is_killed_between_commit_and_look(log: Founded, tmp_path: Path) -> None:
     """At its own commits, and at random instants. In the end the views are what a fresh rebuild makes of the log."""
     dice, views = random.Random(seed()), f"sqlite:///{tmp_path / 'views.db'}"

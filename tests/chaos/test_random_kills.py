@@ -72,8 +72,8 @@ class Ward:
 
 def test_nothing_is_lost_and_nothing_invented_at_any_instant(broker: Hit, log: Founded) -> None:
     dice = random.Random(seed())
-    instants, broker_kills = sized(10, 56, 2_000), sized(1, 4, 150)
-    freezes = sized(1, 5, 200)
+    instants, broker_kills = sized(10, 56, 2_000), sized(1, 3, 150)
+    freezes = sized(1, 4, 200)
     faults = ["kill the broker"] * broker_kills + ["freeze the broker"] * freezes
     faults += [dice.choice(FAULTS[:2]) for _ in range(instants - len(faults))]
     dice.shuffle(faults)

@@ -18,6 +18,7 @@ from events.log import Appended
 from events.log_kafka import KafkaLog
 from tests.chaos import raw
 from tests.chaos.broker import Hit
+from tests.chaos.extent import whole_only
 from tests.chaos.founded import Founded, Nurse
 from tests.chaos.history import Told
 from tests.ground import Small, deviation, key_of, resigned, small_log
@@ -97,6 +98,7 @@ def test_10_junk_of_every_kind(log: Founded) -> None:
     goes_on(log, one, nurse, len(log.values) + len(junk))
 
 
+@whole_only
 def test_10_compressed_by_a_codec_that_we_may_lack(log: Founded) -> None:
     """The topic says uncompressed, so the broker unpacks it; every reader reads it."""
     small, nurse, codecs = small_log(), Nurse("nurse"), ["gzip", "snappy", "lz4", "zstd"]
@@ -169,6 +171,7 @@ def _signature(value: bytes) -> str:
     return str(json.loads(value)["signatures"][0]["sig"])
 
 
+@whole_only
 def test_11_forged_and_revoked(log: Founded) -> None:
     """Our append refuses before anything is sent; sent by another client, every reader refuses."""
     one, nurse, small = log.open(), Nurse("nurse"), small_log()
@@ -183,6 +186,7 @@ def test_11_forged_and_revoked(log: Founded) -> None:
     goes_on(log, one, nurse, len(log.values) + len(values))
 
 
+@whole_only
 def test_13_too_large(log: Founded) -> None:
     """For the grammar: refused before it is sent. For the broker, whose limit was lowered: said, and nothing recorded."""
     one, nurse, history = log.open(), Nurse("nurse"), log.history()

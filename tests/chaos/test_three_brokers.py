@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from kafka.errors import KafkaError
 
 from events.errors import Corrupt, Unavailable
 from events.kafka import follower
@@ -16,7 +18,7 @@ from events.log_kafka import KafkaLog
 from tests.chaos import managing
 from tests.chaos.broker import Hit
 from tests.chaos.ending import ends
-from tests.chaos.extent import sized, whole_only
+from tests.chaos.extent import long_only, sized, whole_only
 from tests.chaos.founded import Founded, Nurse, Quick, found
 from tests.chaos.history import read_histories
 from tests.chaos.waits import shorter
@@ -84,9 +86,10 @@ def test_20_too_few_replicas_are_in_step(three: Cluster, wide: Founded) -> None:
     leader = three.await_leader(wide.access.topic)
     dead = next(node for node in three.nodes if node != leader)
     three.kill(dead)
-    with three.admin() as asked:
-        while len(asked.describe_topics([wide.access.topic])[0]["partitions"][0]["isr_nodes"]) > 2:
-            time.sleep(0.2)
+    until = time.monotonic() + 20
+    while in_step(three, wide.access.topic) != 2:
+        assert time.monotonic() < until
+        time.sleep(0.2)
     size, began = one.size(), time.monotonic()
     refused = history.append(one, nurse.any(one))
     took = time.monotonic() - began
@@ -100,7 +103,14 @@ def test_20_too_few_replicas_are_in_step(three: Cluster, wide: Founded) -> None:
     assert report.clean, report
 
 
-@whole_only
+def in_step(three: Cluster, topic: str) -> int:
+    """How many replicas are; 0 where nobody says."""
+    with suppress(KafkaError), three.admin() as asked:
+        return len(asked.describe_topics([topic])[0]["partitions"][0]["isr_nodes"])
+    return 0
+
+
+@long_only
 def test_20_one_of_three_is_left(three: Cluster, wide: Founded, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is there to say that it is too few: so it is unknown, and later known. Waits are shortened."""
     shorter(monkeypatch, quiet=1.0, request=1_500, settle=5.0)
@@ -191,7 +201,7 @@ def test_20_the_only_replica_has_other_bytes(broker: Hit, tmp_path: Path, monkey
 
 
 @whole_only
-@pytest.mark.parametrize("lost", [1, 4])
+@pytest.mark.parametrize("lost", [1, pytest.param(4, marks=long_only)])
 def test_20_an_unclean_restart_loses_the_end(
     broker: Hit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: int
 ) -> None:

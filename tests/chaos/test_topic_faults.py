@@ -17,7 +17,7 @@ from events.log import Appended
 from tests.chaos import managing
 from tests.chaos.broker import Hit
 from tests.chaos.ending import ends, stops
-from tests.chaos.extent import whole_only
+from tests.chaos.extent import first, long_only, whole_only
 from tests.chaos.founded import Founded, Nurse, found
 from tests.chaos.history import read_histories
 from tests.chaos.writer import order, started
@@ -61,6 +61,7 @@ def test_14_made_again_while_a_reader_was_closed(log: Founded) -> None:
         log.open(topic_id=None)
 
 
+@whole_only
 def test_14_made_again_while_a_reader_slept(quick: Founded) -> None:
     """Its process is stopped meanwhile; awake, it accepts nothing of the other topic."""
     writer = started(order(quick, "sleepy", pause=0.05))
@@ -93,7 +94,7 @@ def test_14_made_again_under_a_reader_that_is_awake(quick: Founded) -> None:
 
 
 @whole_only
-@pytest.mark.parametrize("lost", [1, 4])
+@pytest.mark.parametrize("lost", [1, pytest.param(4, marks=long_only)])
 def test_14_an_old_backup_of_the_broker_goes_on(broker: Hit, tmp_path: Path, lost: int) -> None:
     """The topic has its id, no hole, and is longer than before; but the last records are others: bytes are compared."""
     log = found(broker.bootstrap, tmp_path)
@@ -118,6 +119,7 @@ def test_14_an_old_backup_of_the_broker_goes_on(broker: Hit, tmp_path: Path, los
     log.close()
 
 
+@whole_only
 def test_15_records_are_deleted(log: Founded) -> None:
     """Seen by whoever starts, and by a live reader before it keeps anything more."""
     one, nurse, history = log.open(), Nurse("nurse"), log.history()
@@ -141,7 +143,7 @@ DANGERS: dict[str, dict[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("said", DANGERS)
+@pytest.mark.parametrize("said", first(DANGERS, 2))
 def test_15_a_topic_that_could_lose_records(log: Founded, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever starts is refused, and told what differs; a live reader stops at its next look, once a minute."""
     monkeypatch.setattr(follower, "GUARD_SECONDS", 0.5)
@@ -166,7 +168,7 @@ def test_15_deleted_records_are_noticed_in_a_quiet_log(log: Founded, monkeypatch
     assert ends(one).rule == "log.deleted"
 
 
-@pytest.mark.parametrize("commit", [True, False])
+@pytest.mark.parametrize("commit", first([True, False]))
 @pytest.mark.parametrize("then", ["nothing", "a record"])
 def test_16_a_stray_transaction(log: Founded, commit: bool, then: str) -> None:
     """Its mark takes a position that nobody sees: a hole. Live readers and new ones stop and say so, also at the very end."""

@@ -15,7 +15,7 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 from events.errors import Moved
 from events.log import Appended
 from events.log_kafka import KafkaLog
-from tests.chaos.extent import sized
+from tests.chaos.extent import sized, whole_only
 from tests.chaos.founded import STREAMS, Founded, Nurse
 from tests.chaos.history import Told, read_histories
 from tests.chaos.outside import messages
@@ -75,6 +75,7 @@ def test_7_a_writer_that_slept_since_it_decided_loses(log: Founded) -> None:
     assert report.clean, report
 
 
+@whole_only
 def test_7_a_writer_that_slept_while_nobody_acted_wins(log: Founded) -> None:
     """However long it slept: no clock decides."""
     writer = asleep(order(log, "sleeper", count=1, streams=("suite/C0",), at_send="stop"))
@@ -87,6 +88,7 @@ def test_7_a_writer_that_slept_while_nobody_acted_wins(log: Founded) -> None:
     assert report.clean, report
 
 
+@whole_only
 def test_9_the_same_command_twice(log: Founded) -> None:
     """The same bytes a second time are refused: the head that they name has moved, by themselves."""
     one, two, nurse, history = log.open(), log.open("two"), Nurse("nurse"), log.history()
@@ -128,9 +130,10 @@ def test_9_the_same_bytes_at_once(log: Founded) -> None:
     assert report.clean, report
 
 
+@whole_only
 def test_17_a_reader_stops_for_long_and_goes_on(log: Founded) -> None:
     """Its process sleeps while others append hundreds of records; awake, it appends on top of them all."""
-    others = sized(100, 600, 50_000)
+    others = sized(100, 400, 50_000)
     writer = started(order(log, "sleepy", pause=0.05))
     one, nurse, history = log.open(), Nurse("nurse"), log.history()
     time.sleep(1)
@@ -138,7 +141,7 @@ def test_17_a_reader_stops_for_long_and_goes_on(log: Founded) -> None:
     before = len(read_histories([log.folder / "sleepy.history"]))
     for _ in range(others):
         history.append(one, nurse.any(one))
-    time.sleep(sized(1, 6, 60))
+    time.sleep(sized(1, 3, 60))
     os.kill(writer.pid or 0, signal.SIGCONT)
     until = time.monotonic() + 30
     told: list[Told] = []
@@ -152,6 +155,7 @@ def test_17_a_reader_stops_for_long_and_goes_on(log: Founded) -> None:
     assert report.clean, report
 
 
+@whole_only
 def test_18_a_writers_clock_is_a_day_off(log: Founded) -> None:
     """Nothing is decided by a clock: its records stand, in order, and the broker's own time is beside them."""
     for days in (1.0, -1.0, 400.0):
