@@ -195,16 +195,29 @@ def consumer(access: Access, most: int = 4 * LARGEST_BATCH) -> KafkaConsumer:
     )
 
 
-NO_KEY = object()
-"""A key that is none: kafka-python refuses to send a record without key and value, and a stranger's may be such."""
+class _Nothing(bytes):
+    """Stands for null where kafka-python wants bytes."""
 
 
-class Keys(Serializer):  # type: ignore[misc]  # it ships no types
-    """Sends a key as it is, and `NO_KEY` as none."""
+NOTHING = _Nothing()
+"""A key, or a header's value, that is null: kafka-python refuses to send some such records, and a stranger's may be one."""
 
-    def serialize(self, _topic: str, _headers: Any, data: Any) -> bytes | None:
-        """The key's bytes."""
-        return None if data is NO_KEY else data
+
+class Headers(list[tuple[str, Any]]):
+    """Headers among which a value may become null. They say that they are none to kafka-python's own statistics, which
+    would add up the lengths of the values; whoever writes them goes through them and finds them."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+class Nulls(Serializer):  # type: ignore[misc]  # it ships no types
+    """The last to touch a record before it is written: what stands for null becomes null."""
+
+    def serialize(self, _topic: str, headers: list[Any], data: Any) -> bytes | None:
+        """The key's bytes; the headers are changed in place."""
+        headers[:] = [(name, None if value is NOTHING else value) for name, value in headers]
+        return None if data is NOTHING else data
 
 
 def producer(access: Access, **more: Any) -> KafkaProducer:

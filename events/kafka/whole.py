@@ -11,7 +11,7 @@ from events.authority import Authority
 from events.errors import Corrupt, Refused
 from events.heads import NOWHERE, Head
 from events.judge import Rejected, read, weigh
-from events.kafka.client import NO_KEY, Access, Keys, consumer, producer, reaching, unavailable
+from events.kafka.client import NOTHING, Access, Headers, Nulls, consumer, producer, reaching, unavailable
 from events.kafka.frame import unframed
 from events.kafka.names import Name
 from events.kafka.topic import Topic, make
@@ -68,13 +68,13 @@ def write(
     """
     position = start
     with reaching(access):
-        writer = producer(access, key_serializer=Keys())
+        writer = producer(access, key_serializer=Nulls())
     try:
         waiting: list[tuple[int, Any]] = []
         for value in values:
             found = unframed(value)
-            headers = [(Name(name), value) for name, value in found.headers]
-            key = NO_KEY if found.key is None else found.key
+            headers = Headers((Name(name), NOTHING if held is None else held) for name, held in found.headers)
+            key = NOTHING if found.key is None else found.key
             future = writer.send(access.topic, value=found.value, key=key, headers=headers, partition=0)
             waiting.append((position, future))
             position += 1

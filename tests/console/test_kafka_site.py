@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 
 from console.site import Site
-from events.kafka import client
+from events.kafka import client, whole
 from events.kafka.client import Access
 from events.log_sqlite import SqliteLog
 from tests.console.cli import ANNA, BRUNO, NURSE, SECOND, Cli, apheresis
@@ -63,6 +64,41 @@ def test_a_log_is_moved_to_kafka_and_back(cli: Cli, kafka_broker: Any, tmp_path:
     cli.ok("checkpoint")
 
 
+def test_what_strangers_wrote_and_what_lost_its_race_goes_along(moved: Cli, kafka_broker: Any, tmp_path: Path) -> None:
+    moved.ok(*apheresis(moved), by=NURSE)
+    site = Site.open(moved.folder)
+    values = [stored.value for stored in site.log.read()]
+    site.close()
+    stranger = Producer({"bootstrap.servers": kafka_broker.bootstrap})
+    junk: list[tuple[bytes | None, bytes | None, list[tuple[str, str | bytes | None]]]] = [
+        (None, b"hello", []),
+        (b"k", None, [("a", None)]),
+        (None, None, []),
+        (b"k", values[-1], []),  # a sound record with a frame that is none
+    ]
+    for key, value, headers in junk:
+        stranger.produce(topic_of(tmp_path), value=value, key=key, headers=headers, partition=0)
+    stranger.flush(10)
+    whole.write(Access((kafka_broker.bootstrap,), topic_of(tmp_path)), [values[-1]], len(values) + 4)  # sent twice
+    before = moved.ok("verify", "--full", "--json").json
+    assert (before["verdict"], before["size"], before["accepted"]) == ("clean", len(values) + 5, len(values))
+    digest = moved.ok("digest", "--json").json["digest"]
+
+    (moved.folder / "log.db").rename(moved.folder / "left.db")
+    back = moved.ok("log", "copy", "--to-file", "--json", by="admin").json
+    there = moved.ok("verify", "--json").json
+    assert (there["verdict"], there["size"], there["accepted"]) == ("clean", len(values) + 6, len(values) + 1)
+    assert there["root"] == back["root"]
+    assert moved.ok("digest", "--json").json["digest"] == digest
+
+    again = moved.ok(
+        "log", "copy", "--kafka", kafka_broker.bootstrap, "--topic", topic_of(tmp_path) + "-2", "--json", by="admin"
+    ).json
+    assert again["size"] == back["size"] + 1
+    assert moved.ok("verify", "--full", "--json").json["root"] == again["root"]
+    assert moved.ok("digest", "--json").json["digest"] == digest
+
+
 def test_the_file_that_was_left_takes_nothing_more(cli: Cli, kafka_broker: Any, tmp_path: Path) -> None:
     other = Cli(tmp_path / "other")
     line = apheresis(cli)
@@ -84,8 +120,6 @@ def test_the_file_that_was_left_takes_nothing_more(cli: Cli, kafka_broker: Any, 
 def test_an_interrupted_move_goes_on(
     cli: Cli, kafka_broker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from events.kafka import whole
-
     write, line = whole.write, ("log", "copy", "--kafka", kafka_broker.bootstrap, "--topic", topic_of(tmp_path))
 
     def half(access: Access, values: Any, start: int, progress: Any) -> int:
