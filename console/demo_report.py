@@ -80,7 +80,9 @@ def _next(out: Console, site: Site, scripts: list[Script]) -> None:
     here = _short(site.folder)
     out.print("\nThe site stays. Try next:")
     if site.kafka:
-        out.print("  make kafka   # after `make demo-kafka`: starts its broker again, in another terminal; the log is there")
+        out.print(
+            "  make kafka   # after `make demo-kafka`: starts its broker again, in another terminal; the log is there"
+        )
     for command, says in (
         (f"status {held}", "the quarantined shipment"),
         (f"history {wrong}", "the wrong bag at the bedside, held and cleared"),

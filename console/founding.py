@@ -107,6 +107,8 @@ def _build(
             moving.to_kafka(site, plan.kafka, None, told)
     except BaseException:
         shutil.rmtree(plan.folder, ignore_errors=True)
+        if plan.generate is not None:
+            plan.generate.unlink(missing_ok=True)  # they open nothing
         raise
     return site
 
@@ -196,7 +198,15 @@ def _generated(file: Path, accounts: list[str]) -> dict[str, str]:
     phrases = {
         a: "-".join("".join(secrets.choice(_SYLLABLES) for _ in range(2)) for _ in range(_WORDS)) for a in accounts
     }
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise Refused(
+            "authority.passphrase-file",
+            f"{file} exists already; passphrases are never written over a file.",
+            values={"file": file},
+            advice="Name another file, or remove this one if nobody was set up with it. Nothing was set up.",
+        ) from None
     with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
         handle.write("# Hand each person theirs, then destroy this file.\n")
         handle.writelines(f"{account}: {phrase}\n" for account, phrase in phrases.items())

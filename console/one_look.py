@@ -70,7 +70,8 @@ def status(site: Site, therapy: str, json: bool) -> int:
 def show_status(site: Site, therapy: str, answer: Answer, json: bool) -> int:
     """Print a status."""
     if json:
-        as_json({**answer.row, "simulated": site.simulated})
+        findings = None if answer.findings is None else len(answer.findings)
+        as_json({**answer.row, "findings": findings, "simulated": site.simulated})
         return CLEAN
     screen, row = Screen(site), answer.row
     screen.simulated()
@@ -101,9 +102,19 @@ def show_status(site: Site, therapy: str, answer: Answer, json: bool) -> int:
         ("stopped", row["stopped"]),
         ("completed", row["completed"].replace("_", " ")),
         ("record", f"{row['records']} records, head {row['head'][:16]}; every signature verified"),
+        ("decisions", _audited(therapy, answer)),
     ]
     pairs(lines)
     return CLEAN
+
+
+def _audited(therapy: str, answer: Answer) -> str:
+    """What the audit said of this head, if it was asked; without it a fact that its signer might not record shows in the rest."""
+    if answer.findings is None:
+        return f"not audited at this head yet: unbroken verify {therapy}"
+    if answer.findings:
+        return f"{len(answer.findings)} FINDINGS, call QA before anything else: unbroken verify {therapy}"
+    return "audited at this head, no finding"
 
 
 BEFORE, AGAIN = "audited at this very head before", "audited again"
@@ -156,7 +167,7 @@ def or_cannot_tell(look: Callable[[], int], json: bool) -> int:
     except (Corrupt, Unavailable, OSError) as problem:
         _cannot_tell(problem, json)
     except Refused as problem:
-        if problem.rule not in ("verify.checkpoint", "log.exists"):
+        if problem.rule not in ("verify.checkpoint", "log.exists", "kafka.topic-configuration"):
             raise
         _cannot_tell(problem, json)
     return CANNOT_TELL

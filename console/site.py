@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,7 +64,7 @@ class Site:
                 "site.description",
                 f"{path} cannot be read ({problem}).",
                 values={"path": path},
-                advice="Restore it from the backup; the log itself is in log.db.",
+                advice="Restore it from the backup; the log itself is in log.db, or in Kafka, and is not touched.",
             ) from problem
 
     @staticmethod
@@ -105,6 +106,13 @@ class Site:
                     advice="Stop: somebody has put another log here. Call QA.",
                 )
             self._log = log
+            if left := log.authority().left.get(log.place):
+                # Reading goes on: it is the log's past. But nobody must take it for the present.
+                print(
+                    f"Attention: this log was moved away from here and goes on at {left}; what follows is its past. "
+                    "Tell this site where it is: unbroken log use.",
+                    file=sys.stderr,
+                )
         return self._log
 
     def open_log(self, log_id: str | None = None) -> EventLog:

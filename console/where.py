@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from events.log import EventLog
 
 FILE, COPY = "log.db", "copy.db"
+TOPIC = "unbroken"
+"""The topic's name where nobody names another."""
 
 
 def open_log(folder: Path, kafka: dict[str, Any] | None, log_id: str | None, copy: Path | None = None) -> EventLog:
@@ -42,6 +44,17 @@ def open_log(folder: Path, kafka: dict[str, Any] | None, log_id: str | None, cop
         told=lambda line: print(line, file=sys.stderr, flush=True),
         progress=_catching_up(),
     )
+
+
+def refuse_half(kafka: str | None, topic: str, security: Path | None) -> None:
+    """Raise where a topic or its security is named, and no broker: the log would end up in a file, unasked."""
+    if kafka is None and (topic != TOPIC or security is not None):
+        raise Refused(
+            "log.destination",
+            "A topic is named, and no broker.",
+            values={"topic": topic},
+            advice="Add --kafka HOST:PORT, or leave --topic and --kafka-security out: then the log is kept in a file.",
+        )
 
 
 def copied(folder: Path) -> int | None:
@@ -79,7 +92,7 @@ def kafka_settings(servers: str, topic: str, security: Path | None) -> dict[str,
 
     told: dict[str, Any] = {}
     if security is not None:
-        told = dict(read_document(security.read_text(encoding="utf-8"), str(security)))
+        told = dict(read_document(_text(security), str(security)))
         if both := sorted({"servers", "topic", "topic_id"} & set(told)):
             raise Refused(
                 "kafka.field",
@@ -93,6 +106,18 @@ def kafka_settings(servers: str, topic: str, security: Path | None) -> dict[str,
     document = {"servers": list(servers_of(servers)), "topic": topic, **told}
     access(document, Path("/"))
     return document
+
+
+def _text(security: Path) -> str:
+    try:
+        return security.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise Refused(
+            "kafka.file",
+            f"The security file {security} cannot be read ({problem}).",
+            values={"file": security},
+            advice="Name a YAML file of protocol, ca, user, password_file, certificate, key.",
+        ) from None
 
 
 def _catching_up() -> Callable[[int, int], None]:

@@ -36,6 +36,15 @@ class Copy(Store):
                 Store.begin(path, genesis, place, keeps_refused=True, synced=synced)
         return Copy(path, synced=synced)
 
+    def check_writable(self) -> None:
+        """Raise if the file cannot be written.
+
+        Raises:
+            Unavailable: read-only, or held by another process for long.
+        """
+        with failures(self._path), self._writing():
+            pass
+
     def keep(self, start: int, records: Sequence[Item]) -> list[Stored]:
         """Judge records from position `start` on and keep them, in one transaction; what is kept already is compared.
 

@@ -27,7 +27,7 @@ from events.kafka.settling import Settling
 from events.kafka.topic import Topic, check, check_id, look
 from events.kafka.whole import begin
 from events.log import Appended
-from events.store import Store, rejected
+from events.store import rejected
 
 FEW, LINGER_MS = 3, 3
 """Where more callers than this wait, their records share requests, for which each waits a few milliseconds."""
@@ -72,7 +72,7 @@ class KafkaLog:
         self._making = threading.Lock()
         try:
             self._follower.catch_up(progress)
-            self._copy: Store = Copy(copy, synced=False)
+            self._copy = Copy(copy, synced=False)
         except BaseException:
             self._follower.stop()
             raise
@@ -122,6 +122,7 @@ class KafkaLog:
         )
         if isinstance(verdict, Rejected):
             raise rejected(verdict)  # what cannot be accepted is not sent: it would stand in the topic for ever
+        self._copy.check_writable()  # what could not be read back is not sent
         claim = Claim(value, record)
         self._follower.start()
         self._follower.enter(claim)
@@ -149,6 +150,10 @@ class KafkaLog:
             made = self._producers.get(many) or producer(self._access, linger_ms=LINGER_MS if many else 0)
             self._producers[many] = made
         return made
+
+    def trouble(self) -> str:
+        """What keeps the local copy from being written; nothing where it is."""
+        return self._follower.trouble
 
     def tell(self, line: str) -> None:
         """Say something to the person who waits."""

@@ -23,13 +23,14 @@ def rows_of(therapy: Therapy, protocol: StudyProtocol, finding: str = "") -> dic
         "batch_status": [{**batch_status(therapy, protocol), "finding": finding}],
         "patient_schedule": _schedule(therapy, protocol),
         "custody_trail": _custody(therapy),
-        "worklist": [*_marked(therapy, finding), *_worklist(therapy, protocol)],
+        "worklist": [*_marked(therapy.id, finding), *_worklist(therapy, protocol)],
     }
 
 
 def rows_of_broken(name: str, problem: UnbrokenError) -> dict[str, list[Row]]:
-    """The rows of a therapy that cannot be folded: its status says so, and nothing else is told of it."""
-    return {"batch_status": [{"therapy": name, "state": "Stopped", "finding": problem.says}]}
+    """The rows of a therapy that cannot be folded: its status and everybody's list say so, and nothing else is told of it."""
+    stopped = {"therapy": name, "state": "Stopped", "finding": problem.says}
+    return {"batch_status": [stopped], "worklist": _marked(name, problem.says)}
 
 
 def _time(moment: datetime | None) -> str:
@@ -77,12 +78,12 @@ def _custody(therapy: Therapy) -> list[Row]:
     ]
 
 
-def _marked(therapy: Therapy, finding: str) -> list[Row]:
+def _marked(therapy: str, finding: str) -> list[Row]:
     """A therapy with a finding says so at the head of everybody's list: nobody acts on a forged record unwarned."""
     if not finding:
         return []
     mark = {
-        "therapy": therapy.id,
+        "therapy": therapy,
         "line": 0,
         "kind": "finding",
         "title": "Call QA before anything else",

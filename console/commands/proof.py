@@ -4,6 +4,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +15,10 @@ from console.one_look import CLEAN, FINDINGS
 from console.options import Json
 from console.show import as_json, line
 from console.site import Site
+from console.where import COPY
 from events.checkpoint import Checkpoint, read_checkpoint
-from events.errors import Refused
+from events.copy import Copy
+from events.errors import Refused, UnbrokenError
 from events.log import EventLog
 from events.verify import Finding, Verification
 
@@ -70,18 +73,26 @@ def _whole(site: Site, file: Path | None, log_id: str | None, decisions: bool, f
     from events.verify import verify as judge_again
 
     pinned = (log_id or site.log_id).strip().lower()
-    site.take_log(site.open_log())
-    checkpoint = read_checkpoint(_note(file), site.checkpoint_keys()) if file else None
-    with _read_anew(site) if full and site.kafka else nullcontext(site.log) as log:
+    with _read_anew(site) if full and site.kafka else nullcontext(site.open_log()) as log:
+        # What was read from the brokers is believed; the copy, which may be what is wrong, is only held against it.
+        site.take_log(log)
+        checkpoint = read_checkpoint(_note(file), site.checkpoint_keys()) if file else None
         progress = None if json or not sys.stderr.isatty() else _progress(log.size())
         result = judge_again(log, pinned, checkpoint, *([progress] if progress else []))
         if progress:
             print("\r\x1b[K", end="", file=sys.stderr)
-        result.findings += _differences(log, site.log)
-    if decisions and result.clean:
-        result.findings += _audited(site)
-    _show(site, result, checkpoint, json)
-    return CLEAN if result.clean else FINDINGS
+        if decisions and result.clean:
+            result.findings += _audited(site)
+        if full and site.kafka:
+            result.findings += _differences(log, site.folder / COPY)
+        _show(site, result, checkpoint, json, _source(site, full))
+        return CLEAN if result.clean else FINDINGS
+
+
+def _source(site: Site, full: bool) -> str:
+    if site.kafka is None:
+        return "the log's file"
+    return "the brokers, from the first record on" if full else "the local copy, followed to the log's end"
 
 
 @contextmanager
@@ -97,16 +108,22 @@ def _read_anew(site: Site) -> Iterator[EventLog]:
             log.close()
 
 
-def _differences(log: EventLog, copy: EventLog) -> list[Finding]:
-    """Where the local copy says otherwise than what it is a copy of."""
-    if log is copy:
-        return []
-    for one, other in zip(log.read(), copy.read(), strict=False):
-        if one != other:
+def _differences(log: EventLog, path: Path) -> list[Finding]:
+    """Where the local copy says otherwise than what it is a copy of: what this site said of those records is not so."""
+    says = (
+        "this site's local copy holds another record or verdict here; what it said of it is not so. Move copy.db away"
+    )
+    try:
+        copy = Copy(path, synced=False)
+        try:
+            pairs = zip(log.read(), copy.read(), strict=False)
             return [
-                Finding("copy", "the local copy holds another record or verdict here; delete copy.db", one.position)
+                Finding("copy", says, one.position) for one, other in islice((p for p in pairs if p[0] != p[1]), 20)
             ]
-    return []
+        finally:
+            copy.close()
+    except UnbrokenError as problem:
+        return [Finding("copy", f"the local copy cannot be read, move copy.db away: {problem.says}")]
 
 
 def _note(file: Path) -> str:
@@ -131,7 +148,7 @@ def _audited(site: Site) -> list[Finding]:
     return audit_all(site.desk(), site.now())
 
 
-def _show(site: Site, result: Verification, checkpoint: Checkpoint | None, json: bool) -> None:
+def _show(site: Site, result: Verification, checkpoint: Checkpoint | None, json: bool, source: str) -> None:
     if json:
         as_json(
             {
@@ -139,6 +156,7 @@ def _show(site: Site, result: Verification, checkpoint: Checkpoint | None, json:
                 "log": result.log,
                 "size": result.size,
                 "accepted": result.accepted,
+                "read_from": source,
                 "root": result.root.hex(),
                 "tail": result.tail,
                 "findings": [finding.as_dict() for finding in result.findings],
@@ -146,6 +164,9 @@ def _show(site: Site, result: Verification, checkpoint: Checkpoint | None, json:
         )
         return
     line(f"Log {result.log}: {result.size} records judged again, {result.accepted} accepted.")
+    line(f"Read from: {source}.")
+    if refused := result.size - result.accepted:
+        line(f"{refused} were refused when they came, and are again: they stand in the log and change nothing.")
     line(f"Root over all of them: {result.root.hex()}")
     line(f"Tail: {result.tail}.")
     one_look.say(result.findings)

@@ -58,8 +58,9 @@ def init(
     Example: unbroken site init ./site --name "St. Anna" --site-code ANNA --zone Europe/Berlin --people people.yaml
     """
     from console.founding import Founding, found, study_text
-    from console.where import kafka_settings
+    from console.where import kafka_settings, refuse_half
 
+    refuse_half(kafka, topic, kafka_security)
     plan = Founding(
         folder=folder,
         name=name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ class Access:
         }
         for name, path in (("ca", self.ca), ("certificate", self.certificate), ("key", self.key)):
             if path is not None and not path.is_file():
-                raise _bad("kafka.file", f"{name}: there is no file {path}.")
+                raise _bad("kafka.file", f"{name}: there is no file {path}.", **{name: path})
         if self.protocol.endswith("SSL"):
             told |= {
                 "ssl_cafile": _text(self.ca),
@@ -122,7 +123,14 @@ def access(document: Mapping[str, Any], base: Path) -> Access:
         raise _bad("kafka.field", f"{', '.join(unknown)} is not known here; known are {', '.join(sorted(known))}.")
     protocol = document.get("protocol", "PLAINTEXT")
     if protocol not in PROTOCOLS:
-        raise _bad("kafka.protocol", f"protocol {protocol!r} is none of {', '.join(PROTOCOLS)}.")
+        raise _bad("kafka.protocol", f"protocol {protocol!r} is none of {', '.join(PROTOCOLS)}.", protocol=protocol)
+    topic = str(document.get("topic", ""))
+    if not re.fullmatch(r"[A-Za-z0-9._\-]{1,249}", topic, re.ASCII):
+        raise _bad(
+            "kafka.topic-name",
+            f"{topic!r} is no name of a topic: letters, digits, dot, underscore and hyphen.",
+            topic=topic,
+        )
     paths = {
         name: (base / str(document[name]))
         for name in ("ca", "password_file", "certificate", "key")
@@ -130,7 +138,7 @@ def access(document: Mapping[str, Any], base: Path) -> Access:
     }
     return Access(
         servers=servers_of(document.get("servers", "")),
-        topic=str(document.get("topic", "")),
+        topic=topic,
         protocol=protocol,
         user=str(document.get("user", "")),
         **paths,
@@ -146,7 +154,7 @@ def servers_of(told: object) -> tuple[str, ...]:
     words = told.split(",") if isinstance(told, str) else [str(one) for one in told] if isinstance(told, list) else []
     servers = tuple(word.strip() for word in words if word.strip())
     if not servers or any(not server.rpartition(":")[2].isdigit() or ":" not in server for server in servers):
-        raise _bad("kafka.servers", f"{told!r} names no broker as host:port.")
+        raise _bad("kafka.servers", f"{told!r} names no broker as host:port.", servers=told)
     return servers
 
 
@@ -154,9 +162,12 @@ def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _bad(rule: str, says: str) -> Refused:
+def _bad(rule: str, says: str, **values: object) -> Refused:
     return Refused(
-        rule, f"Kafka's settings: {says}", advice="Correct them in the file that was given, or in site.json."
+        rule,
+        f"Kafka's settings: {says}",
+        values=values,
+        advice="Correct them in the file that was given, or in site.json.",
     )
 
 
@@ -255,7 +266,7 @@ def reaching(access: Access) -> Iterator[None]:
     try:
         yield
     except (KafkaError, OSError) as problem:
-        raise unavailable(access, problem, "nothing was recorded") from problem
+        raise unavailable(access, problem, "nothing was read or recorded") from problem
 
 
 def unavailable(access: Access, problem: BaseException, so: str) -> Unavailable:

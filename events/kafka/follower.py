@@ -89,6 +89,7 @@ class Follower:
         self._guarded = time.monotonic()
         self._thread: threading.Thread | None = None
         self.trouble = ""
+        """What keeps the copy from being written."""
         self._starting = threading.Lock()
         try:
             self._copy = self._open()
@@ -150,8 +151,8 @@ class Follower:
         except UNREADABLE as problem:
             raise damaged(self._access, start, problem) from None
         except KafkaError as problem:
-            raise unavailable(self._access, problem, "nothing was recorded") from problem
-        raise unavailable(self._access, TimeoutError(), "nothing was recorded")
+            raise unavailable(self._access, problem, "nothing was read or recorded") from problem
+        raise unavailable(self._access, TimeoutError(), "nothing was read or recorded")
 
     def catch_up(self, progress: Progress) -> None:
         """Keep everything up to the log's end as it is now; called before `start`, by the thread that opened the log."""
@@ -207,13 +208,13 @@ class Follower:
                     if time.monotonic() - damaged_since > SHRUNK_SECONDS:  # another replica may be sound
                         raise damaged(self._access, self._size, problem) from None
                     self._again()
-                except KafkaError as problem:
-                    self.trouble = f"{type(problem).__name__}: {problem}"
+                except KafkaError:
                     self._again()
                 except UnbrokenError as problem:
                     if isinstance(problem, Corrupt):
                         raise
-                    self.trouble = problem.says  # the disk of the copy is full, or the broker away: it may come back
+                    # The broker is away, or the copy cannot be written: it may come back.
+                    self.trouble = problem.says if problem.rule != "log.kafka" else ""
                     self._again()
         except UnbrokenError as problem:
             self._end(problem)
@@ -235,9 +236,9 @@ class Follower:
                 self._look_again()
             self._looked = time.monotonic()
             self._same_topic()
-            self.trouble = ""
         if found:
             self._keep(found)
+            self.trouble = ""
         if time.monotonic() - self._guarded > GUARD_SECONDS:
             self._guard()
 

@@ -22,6 +22,8 @@ QUIET_SECONDS = 4.0
 """After so long without an answer, the person is told that it is unknown."""
 REFUSING_SECONDS = 12.0
 """How long a broker may say that it cannot write now before the person is told."""
+AGAIN_SECONDS = 15.0
+"""How long after an acknowledgement the same bytes are sent once more, if they were not read back."""
 SETTLE_SECONDS = 60.0
 """How long the truth about a record is sought."""
 _PAUSE = 0.2
@@ -61,13 +63,16 @@ class Sender(Protocol):
     def unreachable(self, problem: BaseException, so: str) -> Unavailable:
         """An error in words; `so` says what it means for the record."""
 
+    def trouble(self) -> str:
+        """What keeps the local copy from being written; nothing where it is."""
+
 
 class Settling:
     """One claim, from its first sending to its verdict."""
 
     def __init__(self, log: Sender, claim: Claim) -> None:
         self._log, self._claim = log, claim
-        self._began = time.monotonic()
+        self._began = self._sent = time.monotonic()
         self._maybe_written = False
         self._told = False
 
@@ -90,7 +95,7 @@ class Settling:
                 self._failed(news.about)
 
     def _send(self) -> None:
-        self._claim.acknowledged = False
+        self._claim.acknowledged, self._sent = False, time.monotonic()
         self._log.send(self._claim)
 
     def _next(self) -> News | None:
@@ -128,8 +133,11 @@ class Settling:
             raise self._unknown(TimeoutError())
         if self._claim.acknowledged and waited > QUIET_SECONDS:
             self._maybe_written = True
-            # The broker has it, and the follower has not: it may have been lost with a leader. Again, it harms nothing.
-            self._send()
+            if trouble := self._log.trouble():
+                raise self._unkept(trouble)
+            if time.monotonic() - self._sent > AGAIN_SECONDS:
+                # The broker has it, and the follower has not: it may be lost with a leader. Again, it harms nothing.
+                self._send()
 
     def _say_unknown(self) -> None:
         if not self._told:
@@ -139,6 +147,16 @@ class Settling:
     def _ended(self, problem: UnbrokenError) -> UnbrokenError:
         unknown = " It is unknown whether the last record was written: look at the history before you repeat the act."
         return type(problem)(problem.rule, problem.says, values=problem.values, advice=problem.advice + unknown)
+
+    def _unkept(self, trouble: str) -> Unavailable:
+        return Unavailable(
+            "log.copy",
+            f"The broker has the record, but this site cannot read it back into its local copy ({trouble}); "
+            "it is UNKNOWN here whether it stands.",
+            values={"link": self._claim.read.link},
+            advice="See that copy.db in the site's folder can be written and the disk has space; then look at the history "
+            "before you repeat the act.",
+        )
 
     def _unknown(self, problem: BaseException) -> Unavailable:
         found = self._log.unreachable(problem, "it is UNKNOWN whether this was recorded")

@@ -12,6 +12,8 @@ import pytest
 from confluent_kafka import Producer
 
 from console.site import Site
+from events.copy import Copy
+from events.errors import Unavailable
 from events.kafka import client, whole
 from events.kafka.client import Access
 from events.log_sqlite import SqliteLog
@@ -110,6 +112,7 @@ def test_the_file_that_was_left_takes_nothing_more(cli: Cli, kafka_broker: Any, 
     other.refused("log.sealed", *line, by=NURSE)
     assert other.ok("verify").code == 0
     assert "goes on at kafka:" in other.ok("log", "show").out
+    assert "Attention: this log was moved away" in other.ok("status", ANNA.therapy).err
     topic = topic_of(tmp_path)
     other.ok("log", "use", "--kafka", kafka_broker.bootstrap, "--topic", topic)
     other.ok(*line, by=NURSE)
@@ -219,9 +222,50 @@ def test_nobody_answers(moved: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "Traceback" not in said.err
 
 
+def test_an_edited_verdict_is_named_by_a_full_verification(moved: Cli) -> None:
+    moved.ok(*apheresis(moved), by=NURSE)
+    db = sqlite3.connect(moved.folder / "copy.db")
+    db.execute("DROP TRIGGER records_stay")
+    (position,) = db.execute("SELECT max(position) FROM records").fetchone()
+    db.execute("UPDATE records SET link = NULL, refused = 'head' WHERE position = ?", (position,))
+    db.execute("DELETE FROM placements WHERE position = ?", (position,))
+    db.commit()
+    db.close()
+    assert moved("verify").code == 1
+    told = moved("verify", "--full", "--json").json
+    assert told["read_from"].startswith("the brokers")
+    assert [(found["kind"], found["position"]) for found in told["findings"]] == [("copy", position)]
+    (moved.folder / "copy.db").write_bytes(b"noise" * 1000)
+    assert moved("verify", "--full").code in (
+        0,
+        1,
+    )  # the copy is held against the topic, not the topic against the copy
+
+
+def test_a_copy_that_cannot_be_written_sends_nothing(moved: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    line, before = apheresis(moved), moved.ok("log", "show", "--json").json["records"]
+
+    def unwritable(_self: Copy) -> None:
+        raise Unavailable("log.unavailable", "The log copy.db cannot be used now.", advice="It may be read-only.")
+
+    monkeypatch.setattr(Copy, "check_writable", unwritable)
+    assert moved(*line, by=NURSE).code == 7
+    monkeypatch.undo()
+    assert moved.ok("log", "show", "--json").json["records"] == before
+    moved.ok(*line, by=NURSE)
+
+
+def test_a_topic_without_brokers_is_refused(cli: Cli, tmp_path: Path) -> None:
+    said = cli("site", "init", str(tmp_path / "new"), "--name", "N", "--site-code", "NEW", "--topic", "t2")
+    assert said.code == 4
+    assert "log.destination" in said.err
+
+
 @pytest.mark.parametrize(
     ("line", "rule"),
     [
+        (("--kafka", "localhost:1", "--topic", "bad topic!"), "kafka.topic-name"),
+        (("--kafka", "localhost:1", "--kafka-security", "nowhere.yaml"), "kafka.file"),
         (("--kafka", "nowhere"), "kafka.servers"),
         (("--kafka", "localhost:1", "--to-file"), "log.destination"),
         ((), "log.destination"),

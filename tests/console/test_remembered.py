@@ -37,8 +37,10 @@ def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_same_question_is_answered_alike_without_working_it_out(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = cli.ok("status", ANNA.therapy, "--json").json, cli.ok("status", ANNA.therapy).out
+    assert cli.ok("status", ANNA.therapy, "--json").json["findings"] is None, "nobody has asked about the decisions yet"
     cli.ok("verify", ANNA.therapy)
+    first = cli.ok("status", ANNA.therapy, "--json").json, cli.ok("status", ANNA.therapy).out
+    assert first[0]["findings"] == 0
     assert len(kept(cli)) == 1
     forbid(monkeypatch)
     assert (cli.ok("status", ANNA.therapy, "--json").json, cli.ok("status", ANNA.therapy).out) == first
