@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +66,24 @@ class DriverProcess(Process):
 
     def __init__(self, folder: Path, *words: str, name: str = "driver", **environment: str) -> None:
         super().__init__(folder, *(words or ("driver", "run")), name=name, **environment)
+        self._earlier: object = None
+
+    def start(self) -> None:
+        with suppress(OSError, ValueError):
+            self._earlier = self._server()["pid"]
+        super().start()
+
+    def _server(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads((self.folder / "prefect" / "server.json").read_text())
+        return told
 
     def answers(self, seconds: float = 90) -> None:
-        """Wait until Prefect's server of this site answers."""
-        wait_for(lambda: self.api("GET", "/health") is True, seconds, "the server answers")
+        """Wait until Prefect's server of this driver answers; the one of a driver that was killed lives on for a moment."""
+        own = lambda: self._server()["pid"] != self._earlier and self.api("GET", "/health") is True  # noqa: E731
+        wait_for(own, seconds, "the server answers")
 
     def api(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        facts = json.loads((self.folder / "prefect" / "server.json").read_text())
+        facts = self._server()
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(facts["url"] + path, data, {"Content-Type": "application/json"}, method=method)
         with urllib.request.urlopen(request, timeout=10) as answer:
