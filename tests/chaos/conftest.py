@@ -8,8 +8,23 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.broker import Hit
+from tests.chaos.extent import WHOLE
 from tests.chaos.founded import Founded, Quick, found
 from tests.servers.fixtures import need_kafka, telling
+
+
+EVERY_DAY = {"test_checker.py", "test_random_kills.py", "test_strangers.py"}
+"""The checker against planted faults, random kills, and what strangers write; the other faults are CI's."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Most faults need a server to be killed, frozen or starved each: not every day."""
+    if WHOLE:
+        return
+    for item in items:
+        if item.path.parent.name == "chaos" and item.path.name not in EVERY_DAY:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -85,6 +85,7 @@ def test_a_driver_killed_at_random_instants_does_each_thing_once(
     assert max(deadlines.values()) == 1
 
 
+@pytest.mark.slow
 def test_nothing_automatic_without_the_driver_and_each_thing_once_with_it(
     stage: Stage, driver: DriverProcess, play: Play
 ) -> None:
@@ -105,6 +106,7 @@ def test_nothing_automatic_without_the_driver_and_each_thing_once_with_it(
     assert [f.deadline for f in facts if isinstance(f, DeadlineMissed)].count("slot-hold") == 1
 
 
+@pytest.mark.slow
 def test_one_driver_a_site_and_one_bad_therapy_stalls_nobody(stage: Stage, driver: DriverProcess, play: Play) -> None:
     """A second driver that is to run once says that there is one. A therapy that cannot be read fails alone; the others go on."""
     from events.envelope import seal

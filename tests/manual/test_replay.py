@@ -83,6 +83,7 @@ def words_for(record: Record, links: dict[str, str], folder: Path) -> list[str]:
             raise AssertionError(f"the demo has no {command}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("therapy", SHORT + (LONG if os.environ.get("CI") else []))
 def test_the_same_therapy_by_separate_processes(demo_site: Path, founded: Stage, tmp_path: Path, therapy: str) -> None:
     """Each person types the passphrase; each process starts from nothing but the folder."""

@@ -92,6 +92,7 @@ def test_lists_are_in_the_order_of_bytes_whatever_the_databases_language(stage: 
     assert order == sorted(names)
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_fill_each_record_once(site: Staged, pg_url: str) -> None:
     """Two projectors share the work batch by batch; no batch is filled by both, and the rows are those of one."""
     done = go(filling(site, pg_url, 7), filling(site, pg_url, 7))
@@ -102,6 +103,7 @@ def test_two_processes_at_once_fill_each_record_once(site: Staged, pg_url: str) 
     assert old == new
 
 
+@pytest.mark.slow
 def test_killed_after_its_commit_another_goes_on_from_there(site: Staged, pg_url: str) -> None:
     """kill -9 between a commit and the next look: the batch stands, the next projector begins behind it."""
     first = filling(site, pg_url, 20, "40")
@@ -138,6 +140,7 @@ def schema(url: str) -> list[tuple[str, ...]]:
         return sorted(tuple(row) for row in db.execute(text(found)))
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_in_mid_fill_is_unavailable_and_filling_goes_on_after(
     site: Staged, mortal_postgres: OwnPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ from protocol.file import read_protocol
 STUDIES = Path(__file__).parent / "studies"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bridging", "two_doses"])
 def test_an_unseen_study_runs_to_its_end(tmp_path: Path, name: str) -> None:
     """Another product, other steps and assays, bridging therapy, one cohort, two doses weeks apart; verified and audited."""
