@@ -12,7 +12,6 @@ from tests.chaos.extent import WHOLE
 from tests.chaos.founded import Founded, Quick, found
 from tests.servers.fixtures import need_kafka, telling
 
-
 EVERY_DAY = {"test_checker.py", "test_random_kills.py", "test_strangers.py"}
 """The checker against planted faults, random kills, and what strangers write; the other faults are CI's."""
 
