@@ -122,7 +122,10 @@ class KafkaLog:
         )
         if isinstance(verdict, Rejected):
             raise rejected(verdict)  # what cannot be accepted is not sent: it would stand in the topic for ever
-        self._copy.check_writable()  # what could not be read back is not sent
+        if not self._follower.waiting:
+            # What could not be read back is not sent. Where others wait, the follower is writing at this moment, and asking
+            # for the write lock beside it would make everybody wait.
+            self._copy.check_writable()
         claim = Claim(value, record)
         self._follower.start()
         self._follower.enter(claim)
@@ -166,7 +169,6 @@ class KafkaLog:
     # ------------------------------------------------------------------ reading: from the verified local copy
 
     def _live(self) -> None:
-        # A command that looks once has what it wants before this; whoever stays longer follows what others sign.
         if time.monotonic() - self._opened > LOOKS_ONCE_SECONDS:
             self._follower.start()
         self._follower.check()
@@ -209,10 +211,6 @@ class KafkaLog:
         """Return as soon as there are more than `position` records, or after so many seconds."""
         self._follower.start()
         self._follower.wait(position, seconds)
-
-    def lag(self) -> dict[str, int | None]:
-        """Where the broker says the log ends, and how far the copy is."""
-        return {"end": self._follower.end_of_log(), "copy": self._copy.size()}
 
     def close(self) -> None:
         """Let go of the broker and of the copy."""

@@ -361,11 +361,6 @@ class Follower:
         if self._ended is not None:
             raise self._ended
 
-    def end_of_log(self) -> int | None:
-        """Where the broker said the log ends, the last time it answered."""
-        end = self._consumer.highwater(self._partition)
-        return None if end is None else int(end)
-
     def stop(self) -> None:
         """Let go of the broker and of the copy."""
         self._stopping = True
