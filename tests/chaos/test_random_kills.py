@@ -45,6 +45,8 @@ class Ward:
         """One fault at one instant."""
         self.done[fault] += 1
         place = self.dice.randrange(WRITERS)
+        if not self.writers[place].is_alive():
+            self.start(place)  # one that was born while no broker listened said so, and ended
         chosen = self.writers[place]
         if fault == "kill a writer":
             chosen.kill()
