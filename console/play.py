@@ -16,7 +16,6 @@ from protocol.commands import ClearHold, Dispose, Perform, Presented, ReportLate
 from protocol.desk import Desk, Sitting
 from protocol.due import Due, instances
 from protocol.model import StudyProtocol
-from protocol.quality import qa_roles
 from protocol.schedule import schedule
 from protocol.state import Instance, Therapy
 from protocol.worklist import WorkItem, worklist
@@ -236,7 +235,7 @@ class Play:
         live = tuple(m.code for m in therapy.materials.values() if m.live)
         if live:
             dispose = Dispose(materials=live, reason=f"{therapy.stopped}; consent does not ask to keep it")
-            self.desk.act(therapy.id, dispose, self._who(qa_roles(self.protocol)))
+            self.desk.act(therapy.id, dispose, self._who(self.protocol.qa_roles))
             self.acts += 1
         return None
 

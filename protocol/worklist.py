@@ -10,7 +10,6 @@ from protocol.clocks import strikes
 from protocol.due import Due, instances
 from protocol.model import StudyProtocol
 from protocol.perform import window
-from protocol.quality import qa_roles
 from protocol.release import evaluate, unmet
 from protocol.state import Therapy
 
@@ -130,14 +129,14 @@ def _late(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
 def _held(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
     items = []
     for hold in therapy.holds.values():
-        roles = hold.pending[0].awaits if hold.pending else qa_roles(protocol)
+        roles = hold.pending[0].awaits if hold.pending else protocol.qa_roles
         says = f"HELD: {hold.says}; rescan the wristband and clear it"
         items.append(WorkItem(therapy.id, "hold", "", "", "", "Clear the hold", roles, says, act=hold.link))
     return items
 
 
 def _quality(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
-    roles = qa_roles(protocol)
+    roles = protocol.qa_roles
     items = [
         WorkItem(
             therapy.id, "quarantine", "", "", m.code, f"Decide on {m.code}", roles, f"{m.code} quarantined: {m.why}"

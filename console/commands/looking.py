@@ -77,7 +77,7 @@ def trail(
     """
     from events.identifiers import read_code
     from protocol.custody import custody_trail, gaps
-    from protocol.quality import known_material
+    from protocol.decide.quality import known_material
 
     site = here.site()
     state = opened(site.desk(), therapy)

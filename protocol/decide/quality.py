@@ -5,15 +5,26 @@ What is open when a therapy is completed can still be decided: completion ends t
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from events.facts.quality import (
     DeviationAssessed,
     DeviationClosed,
     DeviationOpened,
     IdentityHoldCleared,
+    MaterialDisposed,
     QuarantineDecided,
 )
 from events.identifiers import read_code
-from protocol.commands import AssessDeviation, ClearHold, CloseDeviation, DecideQuarantine, OpenDeviation
+from protocol.commands import (
+    AssessDeviation,
+    ClearHold,
+    CloseDeviation,
+    DecideQuarantine,
+    Dispose,
+    OpenDeviation,
+    QualityCommand,
+)
 from protocol.decision import Decision
 from protocol.gate import check_role, check_running
 from protocol.model import StudyProtocol
@@ -22,10 +33,25 @@ from protocol.state import Deviation, Material, Therapy
 from protocol.surroundings import Surroundings
 
 
-def qa_roles(protocol: StudyProtocol) -> tuple[str, ...]:
-    """The roles that decide on quality: those that perform or second the disposition."""
-    found = [r for s in protocol.steps if s.kind == "disposition" for r in s.performed_by]
-    return tuple(dict.fromkeys(found))
+def decide_quality(
+    therapy: Therapy, protocol: StudyProtocol, command: QualityCommand, around: Surroundings
+) -> Decision:
+    """What follows from a command about quality."""
+    match command:
+        case OpenDeviation():
+            return _open_deviation(therapy, command, around)
+        case AssessDeviation():
+            return _assess_deviation(therapy, protocol, command, around)
+        case CloseDeviation():
+            return _close_deviation(therapy, protocol, command, around)
+        case DecideQuarantine():
+            return _decide_quarantine(therapy, protocol, command, around)
+        case ClearHold():
+            return _clear_hold(therapy, protocol, command, around)
+        case Dispose():
+            return _dispose(therapy, protocol, command, around)
+        case _:
+            assert_never(command)
 
 
 def known_material(therapy: Therapy, code: str) -> Material:
@@ -44,7 +70,7 @@ def known_material(therapy: Therapy, code: str) -> Material:
     return therapy.materials[code]
 
 
-def open_deviation(therapy: Therapy, command: OpenDeviation, around: Surroundings) -> Decision:
+def _open_deviation(therapy: Therapy, command: OpenDeviation, around: Surroundings) -> Decision:
     """A person opens a deviation; anybody enrolled may."""
     check_running(therapy)
     fact = DeviationOpened(
@@ -70,17 +96,17 @@ def _open(therapy: Therapy, name: str) -> Deviation:
     return deviation
 
 
-def assess_deviation(
+def _assess_deviation(
     therapy: Therapy, protocol: StudyProtocol, command: AssessDeviation, around: Surroundings
 ) -> Decision:
     """QA assesses the impact of a deviation."""
-    check_role(qa_roles(protocol), around.actor, "assess a deviation")
+    check_role(protocol.qa_roles, around.actor, "assess a deviation")
     deviation = _open(therapy, command.deviation)
     fact = DeviationAssessed(therapy=therapy.id, deviation=deviation.code, impact=command.impact)
     return Decision((fact,), "reviewed", around.now)
 
 
-def close_deviation(
+def _close_deviation(
     therapy: Therapy, protocol: StudyProtocol, command: CloseDeviation, around: Surroundings
 ) -> Decision:
     """QA closes a deviation; not the person who opened it.
@@ -88,7 +114,7 @@ def close_deviation(
     Raises:
         Refused: closed by its opener, or nobody assessed its impact.
     """
-    check_role(qa_roles(protocol), around.actor, "close a deviation")
+    check_role(protocol.qa_roles, around.actor, "close a deviation")
     deviation = _open(therapy, command.deviation)
     if deviation.opener == around.actor.person:
         raise refuse(
@@ -109,11 +135,11 @@ def close_deviation(
     return Decision((fact,), "approved", around.now)
 
 
-def decide_quarantine(
+def _decide_quarantine(
     therapy: Therapy, protocol: StudyProtocol, command: DecideQuarantine, around: Surroundings
 ) -> Decision:
     """QA lifts a quarantine, or rejects the material."""
-    check_role(qa_roles(protocol), around.actor, "decide on a quarantine")
+    check_role(protocol.qa_roles, around.actor, "decide on a quarantine")
     codes = tuple(dict.fromkeys(read_code(code) for code in command.materials))
     for code in codes:
         material = known_material(therapy, code)
@@ -129,7 +155,7 @@ def decide_quarantine(
     return Decision((fact,), "approved" if command.decision == "lifted" else "rejected", around.now)
 
 
-def clear_hold(therapy: Therapy, protocol: StudyProtocol, command: ClearHold, around: Surroundings) -> Decision:
+def _clear_hold(therapy: Therapy, protocol: StudyProtocol, command: ClearHold, around: Surroundings) -> Decision:
     """QA and a second person clear a hold, after the right wristband was scanned again.
 
     Raises:
@@ -147,7 +173,7 @@ def clear_hold(therapy: Therapy, protocol: StudyProtocol, command: ClearHold, ar
             expected=therapy.wristband,
         )
     hold = next(iter(therapy.holds.values()))
-    qa = qa_roles(protocol)
+    qa = protocol.qa_roles
     if hold.pending is None:
         check_role(qa, around.actor, "clear a hold")
         awaits = tuple(dict.fromkeys(r for s in protocol.steps for r in s.performed_by))
@@ -165,3 +191,37 @@ def clear_hold(therapy: Therapy, protocol: StudyProtocol, command: ClearHold, ar
     check_role(hold.pending[0].awaits, around.actor, "clear a hold as the second person")
     second = IdentityHoldCleared(therapy=therapy.id, mismatch=hold.link, wristband=scanned, reason=command.reason)
     return Decision((second,), "witnessed", around.now)
+
+
+def _dispose(therapy: Therapy, protocol: StudyProtocol, command: Dispose, around: Surroundings) -> Decision:
+    check_role(protocol.qa_roles, around.actor, "dispose of material")
+    codes = tuple(dict.fromkeys(read_code(code) for code in command.materials))
+    for code in codes:
+        material = known_material(therapy, code)
+        if not material.live:
+            raise refuse(
+                "identity.material-live",
+                f"{code} was {material.ended} already.",
+                "It has no holder any more.",
+                code=code,
+            )
+        for act in therapy.pending.values():
+            if code in act.touches:
+                raise refuse(
+                    "order.pending",
+                    f"{code} is part of {act.at}, which {act.by.account} signed and nobody has signed second.",
+                    "Sign it second, decline it, or let the performer take it back; then dispose of it.",
+                    code=code,
+                    step=str(act.at),
+                )
+        usable = material.status in ("available", "released") and not therapy.stopped
+        if usable and not therapy.infused:
+            raise refuse(
+                "custody.dispose",
+                f"{code} is {material.status} and its therapy goes on; it is not disposed of.",
+                "Only rejected or quarantined material, or that of a therapy that stopped or was infused, is disposed of.",
+                code=code,
+                status=material.status,
+            )
+    fact = MaterialDisposed(therapy=therapy.id, materials=codes, at=around.now, reason=command.reason)
+    return Decision((fact,), "performed", around.now)

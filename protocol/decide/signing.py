@@ -1,48 +1,15 @@
-"""`decide`: a command, a state, a protocol and what is around them become facts, or a refusal. Pure and total."""
+"""Decide about an act that was signed: signed second, not to stand, told late, corrected."""
 
 from __future__ import annotations
 
 from typing import assert_never
 
-from events.authority import SYSTEM
 from events.facts.base import Reading, TherapyFact
-from events.facts.course import (
-    ActDeclined,
-    ActWithdrawn,
-    ActWitnessed,
-    FactCorrected,
-    PatientDied,
-    PatientWithdrew,
-    ReadingReported,
-    ScreeningFailed,
-    SlotsFreed,
-)
-from events.facts.quality import MaterialDisposed
+from events.facts.course import ActDeclined, ActWithdrawn, ActWitnessed, FactCorrected, ReadingReported
 from events.identifiers import read_code
-from protocol import quality
-from protocol.automatic import let_pass
-from protocol.commands import (
-    AnyCommand,
-    AssessDeviation,
-    ClearHold,
-    CloseDeviation,
-    Correct,
-    DecideQuarantine,
-    Decline,
-    Dispose,
-    Entered,
-    FailScreening,
-    LetPass,
-    OpenDeviation,
-    Perform,
-    ReportDeath,
-    ReportLate,
-    TakeBack,
-    WithdrawPatient,
-    Witness,
-)
+from protocol.commands import Correct, Decline, Entered, Perform, ReportLate, StepCommand, TakeBack, Witness
 from protocol.consequences import follow, opened_in
-from protocol.decision import Decision, slot_stream
+from protocol.decision import Decision
 from protocol.gate import check_role, check_running, known_step
 from protocol.model import Step, StudyProtocol
 from protocol.perform import perform
@@ -52,17 +19,11 @@ from protocol.refusals import refuse
 from protocol.state import Act, Instance, Therapy
 from protocol.surroundings import Surroundings
 
-RULEBOOK = 1
-"""The version of these rules, signed into every statement that they decided."""
 LEAST_LINK = 8
 
 
-def decide(therapy: Therapy, protocol: StudyProtocol, command: AnyCommand, around: Surroundings) -> Decision:
-    """What follows from a command.
-
-    Raises:
-        Refused: naming the rule, the values, and what to do; nothing is to be signed.
-    """
+def decide_step(therapy: Therapy, protocol: StudyProtocol, command: StepCommand, around: Surroundings) -> Decision:
+    """What follows from a command about a step."""
     match command:
         case Perform():
             return perform(therapy, protocol, command, around)
@@ -74,23 +35,6 @@ def decide(therapy: Therapy, protocol: StudyProtocol, command: AnyCommand, aroun
             return _report_late(therapy, protocol, command, around)
         case Correct():
             return _correct(therapy, protocol, command, around)
-        case OpenDeviation():
-            return quality.open_deviation(therapy, command, around)
-        case AssessDeviation():
-            return quality.assess_deviation(therapy, protocol, command, around)
-        case CloseDeviation():
-            return quality.close_deviation(therapy, protocol, command, around)
-        case DecideQuarantine():
-            return quality.decide_quarantine(therapy, protocol, command, around)
-        case ClearHold():
-            return quality.clear_hold(therapy, protocol, command, around)
-        case Dispose():
-            return _dispose(therapy, protocol, command, around)
-        case WithdrawPatient() | ReportDeath() | FailScreening():
-            return _ends(therapy, protocol, command, around)
-        case LetPass():
-            check_role((SYSTEM,), around.actor, "record what happens by itself")
-            return let_pass(therapy, protocol, around.now)
         case _:
             assert_never(command)
 
@@ -275,92 +219,3 @@ def _correct(therapy: Therapy, protocol: StudyProtocol, command: Correct, around
         why=command.why.strip(),
     )
     return Decision(_with_what_follows(therapy, protocol, act, step, fact, (new,)), "corrected", around.now)
-
-
-def _dispose(therapy: Therapy, protocol: StudyProtocol, command: Dispose, around: Surroundings) -> Decision:
-    check_role(quality.qa_roles(protocol), around.actor, "dispose of material")
-    codes = tuple(dict.fromkeys(read_code(code) for code in command.materials))
-    for code in codes:
-        material = quality.known_material(therapy, code)
-        if not material.live:
-            raise refuse(
-                "identity.material-live",
-                f"{code} was {material.ended} already.",
-                "It has no holder any more.",
-                code=code,
-            )
-        for act in therapy.pending.values():
-            if code in act.touches:
-                raise refuse(
-                    "order.pending",
-                    f"{code} is part of {act.at}, which {act.by.account} signed and nobody has signed second.",
-                    "Sign it second, decline it, or let the performer take it back; then dispose of it.",
-                    code=code,
-                    step=str(act.at),
-                )
-        usable = material.status in ("available", "released") and not therapy.stopped
-        if usable and not therapy.infused:
-            raise refuse(
-                "custody.dispose",
-                f"{code} is {material.status} and its therapy goes on; it is not disposed of.",
-                "Only rejected or quarantined material, or that of a therapy that stopped or was infused, is disposed of.",
-                code=code,
-                status=material.status,
-            )
-    fact = MaterialDisposed(therapy=therapy.id, materials=codes, at=around.now, reason=command.reason)
-    return Decision((fact,), "performed", around.now)
-
-
-def _ends(
-    therapy: Therapy,
-    protocol: StudyProtocol,
-    command: WithdrawPatient | ReportDeath | FailScreening,
-    around: Surroundings,
-) -> Decision:
-    check_running(therapy)
-    roles = tuple(
-        dict.fromkeys(
-            r for s in protocol.steps if s.kind in ("consent", "assessment", "observation") for r in s.performed_by
-        )
-    )
-    check_role(roles, around.actor, "record the course of a patient")
-    happened = around.now if isinstance(command, FailScreening) else command.at
-    if happened > around.now:
-        raise refuse(
-            "time.future",
-            f"{happened:%Y-%m-%d %H:%M %Z} lies in the future (now {around.now:%Y-%m-%d %H:%M} UTC).",
-            "Record it when it has happened.",
-            given=happened,
-            now=around.now,
-        )
-    fact: TherapyFact
-    match command:
-        case WithdrawPatient():
-            if not command.withdrawn:
-                raise refuse(
-                    "record.complete",
-                    "It is not said what the patient withdraws from.",
-                    "Name one or more of: treatment, visits, data, samples.",
-                )
-            fact = PatientWithdrew(
-                therapy=therapy.id, withdrawn=command.withdrawn, at=command.at, reason=command.reason
-            )
-        case ReportDeath():
-            if therapy.died is not None:
-                raise refuse("order.done", "The death is recorded already.", "Correct the record instead.")
-            fact = PatientDied(therapy=therapy.id, at=command.at, reason=command.reason)
-        case FailScreening():
-            if therapy.subject:
-                raise refuse(
-                    "order.screening",
-                    f"{therapy.id} is enrolled as {therapy.subject}; screening is over.",
-                    "Record a withdrawal instead: `unbroken withdraw`.",
-                    subject=therapy.subject,
-                )
-            fact = ScreeningFailed(therapy=therapy.id, reason=command.reason)
-    stops = not isinstance(command, WithdrawPatient) or "treatment" in command.withdrawn
-    freed = tuple(s.code for s in therapy.slots if s.ends > around.now) if stops else ()
-    facts: tuple[TherapyFact, ...] = (fact,)
-    if freed:
-        facts += (SlotsFreed(therapy=therapy.id, slots=freed, reason=command.reason),)
-    return Decision(facts, "performed", happened, tuple(slot_stream(code) for code in freed))

@@ -1,0 +1,58 @@
+"""What a person may ask for. A command is what was said; facts are what follows when the rules allow it.
+
+One file a family; each names the union of its commands, and `AnyCommand` is the union of these.
+"""
+
+from protocol.commands.base import Command, Entered, Moment, Text
+from protocol.commands.course import CourseCommand, FailScreening, LetPass, ReportDeath, WithdrawPatient
+from protocol.commands.quality import (
+    AssessDeviation,
+    ClearHold,
+    CloseDeviation,
+    DecideQuarantine,
+    Dispose,
+    OpenDeviation,
+    QualityCommand,
+)
+from protocol.commands.steps import (
+    BookedSlot,
+    Correct,
+    Decline,
+    Perform,
+    Presented,
+    ReportLate,
+    StepCommand,
+    TakeBack,
+    Witness,
+)
+
+AnyCommand = StepCommand | QualityCommand | CourseCommand
+
+__all__ = [
+    "AnyCommand",
+    "AssessDeviation",
+    "BookedSlot",
+    "ClearHold",
+    "CloseDeviation",
+    "Command",
+    "Correct",
+    "CourseCommand",
+    "DecideQuarantine",
+    "Decline",
+    "Dispose",
+    "Entered",
+    "FailScreening",
+    "LetPass",
+    "Moment",
+    "OpenDeviation",
+    "Perform",
+    "Presented",
+    "QualityCommand",
+    "ReportDeath",
+    "ReportLate",
+    "StepCommand",
+    "TakeBack",
+    "Text",
+    "WithdrawPatient",
+    "Witness",
+]

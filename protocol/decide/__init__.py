@@ -1,0 +1,35 @@
+"""`decide`: a command, a state, a protocol and what is around them become facts, or a refusal. Pure and total.
+
+One file a family of commands; each proves itself total over its union.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from protocol.commands import AnyCommand, CourseCommand, QualityCommand, StepCommand
+from protocol.decide.course import decide_course
+from protocol.decide.quality import decide_quality
+from protocol.decide.signing import decide_step
+from protocol.decision import Decision
+from protocol.model import StudyProtocol
+from protocol.state import Therapy
+from protocol.surroundings import Surroundings
+
+RULEBOOK = 1
+"""The version of these rules, signed into every statement that they decided."""
+
+
+def decide(therapy: Therapy, protocol: StudyProtocol, command: AnyCommand, around: Surroundings) -> Decision:
+    """What follows from a command.
+
+    Raises:
+        Refused: naming the rule, the values, and what to do; nothing is to be signed.
+    """
+    if isinstance(command, StepCommand):
+        return decide_step(therapy, protocol, command, around)
+    if isinstance(command, QualityCommand):
+        return decide_quality(therapy, protocol, command, around)
+    if isinstance(command, CourseCommand):
+        return decide_course(therapy, protocol, command, around)
+    assert_never(command)

@@ -1,0 +1,94 @@
+"""`evolve`: a fact changes a therapy. It never judges; what a person signed happened. Total, as the type checker proves.
+
+One file a family of facts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import assert_never
+
+from events.errors import Corrupt
+from events.facts.base import Fact, TherapyFact
+from events.grammar import dump_json
+from events.heads import Head
+from events.reading import Record
+from protocol.evolve.course import CourseFacts, evolve_course
+from protocol.evolve.quality import QualityFacts, evolve_quality
+from protocol.evolve.steps import StepFacts, evolve_steps
+from protocol.state import Automatic, Signed, Therapy
+
+TherapyFacts = StepFacts | CourseFacts | QualityFacts
+
+
+def fold(therapy: Therapy, records: Iterable[Record]) -> Therapy:
+    """The therapy after more records of its stream.
+
+    Raises:
+        Corrupt: a record that this program cannot read, or that does not apply; this therapy's row must stop there.
+    """
+    for record in records:
+        therapy = apply(therapy, record)
+    return therapy
+
+
+def apply(therapy: Therapy, record: Record) -> Therapy:
+    """The therapy after one record of its stream; facts about other therapies in the same record pass by."""
+    s = record.statement
+    number = s.heads[f"therapy/{therapy.id}"].number + 1
+    signed = Signed(
+        record.position, number, record.link, s.person, s.account, s.meaning, s.happened, s.recorded, s.protocol
+    )
+    for fact in record.facts:
+        if isinstance(fact, TherapyFact) and fact.therapy == therapy.id:
+            try:
+                therapy = evolve(therapy, _narrow(fact), signed)
+            except (KeyError, StopIteration) as problem:
+                raise _does_not_apply(therapy, fact, signed, problem) from problem
+    if s.meaning == "recorded":
+        therapy = replace(therapy, automatic=(*therapy.automatic, automatic(record.facts)))
+    return replace(therapy, number=number, link=record.link)
+
+
+def automatic(facts: Iterable[Fact]) -> Automatic:
+    """How a record of the system's own is named and told, from its facts alone."""
+    told: dict[str, int] = {}
+    for fact in facts:
+        words = fact.wire.rpartition(".v")[0].replace(".", " ").replace("_", " ")
+        told[words] = told.get(words, 0) + 1
+    key = hashlib.sha256(dump_json([fact.to_wire() for fact in facts])).hexdigest()[:16]
+    return Automatic(key, ", ".join(words if n == 1 else f"{n} x {words}" for words, n in told.items()))
+
+
+def head_of(therapy: Therapy, log: str) -> Head:
+    """The head of the therapy's stream as folded."""
+    return Head(therapy.number, therapy.link or log)
+
+
+def _narrow(fact: TherapyFact) -> TherapyFacts:
+    return fact  # type: ignore[return-value]  # the catalogue's therapy facts are exactly this union; a test holds it
+
+
+def evolve(therapy: Therapy, fact: TherapyFacts, by: Signed) -> Therapy:
+    """The therapy after one fact."""
+    if isinstance(fact, StepFacts):
+        return evolve_steps(therapy, fact, by)
+    if isinstance(fact, CourseFacts):
+        return evolve_course(therapy, fact, by)
+    if isinstance(fact, QualityFacts):
+        return evolve_quality(therapy, fact, by)
+    assert_never(fact)
+
+
+def _does_not_apply(therapy: Therapy, fact: Fact, by: Signed, problem: Exception) -> Corrupt:
+    return Corrupt(
+        "record.applies",
+        f"Record {by.number} of therapy {therapy.id} ({fact.wire}) does not apply: {problem!s} is not there.",
+        values={"therapy": therapy.id, "number": by.number, "position": by.position},
+        advice="This therapy's view stops here; run `unbroken verify`, and call QA.",
+    )
+
+
+__all__ = ["TherapyFacts", "apply", "automatic", "evolve", "fold", "head_of"]

@@ -1,0 +1,49 @@
+"""The course of a therapy: opened, offered, deadlines, slots, and how it ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from events.facts import course
+from protocol.state import Signed, Therapy, instance
+
+CourseFacts = (
+    course.TherapyOpened
+    | course.StepOffered
+    | course.DeadlineSet
+    | course.DeadlineMissed
+    | course.SlotsFreed
+    | course.ScreeningFailed
+    | course.PatientWithdrew
+    | course.PatientDied
+    | course.TherapyCompleted
+)
+
+
+def evolve_course(therapy: Therapy, fact: CourseFacts, by: Signed) -> Therapy:
+    """The therapy after a fact about its course."""
+    match fact:
+        case course.TherapyOpened():
+            return replace(therapy, opened=fact, opened_at=by.happened)
+        case course.StepOffered():
+            return replace(therapy, offers={**therapy.offers, fact.step: fact.why})
+        case course.DeadlineSet():
+            where_set = (fact.deadline, instance(fact.key))
+            return replace(therapy, deadlines={**therapy.deadlines, where_set: fact.due})
+        case course.DeadlineMissed():
+            return replace(therapy, missed={**therapy.missed, (fact.deadline, instance(fact.key)): fact.due})
+        case course.SlotsFreed():
+            return replace(therapy, slots=tuple(s for s in therapy.slots if s.code not in fact.slots), slot_hold=None)
+        case course.ScreeningFailed():
+            return replace(therapy, stopped="screen failure")
+        case course.PatientWithdrew():
+            withdrawn = therapy.withdrawn | set(fact.withdrawn)
+            stopped = "withdrawn" if "treatment" in withdrawn and not therapy.stopped else therapy.stopped
+            return replace(therapy, withdrawn=withdrawn, stopped=stopped)
+        case course.PatientDied():
+            return replace(therapy, died=fact.at, stopped="died")
+        case course.TherapyCompleted():
+            return replace(therapy, completed=fact.outcome)
+        case _:
+            assert_never(fact)

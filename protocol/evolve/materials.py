@@ -1,0 +1,55 @@
+"""Materials as facts change them: they come into being, move, end, and are held; custody follows each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from protocol.state import Act, CustodyEntry, Material, Signed, Therapy
+
+
+def create(therapy: Therapy, act: Act) -> Therapy:
+    materials, custody = dict(therapy.materials), list(therapy.custody)
+    place = act.fact.place or ""
+    for new in act.fact.created:
+        status = "quarantined" if new.code in therapy.quarantined_early else "available"
+        materials[new.code] = Material(new.code, new.kind, new.parent, act.at, place, act.by.account, status)
+        how = f"came into being in {act.at}"
+        custody.append(CustodyEntry(new.code, act.fact.ended, place, act.by.account, how, "", act.by.link))
+    return replace(therapy, materials=materials, custody=tuple(custody))
+
+
+def end(therapy: Therapy, codes: tuple[str, ...], how: str, by: Signed) -> Therapy:
+    materials, custody = dict(therapy.materials), list(therapy.custody)
+    for code in codes:
+        material = materials[code]
+        materials[code] = replace(material, ended=how)
+        custody.append(CustodyEntry(code, by.happened, material.place, "", how, material.holder, by.link))
+    return replace(therapy, materials=materials, custody=tuple(custody))
+
+
+def move(therapy: Therapy, act: Act, taken: Signed) -> Therapy:
+    materials, custody = dict(therapy.materials), list(therapy.custody)
+    place = act.fact.to_place or ""
+    for code in act.fact.moves:
+        materials[code] = replace(materials[code], place=place, holder=taken.account)
+        how = f"handed over in {act.at}"
+        custody.append(CustodyEntry(code, taken.happened, place, taken.account, how, act.by.account, taken.link))
+    return replace(therapy, materials=materials, custody=tuple(custody))
+
+
+def set_status(therapy: Therapy, codes: tuple[str, ...], status: str, why: str) -> Therapy:
+    changed = {code: replace(therapy.materials[code], status=status, why=why) for code in codes}
+    return replace(therapy, materials={**therapy.materials, **changed})
+
+
+def quarantine(therapy: Therapy, codes: tuple[str, ...], reason: str, by: Signed) -> Therapy:
+    # A second reason does not push the first one out of sight.
+    for code in codes:
+        material = therapy.materials[code]
+        stands = material.status == "quarantined"
+        again = stands and material.why and reason not in material.why
+        therapy = set_status(therapy, (code,), "quarantined", f"{material.why}; {reason}" if again else reason)
+        since = material.quarantined if stands else by.recorded
+        held = replace(therapy.materials[code], quarantined=since)
+        therapy = replace(therapy, materials={**therapy.materials, code: held})
+    return therapy

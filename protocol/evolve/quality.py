@@ -1,0 +1,79 @@
+"""Quality changes a therapy: deviations, quarantine, holds, the release as evaluated, disposal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from events.facts import quality
+from protocol.evolve.materials import end, quarantine, set_status
+from protocol.state import Deviation, Hold, Signed, Therapy, instance
+
+QualityFacts = (
+    quality.DeviationOpened
+    | quality.DeviationAssessed
+    | quality.DeviationClosed
+    | quality.MaterialQuarantined
+    | quality.QuarantineDecided
+    | quality.MaterialDisposed
+    | quality.IdentityMismatched
+    | quality.ItemPresentedElsewhere
+    | quality.IdentityHoldCleared
+    | quality.ReleaseEvaluated
+)
+
+
+def evolve_quality(therapy: Therapy, fact: QualityFacts, by: Signed) -> Therapy:
+    """The therapy after a fact of quality."""
+    match fact:
+        case quality.DeviationOpened():
+            where_opened = instance(fact.key) if fact.key else None
+            deviation = Deviation(
+                fact.deviation, fact.grade, fact.rule, fact.says, by.person, by.recorded, where_opened
+            )
+            return replace(therapy, deviations={**therapy.deviations, fact.deviation: deviation})
+        case quality.DeviationAssessed():
+            assessed = replace(therapy.deviations[fact.deviation], impact=fact.impact)
+            return replace(therapy, deviations={**therapy.deviations, fact.deviation: assessed})
+        case quality.DeviationClosed():
+            closed = replace(therapy.deviations[fact.deviation], closed=True)
+            return replace(therapy, deviations={**therapy.deviations, fact.deviation: closed})
+        case quality.MaterialQuarantined():
+            known = tuple(code for code in fact.materials if code in therapy.materials)
+            early = therapy.quarantined_early | (set(fact.materials) - set(known))
+            return quarantine(replace(therapy, quarantined_early=early), known, fact.reason, by)
+        case quality.QuarantineDecided():
+            return _quarantine_decided(therapy, fact)
+        case quality.MaterialDisposed():
+            return end(therapy, fact.materials, "disposed", by)
+        case quality.IdentityMismatched():
+            says = f"{fact.presented} was presented where {fact.expected} belongs"
+            hold = Hold(by.link, says, fact.presented, fact.other)
+            return replace(therapy, holds={**therapy.holds, by.link: hold})
+        case quality.ItemPresentedElsewhere():
+            hold = Hold(by.link, f"{fact.presented} was presented for {fact.other}", fact.presented, fact.other)
+            return replace(therapy, holds={**therapy.holds, by.link: hold})
+        case quality.IdentityHoldCleared():
+            return _hold_cleared(therapy, fact, by)
+        case quality.ReleaseEvaluated():
+            return replace(therapy, evaluated=tuple((c.name, c.verdict) for c in fact.criteria))
+        case _:
+            assert_never(fact)
+
+
+def _quarantine_decided(therapy: Therapy, fact: quality.QuarantineDecided) -> Therapy:
+    # Lifting a quarantine gives back what QA had decided before it, and nothing more.
+    released = set(therapy.disposition.materials) if therapy.disposition else set()
+    was = "released" if therapy.disposition and therapy.disposition.decision == "released" else "available"
+    for code in fact.materials:
+        back = was if code in released else "available"
+        status = "rejected" if fact.decision == "rejected" else back
+        therapy = set_status(therapy, (code,), status, fact.reason)
+    return therapy
+
+
+def _hold_cleared(therapy: Therapy, fact: quality.IdentityHoldCleared, by: Signed) -> Therapy:
+    if fact.awaits:
+        hold = replace(therapy.holds[fact.mismatch], pending=(fact, by))
+        return replace(therapy, holds={**therapy.holds, fact.mismatch: hold})
+    return replace(therapy, holds={k: h for k, h in therapy.holds.items() if k != fact.mismatch})

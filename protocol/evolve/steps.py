@@ -1,0 +1,84 @@
+"""A step, and the signatures on it, change a therapy: what waits, what stands, the values as they stand now."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from events.facts import course, steps
+from protocol.evolve.materials import create, end, move, set_status
+from protocol.state import Act, Current, Signed, Therapy, instance
+
+StepFacts = (
+    steps.StepFact
+    | course.ActWitnessed
+    | course.ActDeclined
+    | course.ActWithdrawn
+    | course.ReadingReported
+    | course.FactCorrected
+)
+
+
+def evolve_steps(therapy: Therapy, fact: StepFacts, by: Signed) -> Therapy:
+    """The therapy after a fact about a step."""
+    match fact:
+        case steps.StepFact():
+            act = Act(instance(fact.key), fact, by)
+            if fact.awaits:
+                return replace(therapy, pending={**therapy.pending, by.link: act})
+            return _stands(therapy, act)
+        case course.ActWitnessed():
+            act = therapy.pending[fact.act]
+            rest = {link: a for link, a in therapy.pending.items() if link != fact.act}
+            return _stands(replace(therapy, pending=rest), replace(act, second=by))
+        case course.ActDeclined() | course.ActWithdrawn():
+            return _stands_not(therapy, fact.act)
+        case course.ReadingReported():
+            at = instance(fact.key)
+            new = {(at, r.name): Current(r.value, r.unit, by.link) for r in fact.readings}
+            return replace(therapy, readings={**therapy.readings, **new})
+        case course.FactCorrected():
+            where = (instance(fact.key), fact.new.name)
+            before = therapy.readings.get(where)
+            now = Current(fact.new.value, fact.new.unit, by.link, 1 + (before.corrections if before else 0))
+            return replace(therapy, readings={**therapy.readings, where: now})
+        case _:
+            assert_never(fact)
+
+
+def _stands(therapy: Therapy, act: Act) -> Therapy:
+    """The last signature stands: the step is done, custody moves, materials begin and end."""
+    fact, now = act.fact, act.second or act.by
+    new = {(act.at, r.name): Current(r.value, r.unit, act.by.link) for r in fact.readings}
+    # A value reported or corrected while the act waited is later than the act, and stays.
+    readings = {**new, **therapy.readings}
+    therapy = replace(therapy, acts={**therapy.acts, act.at: act}, readings=readings, last_happened=fact.ended)
+    therapy = create(therapy, act)
+    therapy = end(therapy, fact.consumed, "infused" if isinstance(fact, steps.ProductInfused) else "consumed", now)
+    if fact.moves and fact.to_place:
+        therapy = move(therapy, act, now)
+    match fact:
+        case steps.PatientAssessed(outcome="not_eligible"):
+            return replace(therapy, stopped="screen failure")
+        case steps.PatientEnrolled():
+            return replace(therapy, subject=fact.subject, coi=fact.coi, wristband=fact.wristband, choices=fact.choices)
+        case steps.SlotsBooked():
+            booked = {slot.code for slot in fact.slots}
+            kept = tuple(slot for slot in therapy.slots if slot.code not in booked)
+            return replace(therapy, slots=(*kept, *fact.slots), slot_hold=fact.hold_until)
+        case steps.DispositionDecided():
+            therapy = set_status(therapy, fact.materials, fact.decision, "")
+            return replace(
+                therapy,
+                disposition=fact,
+                stopped="product rejected" if fact.decision == "rejected" else therapy.stopped,
+            )
+        case _:
+            return therapy
+
+
+def _stands_not(therapy: Therapy, link: str) -> Therapy:
+    # What was reported or corrected for this act went with it; a new act brings its own values.
+    at = therapy.pending[link].at
+    readings = {where: now for where, now in therapy.readings.items() if where[0] != at}
+    return replace(therapy, pending={k: a for k, a in therapy.pending.items() if k != link}, readings=readings)

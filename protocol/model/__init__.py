@@ -1,0 +1,41 @@
+"""A study protocol as typed data. A kind of step carries the rules, a step the numbers; see `docs/protocol-file.md`.
+
+Nothing clinical has a default here: a limit that the file does not state does not exist.
+"""
+
+from protocol.model.base import KINDS, Consequence, Consequences, Kind, Names, Part, Title
+from protocol.model.clocks import Clock, ClockLimit, Moment, Plan, Repeat, Visit
+from protocol.model.records import Limit, Record, ScanSpec
+from protocol.model.release import Measure, Release, ReleaseCriterion
+from protocol.model.steps import Needs, Step
+from protocol.model.study import ChoiceSpec, Head, MaterialKind, Option, StudyProtocol, Target
+
+__all__ = [
+    "KINDS",
+    "ChoiceSpec",
+    "Clock",
+    "ClockLimit",
+    "Consequence",
+    "Consequences",
+    "Head",
+    "Kind",
+    "Limit",
+    "MaterialKind",
+    "Measure",
+    "Moment",
+    "Names",
+    "Needs",
+    "Option",
+    "Part",
+    "Plan",
+    "Record",
+    "Release",
+    "ReleaseCriterion",
+    "Repeat",
+    "ScanSpec",
+    "Step",
+    "StudyProtocol",
+    "Target",
+    "Title",
+    "Visit",
+]

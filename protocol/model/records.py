@@ -1,0 +1,61 @@
+"""What a step records and scans, and the limits that follow."""
+
+from decimal import Decimal
+from typing import Literal
+
+from events.identifiers import Name
+from protocol.duration import Length
+from protocol.model.base import Consequences, Names, Part, Title
+
+
+class Limit(Part):
+    """One limit of a value and what follows when it is not kept. Numbers are in the record's unit."""
+
+    at_least: Decimal | None = None
+    at_most: Decimal | None = None
+    above: Decimal | None = None
+    below: Decimal | None = None
+    must_be: Names | None = None
+    no_older_than: Length | None = None
+    otherwise: Consequences
+    source: Title | None = None
+
+
+class Record(Part):
+    """One value that a step records.
+
+    `type` number needs `unit` and `plausible` (the range outside which it is refused as implausible); choice needs
+    `options`; file is the SHA-256 of a raw file; date is YYYY-MM-DD. `late: true` may be reported after the step.
+    """
+
+    name: Name
+    title: Title | None = None
+    type: Literal["number", "text", "choice", "yes_no", "date", "file"] = "number"
+    unit: Title | None = None
+    plausible: tuple[Decimal, Decimal] | None = None
+    options: Names | None = None
+    optional: bool = False
+    late: bool = False
+    limits: tuple[Limit, ...] = ()
+
+
+class ScanSpec(Part):
+    """A barcode that must be scanned.
+
+    `what` is ``patient`` (the wristband), ``chain_of_identity``, a kind of material (one live material of this
+    patient), or ``new KIND`` (a code never used before, bound to this patient by this step); `count` is [least, most].
+    `parent`, for a new material: the kind it is made from.
+    """
+
+    what: str
+    count: tuple[int, int] = (1, 1)
+    parent: Name | None = None
+
+    @property
+    def new(self) -> str | None:
+        """The kind of material that comes into being, if one does."""
+        return self.what.removeprefix("new ") if self.what.startswith("new ") else None
+
+
+def scan_words(value: object) -> object:
+    return {"what": value} if isinstance(value, str) else value

@@ -1,0 +1,47 @@
+"""What a release stands on."""
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
+
+from events.identifiers import Name
+from protocol.model.base import Names, Part, Title, listed
+
+
+class Measure(Part):
+    """What a release criterion looks at: readings written ``step.reading``, combined, multiplied, divided."""
+
+    of: str
+    combine: Literal["latest", "sum", "lowest", "highest"] = "latest"
+    multiply: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
+    divide: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
+
+
+def _measure(value: object) -> object:
+    return {"of": value} if isinstance(value, str) else value
+
+
+class ReleaseCriterion(Part):
+    """One criterion of release. `within`: of the target that the chosen option of this choice carries, ± percent."""
+
+    id: Name
+    title: Title
+    measure: Annotated[Measure, BeforeValidator(_measure)]
+    unit: Title | None = None
+    at_least: Decimal | None = None
+    at_most: Decimal | None = None
+    above: Decimal | None = None
+    below: Decimal | None = None
+    must_be: Names | None = None
+    within: Name | None = None
+    percent: Decimal | None = None
+    may_be_pending: bool = False
+    source: Title | None = None
+
+
+class Release(Part):
+    """What QA's disposition stands on: the product's kind of material, and the criteria."""
+
+    product: Name
+    criteria: tuple[ReleaseCriterion, ...]

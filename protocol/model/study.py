@@ -1,0 +1,81 @@
+"""A whole study."""
+
+from decimal import Decimal
+from functools import cached_property
+from typing import Literal
+
+from pydantic import Field
+
+from events.identifiers import Name
+from protocol.model.base import Part, Title
+from protocol.model.release import Release
+from protocol.model.steps import Step
+
+
+class Target(Part):
+    """A dose: its value and unit."""
+
+    value: Decimal
+    unit: Title
+
+
+class Option(Part):
+    """One option of a choice."""
+
+    title: Title
+    target: Target | None = None
+
+
+class ChoiceSpec(Part):
+    """Something chosen for each patient at enrolment: cohort, dose level, starting material."""
+
+    title: Title
+    options: dict[Name, Option]
+    source: Title | None = None
+
+
+class MaterialKind(Part):
+    """A kind of material and which identifier it carries: a DIN, a bag (DIN and product code), or any code."""
+
+    title: Title
+    identifier: Literal["din", "bag", "code"]
+
+
+class Head(Part):
+    """What the study is."""
+
+    id: Name
+    version: Name
+    title: Title
+    product: Title
+    registered: Title | None = None
+    notes: str | None = None
+
+
+class StudyProtocol(Part):
+    """A whole study protocol. `digest` and `text` are those of the file it was read from."""
+
+    protocol: Head
+    roles: dict[Name, Title]
+    places: dict[Name, Title]
+    materials: dict[Name, MaterialKind]
+    choices: dict[Name, ChoiceSpec] = {}
+    steps: tuple[Step, ...] = Field(min_length=1)
+    release: Release | None = None
+    digest: str = ""
+    text: str = Field(default="", repr=False)
+
+    @cached_property
+    def by_id(self) -> dict[str, Step]:
+        """Steps by id, in the file's order."""
+        return {step.id: step for step in self.steps}
+
+    @cached_property
+    def first(self) -> Step:
+        """The step that opens a therapy: the consent."""
+        return next(step for step in self.steps if step.kind == "consent")
+
+    @cached_property
+    def qa_roles(self) -> tuple[str, ...]:
+        """The roles that decide on quality: those that perform the disposition."""
+        return tuple(dict.fromkeys(r for s in self.steps if s.kind == "disposition" for r in s.performed_by))
