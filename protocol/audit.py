@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from events.authority import STREAM, SYSTEM
 from events.errors import Corrupt, Refused, UnbrokenError
+from events.facts.base import TherapyFact
 from events.facts.course import TherapyOpened
 from events.facts.quality import IdentityMismatched, ItemPresentedElsewhere
 from events.reading import Record, read_record, verified_stream
@@ -21,6 +22,7 @@ from protocol.decision import Decision, therapy_stream
 from protocol.entitled import not_entitled
 from protocol.evolve import apply
 from protocol.perform import open_therapy
+from protocol.reaching import may_not_reach
 from protocol.reader import Reader
 from protocol.retell import command_of
 from protocol.state import Therapy
@@ -73,11 +75,10 @@ def audit(reader: Reader, name: str, after: int = 0) -> list[Finding]:
 
 
 def _decided_otherwise(reader: Reader, therapy: Therapy, record: Record) -> str:
-    if _is_stop(record):
-        # A wrong item that was presented is all that may reach from one therapy into another; only its scan is known.
-        return _stop_otherwise(reader, therapy, record)
     if record.statement.subject != therapy_stream(therapy.id):
-        return f"a record of {record.statement.subject} stands in this therapy's stream"
+        return may_not_reach(record)  # whether it is right is decided again where it was signed
+    if _is_stop(record):
+        return _stop_otherwise(reader, therapy, record)  # of a wrong item that was presented only its scan is known
     if isinstance(record.facts[0], IdentityMismatched):
         return "a wrong item that was presented comes with other facts than the holds of both therapies"
     try:
@@ -111,8 +112,6 @@ def _stop_otherwise(reader: Reader, therapy: Therapy, record: Record) -> str:
     """A stop is audited where it was signed: whoever presented the item had to be able to, and it is the other patient's."""
     fact, s = record.facts[0], record.statement
     assert isinstance(fact, IdentityMismatched)  # _is_stop
-    if fact.therapy != therapy.id:
-        return ""
     if reader.owner(fact.presented, record.position) != fact.other:
         return f"{fact.presented} does not belong to {fact.other}, whose items it holds"
     if therapy.opened is None or s.meaning != "performed" or s.happened != s.recorded:
@@ -205,9 +204,11 @@ def _site_otherwise(reader: Reader, record: Record) -> str:
     subject = record.statement.subject
     if subject.startswith("therapy/") or subject == STREAM:
         return ""  # decided again with its therapy; or judged already
-    if set(record.statement.heads) != {subject}:
-        return "a record of the site extends its one stream, and no other"
-    reasons = (not_entitled(reader, record, fact) for fact in record.facts)
+    reaches = set(record.statement.heads) != {subject}
+    if reaches and (says := may_not_reach(record)):
+        return f"a record of the site extends its one stream, and no other: {says}"
+    own = (fact for fact in record.facts if not (reaches and isinstance(fact, TherapyFact)))
+    reasons = (not_entitled(reader, record, fact) for fact in own)
     return next((says for says in reasons if says), "")
 
 

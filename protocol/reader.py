@@ -53,6 +53,13 @@ class Reader:
             self._therapies.popitem(last=False)
         return known
 
+    def therapy_before(self, name: str, before: int | None) -> Therapy:
+        """A therapy as it stood before a position; as it stands now for None."""
+        if before is None:
+            return self.therapy(name)
+        stood = (r for r in verified_stream(self.log, therapy_stream(name)) if r.position < before)
+        return fold(Therapy(id=name), stood)
+
     def protocol(self, digest: str) -> StudyProtocol:
         """The protocol of this digest, read from the log.
 
@@ -192,6 +199,13 @@ class _Looking:
                 owners = [name for record in self.records(code_stream(known)) if (name := _therapy_of(record))]
                 if owners:
                     self.around.owners[known] = owners[0]
+
+    def therapy(self, name: str) -> Therapy:
+        """Another therapy that the record will reach, and its head remembered: its facts follow from how it stands."""
+        state = self.reader.therapy_before(name, self.before)
+        self.around.therapies[name] = state
+        self.seen[therapy_stream(name)] = head_of(state, self.log.id)
+        return state
 
     def lot_or_device(self, code: str) -> None:
         """What is known of a lot or a device."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from protocol.state import Therapy
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -44,6 +46,7 @@ class Surroundings:
     """Answers to everything the command names: codes, lots, devices, training, rooms, slots.
 
     `owners`: code to the therapy that it is bound to; a code that nobody has bound is not in it.
+    `therapies`: other patients' therapies that the record will reach, as they stand.
     """
 
     now: datetime
@@ -54,3 +57,4 @@ class Surroundings:
     training: dict[str, datetime] = field(default_factory=dict)
     rooms: dict[str, tuple[Interval, ...]] = field(default_factory=dict)
     booked: dict[str, tuple[Interval, ...]] = field(default_factory=dict)
+    therapies: dict[str, Therapy] = field(default_factory=dict)

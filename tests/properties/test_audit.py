@@ -9,7 +9,13 @@ import pytest
 from events.errors import Refused
 from events.facts.base import Fact
 from events.facts.course import ActWitnessed, TherapyCompleted
-from events.facts.quality import DeviationOpened, IdentityMismatched, ItemPresentedElsewhere, MaterialDisposed
+from events.facts.quality import (
+    DeviationOpened,
+    IdentityMismatched,
+    ItemPresentedElsewhere,
+    MaterialDisposed,
+    QuarantineDecided,
+)
 from events.facts.site import LotReleased
 from events.facts.steps import DispositionDecided, ProductInfused
 from events.verify import Finding, verify
@@ -121,6 +127,21 @@ def test_facts_hidden_behind_a_wrong_item_are_reported(stage: Stage) -> None:
     site.forge([*stop, unreleased(site)], "qa.releaser.1", also=["therapy/T-2"])
     assert "other facts" in told(site)
     assert [finding.kind for finding in findings(site, "T-2")] == ["decision"]
+
+
+def test_what_reaches_another_patient_only_protects(stage: Stage) -> None:
+    """A wrong item that lifts a quarantine of the other patient, or says nothing of her: both therapies carry a finding."""
+    site = stage.at("bedside_check", other=True)
+    bag = site.desk.therapy("T-2").live("drug_product")[0].code
+    key = site.due("bedside_check").at.key()
+    mismatched = IdentityMismatched(therapy="T-1", key=key, scan="bag", expected="X-1", presented=bag, other="T-2")
+    elsewhere = ItemPresentedElsewhere(therapy="T-2", presented=bag, other="T-1")
+    lifted = QuarantineDecided(therapy="T-2", materials=(bag,), decision="lifted", reason="it is well")
+    for facts in ([mismatched, elsewhere, lifted], [mismatched]):
+        site.forge(facts, "ward.nurse.1", also=["therapy/T-2"])
+        for therapy in ("T-1", "T-2"):
+            last = [found for found in findings(site, therapy) if found.position == site.log.size() - 1]
+            assert [found.kind for found in last] == ["decision"]
 
 
 def test_a_true_stop_is_no_finding_in_either_therapy(stage: Stage) -> None:
