@@ -95,6 +95,10 @@ COMMANDS: dict[str, Entry | Group] = {
         "reject": Entry("quality", "reject", QUALITY),
     }),
     "hold": Group("Holds after a wrong item was presented.", QUALITY, {"clear": Entry("quality", "clear", QUALITY)}),
+    "mismatch": Group("A label that does not match, an unexplained place: two people of QA decide.", QUALITY, {
+        "report": Entry("mismatch", "report", QUALITY),
+        "decide": Entry("mismatch", "decide", QUALITY),
+    }),
     "dispose": Entry("course", "dispose", QUALITY),
     "withdraw": Entry("course", "withdraw", QUALITY),
     "death": Entry("course", "death", QUALITY),

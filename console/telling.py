@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from events.facts import authority, course, quality, site, steps
+from events.facts import authority, course, mismatch, quality, site, steps
 from events.facts.base import Fact, Reading
 from events.identifiers import one_line
 from protocol.state import instance
@@ -63,10 +63,18 @@ def _told(fact: Fact, when: When) -> list[str]:
         case quality.ItemPresentedElsewhere():
             return [f"item {fact.presented} was presented for {fact.other}; items held"]
         case quality.IdentityHoldCleared():
-            return [f"hold {'to be cleared' if fact.awaits else 'cleared'}: wristband {fact.wristband}; {fact.reason}"]
+            return [
+                f"hold {'to be cleared' if fact.awaits else 'cleared'}: rescanned {fact.wristband or fact.item}; {fact.reason}"
+            ]
         case quality.ReleaseEvaluated():
             found = [f"  {c.name}: {c.verdict} ({c.found or 'no result'}; passes {c.passes})" for c in fact.criteria]
             return ["release criteria evaluated", *found]
+        case mismatch.MismatchReported() | mismatch.MismatchReached():
+            return _mismatch(fact)
+        case mismatch.MismatchDecided():
+            agreed = f"agreed with {fact.first[:16]}" if fact.first else f"waits for {' or '.join(fact.awaits)}"
+            of = ", ".join(fact.materials) or "the stop alone"
+            return [f"mismatch {fact.mismatch}: {of} {fact.decision}, {agreed}: {fact.reason}"]
         case site.ProtocolAdopted():
             return [f"protocol {fact.protocol} {fact.version} adopted, digest {fact.digest}"]
         case authority.LogOpened():
@@ -74,6 +82,15 @@ def _told(fact: Fact, when: When) -> list[str]:
                     f"  root: {fact.root.printed_name} ({fact.root.account})"]  # fmt: skip
         case _:
             return [_plainly(fact, when)]
+
+
+def _mismatch(fact: mismatch.MismatchReported | mismatch.MismatchReached) -> list[str]:
+    words = "its label does not match" if fact.what == "label" else "its place is unexplained"
+    found = f", {fact.found} was found" if fact.found else ", what was found is unknown"
+    whose = f" (reported for {fact.other})" if isinstance(fact, mismatch.MismatchReached) else ""
+    whose = f" of {fact.other}" if fact.other and not whose else whose
+    first = f"MISMATCH {fact.mismatch}: {fact.material}: {words}{found}{whose}: {fact.says}"
+    return [first, f"  two people of QA decide on: {', '.join(fact.materials) or 'the stop alone'}"]
 
 
 def _plainly(fact: Fact, when: When) -> str:

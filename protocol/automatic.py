@@ -17,6 +17,7 @@ from protocol.clocks import strikes
 from protocol.consequences import follow, opened_in
 from protocol.decision import Decision, slot_stream
 from protocol.due import HOLD, WINDOW, Due, instances, successor_begun
+from protocol.mismatch import open_mismatches
 from protocol.model import Consequence, Consequences, StudyProtocol
 from protocol.perform import window
 from protocol.readings import Breach
@@ -127,7 +128,7 @@ def _release_evaluated(therapy: Therapy, protocol: StudyProtocol) -> list[Therap
 
 def _outcome(therapy: Therapy, protocol: StudyProtocol) -> str:
     """How the therapy has ended, if it has; a therapy that stopped ends when its material has."""
-    if therapy.pending or therapy.holds:
+    if therapy.pending or therapy.holds or open_mismatches(therapy):
         return ""
     todo = [d for d in instances(therapy, protocol) if d.standing in _OPEN and d.required]
     if todo:

@@ -10,6 +10,7 @@ from events.identifiers import read_code
 from protocol.clocks import moment
 from protocol.commands import Perform
 from protocol.due import Due, applies, could_apply, of_step
+from protocol.mismatch import check_standing_still
 from protocol.model import Moment, Step, StudyProtocol
 from protocol.readiness import check_readiness
 from protocol.refusals import refuse
@@ -61,7 +62,7 @@ def admit(therapy: Therapy, protocol: StudyProtocol, command: Perform, around: S
     due = _choose(therapy, protocol, step, command)
     check_independent(therapy, protocol, step, around.actor)
     started, ended = _times(therapy, protocol, due, command, around.now)
-    _check_holds(therapy, step)
+    _check_holds(therapy, step, started)
     scanned = check_scans(therapy, protocol, step, due.at.material, command.scans, around)
     moves = tuple(m.code for kind in step.moves for m in therapy.live(kind) if not due.at.material)
     moves = moves or ((due.at.material,) if step.moves and due.at.material else ())
@@ -274,7 +275,9 @@ def _times(
     return started, ended
 
 
-def _check_holds(therapy: Therapy, step: Step) -> None:
+def _check_holds(therapy: Therapy, step: Step, began: datetime) -> None:
+    if step.kind in HELD:
+        check_standing_still(therapy, began)
     if therapy.holds and step.kind in HELD:
         hold = next(iter(therapy.holds.values()))
         raise refuse(

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from events.facts.base import Fact, TherapyFact
-from events.facts.quality import IdentityMismatched, ItemPresentedElsewhere
+from events.facts.mismatch import MismatchReached, MismatchReported
+from events.facts.quality import DeviationOpened, IdentityMismatched, ItemPresentedElsewhere, MaterialQuarantined
 from events.reading import Record
 from protocol.decision import therapy_stream
 
@@ -31,7 +32,11 @@ class Reach(NamedTuple):
     there: tuple[type[TherapyFact], ...]
 
 
-REACHES: tuple[Reach, ...] = (Reach(IdentityMismatched, "therapy/", (), (ItemPresentedElsewhere,)),)
+_HOLDS = (DeviationOpened, MaterialQuarantined)
+REACHES: tuple[Reach, ...] = (
+    Reach(IdentityMismatched, "therapy/", (), (ItemPresentedElsewhere,)),
+    Reach(MismatchReported, "therapy/", _HOLDS, (MismatchReached, *_HOLDS)),
+)
 
 
 def may_not_reach(record: Record) -> str:

@@ -21,7 +21,7 @@ from events.identifiers import read_code
 from events.log import EventLog
 from events.reading import Record, verified_stream
 from protocol.administration import unknown_account
-from protocol.commands import AnyCommand, ClearHold, Perform
+from protocol.commands import AnyCommand, ClearHold, Perform, ReportMismatch
 from protocol.decision import code_stream, room_stream, slot_stream, therapy_stream
 from protocol.entitled import not_entitled
 from protocol.evolve import fold, head_of
@@ -153,7 +153,11 @@ class Reader:
         if isinstance(command, Perform):
             looking.perform(command)
         elif isinstance(command, ClearHold):
-            looking.owners([command.wristband])
+            looking.owners([code for code in (command.wristband, command.item) if code])
+        elif isinstance(command, ReportMismatch) and command.found:
+            looking.owners([command.found])
+            for name in dict.fromkeys(looking.around.owners.values()):
+                looking.therapy(name)
         return looking.around, looking.seen
 
 

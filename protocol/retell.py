@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from events.facts import course, quality, steps
+from events.facts import course, mismatch, quality, steps
 from events.facts.base import Fact
 from events.reading import Record
 from protocol import commands as said
@@ -82,6 +82,12 @@ def _other(fact: Fact) -> AnyCommand | None:
         case quality.MaterialDisposed():
             return said.Dispose(materials=fact.materials, reason=fact.reason)
         case quality.IdentityHoldCleared():
-            return said.ClearHold(wristband=fact.wristband, reason=fact.reason)
+            return said.ClearHold(wristband=fact.wristband, item=fact.item, reason=fact.reason)
+        case mismatch.MismatchReported():
+            return said.ReportMismatch(material=fact.material, found=fact.found, what=fact.what, says=fact.says)
+        case mismatch.MismatchDecided():
+            return said.DecideMismatch(
+                mismatch=fact.mismatch, materials=fact.materials, decision=fact.decision, reason=fact.reason
+            )
         case _:
             return None

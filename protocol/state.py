@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from events.facts.base import ActKey, Choice, Slot
 from events.facts.course import TherapyOpened
+from events.facts.mismatch import MismatchDecided
 from events.facts.quality import IdentityHoldCleared
 from events.facts.steps import DispositionDecided, PatientEnrolled, StepFact
 
@@ -78,7 +79,7 @@ class Current(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """A material: what it is, where it came from, who holds it, and how it ended."""
+    """A material: what it is, where it came from, who holds it, and how it ended; `rules` are those that quarantine it."""
 
     code: str
     kind: str
@@ -90,6 +91,7 @@ class Material:
     ended: str | None = None
     why: str = ""
     quarantined: datetime | None = None
+    rules: frozenset[str] = frozenset()
 
     @property
     def live(self) -> bool:
@@ -143,11 +145,29 @@ class Hold:
     pending: tuple[IdentityHoldCleared, Signed] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A label or a place that does not fit; `pending` is a decision on an item that waits for a second person of QA."""
+
+    code: str
+    what: str
+    material: str
+    found: str
+    other: str
+    materials: tuple[str, ...]
+    says: str
+    link: str
+    recorded: datetime
+    decided: dict[str, str] = field(default_factory=dict)
+    pending: dict[str, tuple[MismatchDecided, Signed]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Therapy:
     """Everything that is known of one therapy; `number` and `link` are the head of its stream.
 
-    `quarantined_early`: materials quarantined while the act that makes them still waits for its second signature.
+    `quarantined_early`: materials quarantined while the act that makes them still waits for its second signature, and by
+        which rules.
     """
 
     id: str
@@ -163,10 +183,11 @@ class Therapy:
     pending: dict[str, Act] = field(default_factory=dict)
     readings: dict[tuple[Instance, str], Current] = field(default_factory=dict)
     materials: dict[str, Material] = field(default_factory=dict)
-    quarantined_early: frozenset[str] = frozenset()
+    quarantined_early: dict[str, frozenset[str]] = field(default_factory=dict)
     custody: tuple[CustodyEntry, ...] = ()
     deviations: dict[str, Deviation] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
+    mismatches: dict[str, Mismatch] = field(default_factory=dict)
     offers: dict[str, str] = field(default_factory=dict)
     deadlines: dict[tuple[str, Instance], datetime] = field(default_factory=dict)
     missed: dict[tuple[str, Instance], datetime] = field(default_factory=dict)

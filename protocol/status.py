@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from events.instant import to_wire
+from protocol.mismatch import open_mismatches
 from protocol.model import StudyProtocol
 from protocol.state import Therapy
 from protocol.worklist import resting_state, worklist
@@ -41,6 +42,7 @@ def batch_status(therapy: Therapy, protocol: StudyProtocol) -> dict[str, Any]:
         "worst_deviation": _worst(therapy),
         "quarantined": sum(1 for m in therapy.materials.values() if m.live and m.status == "quarantined"),
         "held": len(therapy.holds),
+        "mismatches": len(open_mismatches(therapy)),
         "stopped": therapy.stopped,
         "completed": therapy.completed,
         "records": therapy.number,

@@ -8,12 +8,13 @@ from typing import Literal
 
 from protocol.clocks import strikes
 from protocol.due import Due, instances
+from protocol.mismatch import open_mismatches, stopping, undecided
 from protocol.model import StudyProtocol
 from protocol.perform import window
 from protocol.release import evaluate, unmet
 from protocol.state import Therapy
 
-What = Literal["perform", "second_signature", "late_value", "hold", "quarantine", "deviation"]
+What = Literal["perform", "second_signature", "late_value", "hold", "mismatch", "quarantine", "deviation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,20 @@ def _held(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
         roles = hold.pending[0].awaits if hold.pending else protocol.qa_roles
         says = f"HELD: {hold.says}; rescan the wristband and clear it"
         items.append(WorkItem(therapy.id, "hold", "", "", "", "Clear the hold", roles, says, act=hold.link))
+    for mismatch in open_mismatches(therapy):
+        for code in undecided(therapy, mismatch) or ("",):
+            pending = mismatch.pending.get(code)
+            waits = (
+                f"{pending[1].account} says {pending[0].decision}, a second person of QA" if pending else "two of QA"
+            )
+            says = f"STOPPED: {mismatch.code}, {mismatch.says}; waits for {waits}"
+            title = f"Decide on {code or mismatch.code}"
+            items.append(
+                WorkItem(
+                    therapy.id, "mismatch", "", "", code, title, protocol.qa_roles, says,
+                    act=pending[1].link if pending else mismatch.link, since=mismatch.recorded,
+                )
+            )  # fmt: skip
     return items
 
 
@@ -142,7 +157,7 @@ def _quality(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
             therapy.id, "quarantine", "", "", m.code, f"Decide on {m.code}", roles, f"{m.code} quarantined: {m.why}"
         )
         for m in sorted(therapy.materials.values(), key=lambda m: m.code)
-        if m.live and m.status == "quarantined"
+        if m.live and m.status == "quarantined" and stopping(therapy, m.code) is None
     ]
     for d in therapy.deviations.values():
         if not d.closed:
@@ -177,6 +192,7 @@ def resting_state(therapy: Therapy, protocol: StudyProtocol) -> tuple[str, str]:
         "perform": "AwaitingStep",
         "second_signature": "AwaitingSignature",
         "hold": "Held",
+        "mismatch": "Held",
         "quarantine": "Quarantined",
     }.get(first.kind, "AwaitingStep")
     told = [f"{i.step or i.title}{_occurrence(i)}: waiting for {' or '.join(i.roles)}" for i in items[:3]]

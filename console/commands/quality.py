@@ -90,15 +90,25 @@ def reject(
 
 def clear(
     therapy: TherapyArg,
-    wristband: Annotated[str, typer.Option("--wristband", metavar="CODE", help="The right wristband, scanned again.")],
     why: Why,
+    wristband: Annotated[
+        str | None, typer.Option("--wristband", metavar="CODE", help="The right wristband, scanned again.")
+    ] = None,
+    item: Annotated[
+        str | None,
+        typer.Option(
+            "--item", metavar="CODE", help="Or an item or the chain of identity of this patient, scanned again."
+        ),
+    ] = None,
     account: As = None,
     secret: Secret = None,
     json: Json = False,
 ) -> None:
     """Clear a hold after a wrong item was presented: QA first, then a second person with the same command.
 
+    Each patient is cleared with a rescan of their own; who signs need not be at the place.
+
     Example: unbroken hold clear T-7K2QXM --wristband WB-00017 --why "right bag rescanned" --as qa.releaser.1
     """
-    document = {"wristband": wristband, "reason": why}
+    document = {"wristband": wristband, "item": item, "reason": why}
     act(here.site(), therapy, command(ClearHold, document), account, secret, json)

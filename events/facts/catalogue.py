@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from events.errors import Corrupt
-from events.facts import authority, course, quality, site, steps
+from events.facts import authority, course, mismatch, quality, site, steps
 from events.facts.base import Fact, TherapyFact
 
 STEP_FACTS: tuple[type[steps.StepFact], ...] = (
@@ -54,6 +54,9 @@ THERAPY_FACTS: tuple[type[TherapyFact], ...] = (
     quality.ItemPresentedElsewhere,
     quality.IdentityHoldCleared,
     quality.ReleaseEvaluated,
+    mismatch.MismatchReported,
+    mismatch.MismatchReached,
+    mismatch.MismatchDecided,
 )
 SITE_FACTS: tuple[type[Fact], ...] = (
     site.ProtocolAdopted,

@@ -84,11 +84,12 @@ class ItemPresentedElsewhere(TherapyFact):
 
 
 class IdentityHoldCleared(TherapyFact):
-    """A hold after a wrong item was cleared, with a right rescan and a reason."""
+    """A hold after a wrong item was cleared, with a right rescan (of the wristband, or of an item) and a reason."""
 
     wire: ClassVar[str] = "identity_hold.cleared.v1"
     mismatch: Digest
-    wristband: Code
+    wristband: Code | None = None
+    item: Code | None = None
     reason: Text
     awaits: tuple[Name, ...] = ()
 

@@ -5,6 +5,7 @@ One file a family; each names the union of its commands, and `AnyCommand` is the
 
 from protocol.commands.base import Command, Entered, Moment, Text
 from protocol.commands.course import CourseCommand, FailScreening, LetPass, ReportDeath, WithdrawPatient
+from protocol.commands.mismatch import DecideMismatch, MismatchCommand, ReportMismatch
 from protocol.commands.quality import (
     AssessDeviation,
     ClearHold,
@@ -26,7 +27,7 @@ from protocol.commands.steps import (
     Witness,
 )
 
-AnyCommand = StepCommand | QualityCommand | CourseCommand
+AnyCommand = StepCommand | QualityCommand | CourseCommand | MismatchCommand
 
 __all__ = [
     "AnyCommand",
@@ -37,12 +38,14 @@ __all__ = [
     "Command",
     "Correct",
     "CourseCommand",
+    "DecideMismatch",
     "DecideQuarantine",
     "Decline",
     "Dispose",
     "Entered",
     "FailScreening",
     "LetPass",
+    "MismatchCommand",
     "Moment",
     "OpenDeviation",
     "Perform",
@@ -50,6 +53,7 @@ __all__ = [
     "QualityCommand",
     "ReportDeath",
     "ReportLate",
+    "ReportMismatch",
     "StepCommand",
     "TakeBack",
     "Text",

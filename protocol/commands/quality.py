@@ -35,9 +35,14 @@ class DecideQuarantine(Command):
 
 
 class ClearHold(Command):
-    """Clear a hold after a wrong item: the right wristband scanned again, QA and a second person."""
+    """Clear a hold after a wrong item: a right rescan, QA and a second person.
 
-    wristband: str
+    Args:
+        wristband: this patient's, scanned again. item: or else an item of this patient, or its chain of identity.
+    """
+
+    wristband: str | None = None
+    item: str | None = None
     reason: Text
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from protocol.commands import AnyCommand, CourseCommand, QualityCommand, StepCommand
+from protocol.commands import AnyCommand, CourseCommand, MismatchCommand, QualityCommand, StepCommand
 from protocol.decide.course import decide_course
+from protocol.decide.mismatch import decide_mismatch
 from protocol.decide.quality import decide_quality
 from protocol.decide.signing import decide_step
 from protocol.decision import Decision
@@ -32,4 +33,6 @@ def decide(therapy: Therapy, protocol: StudyProtocol, command: AnyCommand, aroun
         return decide_quality(therapy, protocol, command, around)
     if isinstance(command, CourseCommand):
         return decide_course(therapy, protocol, command, around)
+    if isinstance(command, MismatchCommand):
+        return decide_mismatch(therapy, protocol, command, around)
     assert_never(command)

@@ -27,6 +27,7 @@ from protocol.commands import (
 )
 from protocol.decision import Decision
 from protocol.gate import check_role, check_running
+from protocol.mismatch import open_mismatches, stopping
 from protocol.model import StudyProtocol
 from protocol.refusals import refuse
 from protocol.state import Deviation, Material, Therapy
@@ -151,8 +152,21 @@ def _decide_quarantine(
                 code=code,
                 status=material.status,
             )
+        _check_mismatch(therapy, code)
     fact = QuarantineDecided(therapy=therapy.id, materials=codes, decision=command.decision, reason=command.reason)
     return Decision((fact,), "approved" if command.decision == "lifted" else "rejected", around.now)
+
+
+def _check_mismatch(therapy: Therapy, code: str) -> None:
+    """What a mismatch put in doubt is not one person's to decide, nor to throw away."""
+    if (mismatch := stopping(therapy, code)) is not None:
+        raise refuse(
+            "identity.mismatch",
+            f"{code} waits for two people of QA: {mismatch.code}, {mismatch.says}.",
+            "Both decide, each with a reason: `unbroken mismatch decide`.",
+            code=code,
+            mismatch=mismatch.code,
+        )
 
 
 def _clear_hold(therapy: Therapy, protocol: StudyProtocol, command: ClearHold, around: Surroundings) -> Decision:
@@ -161,24 +175,24 @@ def _clear_hold(therapy: Therapy, protocol: StudyProtocol, command: ClearHold, a
     Raises:
         Refused: nothing is held, the scan is wrong, one person twice, or neither of the two is QA.
     """
+    for mismatch in open_mismatches(therapy):
+        raise refuse(
+            "identity.mismatch",
+            f"A rescan does not clear {mismatch.code} of {therapy.id}: {mismatch.says}.",
+            "Nothing was merely presented: a label, or a place, is wrong. Two people of QA decide on each item, with "
+            "reasons: `unbroken mismatch decide`.",
+            mismatch=mismatch.code,
+        )
     if not therapy.holds:
         raise refuse("identity.hold", f"Nothing of {therapy.id} is held.", "There is nothing to clear.")
-    scanned = read_code(command.wristband)
-    if scanned != therapy.wristband:
-        raise refuse(
-            "identity.scan-matches",
-            f"Scan wristband shows {scanned}, expected {therapy.wristband}.",
-            "Scan the wristband of this patient; the hold stays.",
-            presented=scanned,
-            expected=therapy.wristband,
-        )
+    wristband, item = _rescan(therapy, command)
     hold = next(iter(therapy.holds.values()))
     qa = protocol.qa_roles
     if hold.pending is None:
         check_role(qa, around.actor, "clear a hold")
         awaits = tuple(dict.fromkeys(r for s in protocol.steps for r in s.performed_by))
         fact = IdentityHoldCleared(
-            therapy=therapy.id, mismatch=hold.link, wristband=scanned, reason=command.reason, awaits=awaits
+            therapy=therapy.id, mismatch=hold.link, wristband=wristband, item=item, reason=command.reason, awaits=awaits
         )
         return Decision((fact,), "approved", around.now)
     if hold.pending[1].person == around.actor.person:
@@ -189,8 +203,37 @@ def _clear_hold(therapy: Therapy, protocol: StudyProtocol, command: ClearHold, a
             person=around.actor.person,
         )
     check_role(hold.pending[0].awaits, around.actor, "clear a hold as the second person")
-    second = IdentityHoldCleared(therapy=therapy.id, mismatch=hold.link, wristband=scanned, reason=command.reason)
+    second = IdentityHoldCleared(
+        therapy=therapy.id, mismatch=hold.link, wristband=wristband, item=item, reason=command.reason
+    )
     return Decision((second,), "witnessed", around.now)
+
+
+def _rescan(therapy: Therapy, command: ClearHold) -> tuple[str | None, str | None]:
+    """What was scanned again: this patient's wristband, or something else that is this patient's and nobody's else.
+
+    Where the patient is not at hand, an item that lies in its right place is; before enrolment, the screening number.
+    """
+    own = {m.code for m in therapy.materials.values()} | {
+        therapy.coi,
+        therapy.opened.screening if therapy.opened else "",
+    }
+    asked = {"wristband": (command.wristband, {therapy.wristband}), "item": (command.item, own - {""})}
+    scanned = {name: read_code(code) for name, (code, _) in asked.items() if code}
+    if not scanned:
+        raise refuse(
+            "identity.scan-present", "Nothing was scanned again.", "Scan the wristband, or an item of this patient."
+        )
+    for name, code in scanned.items():
+        if code not in asked[name][1]:
+            raise refuse(
+                "identity.scan-matches",
+                f"Scan {name} shows {code}, expected {', '.join(sorted(asked[name][1])) or 'none'}.",
+                "Scan the wristband or an item of this patient; the hold stays.",
+                presented=code,
+                expected=sorted(asked[name][1]),
+            )
+    return scanned.get("wristband"), scanned.get("item")
 
 
 def _dispose(therapy: Therapy, protocol: StudyProtocol, command: Dispose, around: Surroundings) -> Decision:
@@ -205,6 +248,7 @@ def _dispose(therapy: Therapy, protocol: StudyProtocol, command: Dispose, around
                 "It has no holder any more.",
                 code=code,
             )
+        _check_mismatch(therapy, code)
         for act in therapy.pending.values():
             if code in act.touches:
                 raise refuse(

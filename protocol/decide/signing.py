@@ -11,6 +11,7 @@ from protocol.commands import Correct, Decline, Entered, Perform, ReportLate, St
 from protocol.consequences import follow, opened_in
 from protocol.decision import Decision
 from protocol.gate import check_role, check_running, known_step
+from protocol.mismatch import check_standing_still
 from protocol.model import Step, StudyProtocol
 from protocol.perform import perform
 from protocol.readings import breaches, read_value, read_values
@@ -75,6 +76,8 @@ def _witness(therapy: Therapy, command: Witness, around: Surroundings) -> Decisi
             "QA and a second person clear it after a right rescan: `unbroken hold clear`.",
             therapy=therapy.id,
         )
+    if act.fact.moves:
+        check_standing_still(therapy)
     for code in (*act.fact.moves, *act.fact.consumed):
         if not therapy.materials[code].live:
             raise refuse(

@@ -11,8 +11,11 @@ def create(therapy: Therapy, act: Act) -> Therapy:
     materials, custody = dict(therapy.materials), list(therapy.custody)
     place = act.fact.place or ""
     for new in act.fact.created:
-        status = "quarantined" if new.code in therapy.quarantined_early else "available"
-        materials[new.code] = Material(new.code, new.kind, new.parent, act.at, place, act.by.account, status)
+        rules = therapy.quarantined_early.get(new.code, frozenset())
+        status = "quarantined" if rules else "available"
+        materials[new.code] = Material(
+            new.code, new.kind, new.parent, act.at, place, act.by.account, status, rules=rules
+        )
         how = f"came into being in {act.at}"
         custody.append(CustodyEntry(new.code, act.fact.ended, place, act.by.account, how, "", act.by.link))
     return replace(therapy, materials=materials, custody=tuple(custody))
@@ -39,10 +42,19 @@ def move(therapy: Therapy, act: Act, taken: Signed) -> Therapy:
 
 def set_status(therapy: Therapy, codes: tuple[str, ...], status: str, why: str) -> Therapy:
     changed = {code: replace(therapy.materials[code], status=status, why=why) for code in codes}
+    if status != "quarantined":
+        changed = {code: replace(material, rules=frozenset()) for code, material in changed.items()}
     return replace(therapy, materials={**therapy.materials, **changed})
 
 
-def quarantine(therapy: Therapy, codes: tuple[str, ...], reason: str, by: Signed) -> Therapy:
+def let_go(therapy: Therapy, codes: tuple[str, ...], rule: str) -> Therapy:
+    """One rule no longer holds these materials; what others hold stays held."""
+    changed = {code: therapy.materials[code] for code in codes if code in therapy.materials}
+    less = {code: replace(m, rules=m.rules - {rule}) for code, m in changed.items()}
+    return replace(therapy, materials={**therapy.materials, **less})
+
+
+def quarantine(therapy: Therapy, codes: tuple[str, ...], rule: str, reason: str, by: Signed) -> Therapy:
     # A second reason does not push the first one out of sight.
     for code in codes:
         material = therapy.materials[code]
@@ -50,6 +62,7 @@ def quarantine(therapy: Therapy, codes: tuple[str, ...], reason: str, by: Signed
         again = stands and material.why and reason not in material.why
         therapy = set_status(therapy, (code,), "quarantined", f"{material.why}; {reason}" if again else reason)
         since = material.quarantined if stands else by.recorded
-        held = replace(therapy.materials[code], quarantined=since)
+        rules = (material.rules if stands else frozenset()) | {rule}
+        held = replace(therapy.materials[code], quarantined=since, rules=rules)
         therapy = replace(therapy, materials={**therapy.materials, code: held})
     return therapy

@@ -40,8 +40,9 @@ def evolve_quality(therapy: Therapy, fact: QualityFacts, by: Signed) -> Therapy:
             return replace(therapy, deviations={**therapy.deviations, fact.deviation: closed})
         case quality.MaterialQuarantined():
             known = tuple(code for code in fact.materials if code in therapy.materials)
-            early = therapy.quarantined_early | (set(fact.materials) - set(known))
-            return quarantine(replace(therapy, quarantined_early=early), known, fact.reason, by)
+            early = {c: _early(therapy, c) | {fact.rule} for c in fact.materials if c not in known}
+            therapy = replace(therapy, quarantined_early={**therapy.quarantined_early, **early})
+            return quarantine(therapy, known, fact.rule, fact.reason, by)
         case quality.QuarantineDecided():
             return _quarantine_decided(therapy, fact)
         case quality.MaterialDisposed():
@@ -59,6 +60,10 @@ def evolve_quality(therapy: Therapy, fact: QualityFacts, by: Signed) -> Therapy:
             return replace(therapy, evaluated=tuple((c.name, c.verdict) for c in fact.criteria))
         case _:
             assert_never(fact)
+
+
+def _early(therapy: Therapy, code: str) -> frozenset[str]:
+    return therapy.quarantined_early.get(code, frozenset())
 
 
 def _quarantine_decided(therapy: Therapy, fact: quality.QuarantineDecided) -> Therapy:

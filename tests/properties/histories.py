@@ -18,6 +18,7 @@ from protocol.commands import (
     ClearHold,
     CloseDeviation,
     Correct,
+    DecideMismatch,
     DecideQuarantine,
     Decline,
     Dispose,
@@ -28,12 +29,14 @@ from protocol.commands import (
     Presented,
     ReportDeath,
     ReportLate,
+    ReportMismatch,
     TakeBack,
     WithdrawPatient,
     Witness,
 )
 from protocol.desk import Receipt
 from protocol.due import Due, instances
+from protocol.mismatch import open_mismatches, undecided
 from protocol.state import Act, Therapy
 from protocol.worklist import worklist
 from tests.stage import ANNA, BRUNO, Stage, Staged
@@ -46,7 +49,7 @@ WEIGHTS = {
     "next": 30, "witness": 28, "system": 4, "wait": 2, "late": 2, "clear": 8,
     "any step": 2, "wrong actor": 2, "wrong value": 4, "missing value": 1, "wrong scan": 3, "wrong time": 2,
     "wrong lot": 1, "same again": 2, "correct": 3, "decline": 2, "take back": 2, "witness by anybody": 2,
-    "deviate": 1, "assess": 4, "close": 4, "quarantine": 5, "dispose": 2, "withdraw": 1, "die": 1, "fail": 1,
+    "mismatch": 1, "agree": 6, "deviate": 1, "assess": 4, "close": 4, "quarantine": 5, "dispose": 2, "withdraw": 1, "die": 1, "fail": 1,
 }  # fmt: skip
 STEP = st.tuples(
     st.sampled_from([name for name, weight in WEIGHTS.items() for _ in range(weight)]),
@@ -204,6 +207,19 @@ class History:
             )
             self.act(patient, command, self.site.who(("qa_releaser",)))
 
+    def _agree(self, patient: Patient, chance: random.Random) -> None:
+        for mismatch in open_mismatches(self.site.therapy(patient)):
+            codes = list(undecided(self.site.therapy(patient), mismatch)) or [""]
+            code = chance.choice(codes)
+            pending = mismatch.pending.get(code)
+            decision = (
+                pending[0].decision if pending and chance.random() < 0.9 else chance.choice(["lifted", "rejected"])
+            )
+            document = {"mismatch": mismatch.code, "decision": decision, "reason": "typed again"}
+            command = DecideMismatch.model_validate({**document, "materials": [code] if code else []})
+            return self.act(patient, command, self.site.who(("qa_releaser",), pending[1].person if pending else ""))
+        return None
+
     # ------------------------------------------------------------------ what goes wrong
 
     def _any_step(self, patient: Patient, chance: random.Random) -> None:
@@ -299,6 +315,14 @@ class History:
             if by == "moonlight" and by not in self.site.log.authority().people:
                 self.site.hire(act.by.person, by, *self.site.protocol.roles)
             self.act(patient, Witness(act=act.by.link), by)
+
+    def _mismatch(self, patient: Patient, chance: random.Random) -> None:
+        codes = sorted(self.site.therapy(patient).materials)
+        if codes:
+            known = [c for p in PATIENTS for c in codes_of(self.site.therapy(p))]
+            found = chance.choice([chance.choice([*known, "UNKNOWN-1"]), None])
+            command = ReportMismatch(material=chance.choice(codes), found=found, says="two labels")
+            self.act(patient, command, self.anybody(chance))
 
     def _deviate(self, patient: Patient, chance: random.Random) -> None:
         grade = chance.choice(["minor", "major", "critical"])
