@@ -44,7 +44,7 @@ def form(record: Record) -> str:
         case "date":
             return "day, YYYY-MM-DD"
         case "file":
-            return "SHA-256 of the file"
+            return "@ and the file's path, or its SHA-256"
         case _:
             return "text"
 

@@ -110,6 +110,11 @@ COMMANDS: dict[str, Entry | Group] = {
         "copy": Entry("log", "copy", PROOF),
         "use": Entry("log", "use", PROOF),
     }),
+    "file": Group("Raw files by hash: logger exports, scans, curves.", PROOF, {
+        "add": Entry("files", "add", PROOF),
+        "show": Entry("files", "show", PROOF),
+        "verify": Entry("files", "verify", PROOF),
+    }),
     "rebuild": Entry("engine", "rebuild", PROOF),
     "digest": Entry("engine", "digest", PROOF),
     "driver": Group("The driver: what happens by itself, happens there.", ENGINE, {

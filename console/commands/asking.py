@@ -131,7 +131,7 @@ def ask(
         )
         if value is not None
     }  # fmt: skip
-    command = complete(site, therapy, step, given, scans_from, asks=False)
+    command = complete(site, therapy, step, given, scans_from, asks=False, keep=False)
     decision_ = site.desk().may(therapy, command, named(account))
     if json:
         facts = [fact.to_wire() for fact in decision_.facts]

@@ -51,6 +51,10 @@ def verify(
             "--full", help="A log in Kafka: read all of it from the brokers again, and hold the copy against it."
         ),
     ] = False,
+    files: Annotated[
+        bool,
+        typer.Option("--files", help="Also look which raw files named in the log are here, missing, or altered."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Verify: every signature, link and place of every record, from the first one on; then every decision again.
@@ -64,12 +68,14 @@ def verify(
         site = here.site()
         if therapy:
             return one_look.verify(site, therapy, json, anew=anew)
-        return _whole(site, checkpoint, log_id, decisions, full, json)
+        return _whole(site, checkpoint, log_id, decisions, full, files, json)
 
     raise typer.Exit(one_look.or_cannot_tell(look, json))
 
 
-def _whole(site: Site, file: Path | None, log_id: str | None, decisions: bool, full: bool, json: bool) -> int:
+def _whole(
+    site: Site, file: Path | None, log_id: str | None, decisions: bool, full: bool, files: bool, json: bool
+) -> int:
     from events.verify import verify as judge_again
 
     pinned = (log_id or site.log_id).strip().lower()
@@ -81,8 +87,13 @@ def _whole(site: Site, file: Path | None, log_id: str | None, decisions: bool, f
         result = judge_again(log, pinned, checkpoint, *([progress] if progress else []))
         if progress:
             print("\r\x1b[K", end="", file=sys.stderr)
-        if decisions and result.clean:
+        sound = result.clean
+        if decisions and sound:
             result.findings += _audited(site)
+        if files and sound:
+            from console.files import Files, against_log
+
+            result.findings += against_log(Files(site.folder), site.desk())
         if full and site.kafka:
             result.findings += _differences(log, site.folder / COPY)
         _show(site, result, checkpoint, json, _source(site, full))

@@ -7,6 +7,7 @@ import typer
 from console import here
 from console.acting import act, second_command
 from console.acts import command, pair
+from console.files import keep_named
 from console.options import As, Json, Occurrence, OfMaterial, Reads, Secret, StepArg, TherapyArg, Why
 from console.site import Site
 from events.errors import Refused
@@ -73,8 +74,10 @@ def late(
     Example: unbroken late T-7K2QXM apheresis --read cd3_count="4.2e9 cells" --as apheresis.nurse.1
     """
     readings = dict(pair(text, "--read") for text in read or ())
+    site = here.site()
+    keep_named(site, therapy, step, readings)
     document = {"step": step, "readings": readings, "occurrence": occurrence or "1", "material": material}
-    act(here.site(), therapy, command(ReportLate, document), account, secret, json)
+    act(site, therapy, command(ReportLate, document), account, secret, json)
 
 
 def correct(
@@ -93,10 +96,12 @@ def correct(
 
     Example: unbroken correct T-7K2QXM apheresis volume --to "205 mL" --why "digits swapped when typed" --as apheresis.nurse.1
     """
+    site, value = here.site(), {reading: to}
+    keep_named(site, therapy, step, value)
     document = {
-        "step": step, "reading": reading, "value": to, "why": why, "occurrence": occurrence or "1", "material": material,
+        "step": step, "reading": reading, "value": value[reading], "why": why, "occurrence": occurrence or "1", "material": material,
     }  # fmt: skip
-    act(here.site(), therapy, command(Correct, document), account, secret, json)
+    act(site, therapy, command(Correct, document), account, secret, json)
 
 
 def _link(site: Site, therapy: str, which: str) -> str:

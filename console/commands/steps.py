@@ -10,6 +10,7 @@ import typer
 from console import here
 from console.acting import act, shown
 from console.acts import Given, pair, read_document, read_text, scans_by_order, words
+from console.files import keep_named
 from console.options import As, Json, Occurrence, OfMaterial, Reads, Secret, StepArg, TherapyArg
 from console.signin import sit
 from console.site import Site
@@ -99,6 +100,7 @@ def open_therapy(
         if "screening" not in given.fields and (code := input("Screening number: ").strip()):
             given.fields["screening"] = code
         _ask(protocol.first, protocol, given)
+    keep_named(site, None, protocol.first.id, given.readings)
     consent = given.perform(protocol.first.id, site.zone)
     sitting = sit(site, account, secret)
     name = therapy or _new_id(desk)
@@ -221,8 +223,10 @@ def _set(**fields: str | None) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def complete(site: Site, therapy: str, step: str, given: Given, scans_from: str | None, *, asks: bool) -> Perform:
-    """The command, after piped scans and answers have been added."""
+def complete(
+    site: Site, therapy: str, step: str, given: Given, scans_from: str | None, *, asks: bool, keep: bool = True
+) -> Perform:
+    """The command, after piped scans and answers have been added; `keep`: a copy of each raw file that is given."""
     if scans_from is not None or asks:
         desk = site.desk()
         protocol = desk.protocol_of(desk.therapy(therapy))
@@ -231,6 +235,7 @@ def complete(site: Site, therapy: str, step: str, given: Given, scans_from: str 
                 scans_by_order(protocol.by_id[step], read_text(scans_from).splitlines(), given)
             if asks:
                 _ask(protocol.by_id[step], protocol, given)
+    keep_named(site, therapy, step, given.readings, keep=keep)
     return given.perform(step, site.zone)
 
 

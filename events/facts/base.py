@@ -122,6 +122,14 @@ class Criterion(Value):
     passes: Short = ""
 
 
+class RawFile(Value):
+    """A raw file by the SHA-256 of its bytes, their number, and what it is. A site keeps it under that hash."""
+
+    sha256: Digest
+    size: Count
+    what: Short
+
+
 class ActKey(Value):
     """Which instance of a step: the step, its occurrence, and the material where the step is done per material."""
 
@@ -146,6 +154,7 @@ __all__ = [
     "Name",
     "NewMaterial",
     "PersonId",
+    "RawFile",
     "Reading",
     "Scan",
     "Short",
