@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from console import remembered
 from console.show import Screen, as_json, line
 from console.signin import sit
+from events.facts.alerts import AlertRaised
 from events.facts.quality import DeviationOpened
 
 if TYPE_CHECKING:
@@ -82,6 +83,9 @@ def shown(site: Site, desk: Desk, receipt: Receipt, sitting: Sitting, therapy: s
     for fact in receipt.facts:
         if isinstance(fact, DeviationOpened):
             line(f"Deviation {fact.deviation} ({fact.grade}): {fact.says}")
+    for fact in receipt.facts:
+        if isinstance(fact, AlertRaised):
+            line(f"ALERT {fact.alert} for {' or '.join(fact.roles)}: {fact.says}")
     for warning in receipt.warnings:
         if warning.startswith("quarantined"):
             line(f"Attention: {warning}")

@@ -85,6 +85,10 @@ COMMANDS: dict[str, Entry | Group] = {
     "batches": Entry("lists", "batches", LOOK),
     "history": Entry("record", "history", LOOK),
     "events": Entry("record", "events", LOOK),
+    "alert": Group("Alerts: what somebody must know at once.", QUALITY, {
+        "list": Entry("alerts", "list_alerts", QUALITY),
+        "acknowledge": Entry("alerts", "acknowledge", QUALITY),
+    }),
     "deviation": Group("Deviations: open, assess, close.", QUALITY, {
         "open": Entry("quality", "open_deviation", QUALITY),
         "assess": Entry("quality", "assess", QUALITY),

@@ -100,6 +100,7 @@ def show_status(site: Site, therapy: str, answer: Answer, json: bool) -> int:
         ("quarantined", f"{row['quarantined']} materials" if row["quarantined"] else ""),
         ("HELD", f"{row['held']} hold after a wrong item: unbroken hold clear {therapy}" if row["held"] else ""),
         ("STOPPED", f"{row['mismatches']} mismatch: unbroken mismatch decide {therapy}" if row["mismatches"] else ""),
+        ("ALERT", f"{row['alerts']} not acknowledged: unbroken alert list {therapy}" if row["alerts"] else ""),
         ("stopped", row["stopped"]),
         ("completed", row["completed"].replace("_", " ")),
         ("record", f"{row['records']} records, head {row['head'][:16]}; every signature verified"),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from events.facts import authority, course, mismatch, quality, site, steps
+from events.facts import alerts, authority, course, mismatch, quality, site, steps
 from events.facts.base import Fact, Reading
 from events.identifiers import one_line
 from protocol.state import instance
@@ -75,6 +75,11 @@ def _told(fact: Fact, when: When) -> list[str]:
             agreed = f"agreed with {fact.first[:16]}" if fact.first else f"waits for {' or '.join(fact.awaits)}"
             of = ", ".join(fact.materials) or "the stop alone"
             return [f"mismatch {fact.mismatch}: {of} {fact.decision}, {agreed}: {fact.reason}"]
+        case alerts.AlertRaised():
+            of = f"{instance(fact.key)}: " if fact.key else ""
+            return [f"ALERT {fact.alert} for {' or '.join(fact.roles)}: {of}{fact.says} [{fact.rule}]"]
+        case alerts.AlertAcknowledged():
+            return [f"alert {fact.alert} acknowledged{f': {fact.note}' if fact.note else ''}"]
         case site.ProtocolAdopted():
             return [f"protocol {fact.protocol} {fact.version} adopted, digest {fact.digest}"]
         case authority.LogOpened():

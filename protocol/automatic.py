@@ -14,7 +14,7 @@ from events.facts.course import DeadlineMissed, DeadlineSet, SlotsFreed, Therapy
 from events.facts.quality import ReleaseEvaluated
 from events.statement import MOST_FACTS
 from protocol.clocks import strikes
-from protocol.consequences import follow, opened_in
+from protocol.consequences import follow
 from protocol.decision import Decision, slot_stream
 from protocol.due import HOLD, WINDOW, Due, instances, successor_begun
 from protocol.mismatch import open_mismatches
@@ -81,7 +81,7 @@ def let_pass(therapy: Therapy, protocol: StudyProtocol, now: datetime) -> Decisi
                 )
             )
         if deadline.strikes < now:
-            facts += _missed(therapy, deadline, opened_in(facts))
+            facts += _missed(therapy, deadline, facts)
             if deadline.name == HOLD:
                 extends += [slot_stream(slot.code) for slot in therapy.slots]
         if len(facts) > MOST_FACTS - 8:
@@ -92,7 +92,7 @@ def let_pass(therapy: Therapy, protocol: StudyProtocol, now: datetime) -> Decisi
     return Decision(tuple(facts), "recorded", now, tuple(dict.fromkeys(extends)))
 
 
-def _missed(therapy: Therapy, deadline: Deadline, opened: int) -> list[TherapyFact]:
+def _missed(therapy: Therapy, deadline: Deadline, before: list[TherapyFact]) -> list[TherapyFact]:
     at = deadline.due.at
     facts: list[TherapyFact] = [
         DeadlineMissed(
@@ -107,7 +107,7 @@ def _missed(therapy: Therapy, deadline: Deadline, opened: int) -> list[TherapyFa
     says = f"{deadline.says}; it was not"
     breach = Breach(f"deadline.{deadline.due.step.id}", then, deadline.says, "not done", says)
     materials = (at.material,) if at.material else _live(therapy, deadline.due)
-    return facts + follow(therapy, at, [breach], materials, opened)
+    return facts + follow(therapy, at, [breach], materials, before)
 
 
 def _live(therapy: Therapy, due: Due) -> tuple[str, ...]:

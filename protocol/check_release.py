@@ -32,6 +32,9 @@ def check_release(study: Study) -> Iterator[Problem]:
         yield Problem(("release", "product"), reason)
     elif dispositions and not study.made_before(dispositions[0][1], release.product):
         yield Problem(("release", "product"), f"no step before {dispositions[0][1].id} makes {release.product}")
+    for at, name in enumerate(release.alerts):
+        if name not in study.protocol.roles:
+            yield Problem(("release", "alerts", at), unknown(name, "role", study.protocol.roles, "roles"))
     if not release.criteria:
         yield Problem(("release", "criteria"), "no criteria: nothing would be asked of the product")
     for at, name in twice(criterion.id for criterion in release.criteria):

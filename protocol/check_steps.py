@@ -152,6 +152,8 @@ def _consequences(study: Study, base: Path, step: Step) -> Iterator[Problem]:
                     yield Problem(path, unknown(consequence.step, "step", study.ids, "steps"))
                 elif not by_id[consequence.step].reserve:
                     yield Problem(path, f"{consequence.step} is offered but not kept back; give it `reserve: true`")
+            if consequence.what == "alert" and consequence.role not in study.protocol.roles:
+                yield Problem(path, unknown(str(consequence.role), "role", study.protocol.roles, "roles"))
             if consequence.what == "not_eligible" and (step.kind != "assessment" or where[0] != "records"):
                 yield Problem(path, "only a value recorded in an assessment can make a patient not eligible")
             if consequence.what == "quarantine" and not has_material:

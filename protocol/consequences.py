@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from events.facts.base import TherapyFact
 from events.facts.course import StepOffered
 from events.facts.quality import DeviationOpened, MaterialQuarantined
+from protocol.alerts import raise_alert
 from protocol.readings import Breach
 from protocol.refusals import refuse
 from protocol.state import Instance, Therapy
 
 
 def follow(
-    therapy: Therapy, at: Instance | None, breaches: Iterable[Breach], materials: tuple[str, ...], opened: int = 0
+    therapy: Therapy,
+    at: Instance | None,
+    breaches: Iterable[Breach],
+    materials: tuple[str, ...],
+    before: Sequence[TherapyFact] = (),
 ) -> list[TherapyFact]:
-    """Deviations, quarantine and offers that follow.
+    """Deviations, quarantine, alerts and offers that follow.
 
     Args:
         materials: what a quarantine would hold: the material of the act, or all live ones it touched.
-        opened: how many deviations the same record opens already, so that their numbers stay unique.
+        before: the facts of the same record before these, so that the numbers of deviations and alerts stay unique.
 
     Raises:
         Refused: a limit whose consequence is to refuse.
     """
     facts: list[TherapyFact] = []
-    count = len(therapy.deviations) + opened
+    count = len(therapy.deviations) + opened_in(before, therapy.id)
     key = at.key() if at else None
     for breach in breaches:
         for consequence in breach.consequences:
@@ -58,6 +63,9 @@ def follow(
                             therapy=therapy.id, materials=materials, rule=breach.rule, reason=breach.says
                         )
                     )
+                case "alert" if consequence.role:
+                    roles = (consequence.role,)
+                    facts.append(raise_alert(therapy, breach.rule, roles, breach.says, at=at, before=(*before, *facts)))
                 case "offer" if consequence.step and consequence.step not in therapy.offers:
                     facts.append(StepOffered(therapy=therapy.id, step=consequence.step, why=breach.says))
                 case _:
@@ -65,6 +73,6 @@ def follow(
     return facts
 
 
-def opened_in(facts: Iterable[TherapyFact]) -> int:
-    """How many deviations these facts open."""
-    return sum(1 for fact in facts if isinstance(fact, DeviationOpened))
+def opened_in(facts: Iterable[TherapyFact], therapy: str) -> int:
+    """How many deviations of a therapy these facts open."""
+    return sum(1 for fact in facts if isinstance(fact, DeviationOpened) and fact.therapy == therapy)

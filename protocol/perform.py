@@ -14,7 +14,7 @@ from events.facts.steps import PatientAssessed, PatientEnrolled, SampleTested, S
 from events.identifiers import read_code
 from protocol.clocks import clock_breaches, moment
 from protocol.commands import Perform
-from protocol.consequences import follow, opened_in
+from protocol.consequences import follow
 from protocol.decision import Decision, code_stream, room_stream, slot_stream, therapy_stream
 from protocol.gate import Admitted, admit, check_role, known_step, quarantined_meanwhile
 from protocol.kinds import room_breaches, special_fields
@@ -63,7 +63,7 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
     found += _quarantine_breaches(therapy, act)
     follows = follow(therapy, act.at, found, act.touched)
     if isinstance(fact, SampleTested):
-        follows += late_failures(therapy, protocol, act.at, fact.readings, opened_in(follows))
+        follows += late_failures(therapy, protocol, act.at, fact.readings, follows)
     return Decision(
         facts=(fact, *follows),
         meaning=_meaning(fact),

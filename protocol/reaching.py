@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from events.facts.alerts import AlertRaised
 from events.facts.base import Fact, TherapyFact
 from events.facts.mismatch import MismatchReached, MismatchReported
 from events.facts.quality import DeviationOpened, IdentityMismatched, ItemPresentedElsewhere, MaterialQuarantined
@@ -32,7 +33,7 @@ class Reach(NamedTuple):
     there: tuple[type[TherapyFact], ...]
 
 
-_HOLDS = (DeviationOpened, MaterialQuarantined)
+_HOLDS = (DeviationOpened, MaterialQuarantined, AlertRaised)
 REACHES: tuple[Reach, ...] = (
     Reach(IdentityMismatched, "therapy/", (), (ItemPresentedElsewhere,)),
     Reach(MismatchReported, "therapy/", _HOLDS, (MismatchReached, *_HOLDS)),

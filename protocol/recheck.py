@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from events.facts.base import Reading, TherapyFact
 from events.facts.quality import DeviationOpened, MaterialQuarantined
+from protocol.alerts import raise_alert
+from protocol.consequences import opened_in
 from protocol.model import StudyProtocol
 from protocol.release import evaluate
 from protocol.state import Current, Instance, Therapy
 
 
 def late_failures(
-    therapy: Therapy, protocol: StudyProtocol, at: Instance, readings: tuple[Reading, ...], before: int = 0
+    therapy: Therapy,
+    protocol: StudyProtocol,
+    at: Instance,
+    readings: tuple[Reading, ...],
+    before: Sequence[TherapyFact] = (),
 ) -> list[TherapyFact]:
-    """What follows when these readings come after a release: a critical deviation and quarantine for new failures.
+    """What follows when these readings come after a release: a critical deviation, quarantine and alerts for new failures.
 
     Args:
-        before: how many deviations the same record opens already, so that numbers stay unique.
+        before: the facts of the same record before these, so that numbers stay unique.
     """
     if therapy.disposition is None or therapy.disposition.decision != "released":
         return []
@@ -26,7 +33,7 @@ def late_failures(
     stood = {c.name for c in evaluate(therapy, protocol) if c.verdict == "failed"}
     fallen = [c for c in evaluate(after, protocol) if c.verdict == "failed" and c.name not in stood]
     facts: list[TherapyFact] = []
-    for number, criterion in enumerate(fallen, start=len(therapy.deviations) + before + 1):
+    for number, criterion in enumerate(fallen, start=len(therapy.deviations) + opened_in(before, therapy.id) + 1):
         says = f"{criterion.name} is {criterion.found} after the release; it passes {criterion.passes}"
         facts.append(
             DeviationOpened(
@@ -45,4 +52,7 @@ def late_failures(
             facts.append(
                 MaterialQuarantined(therapy=therapy.id, materials=live, rule="release.late-result", reason=says)
             )
+        for role in protocol.release.alerts if protocol.release else ():
+            told = (*before, *facts)
+            facts.append(raise_alert(therapy, "release.late-result", (role,), says, at=at, before=told))
     return facts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from events.facts import course, mismatch, quality, steps
+from events.facts import alerts, course, mismatch, quality, steps
 from events.facts.base import Fact
 from events.reading import Record
 from protocol import commands as said
@@ -89,5 +89,7 @@ def _other(fact: Fact) -> AnyCommand | None:
             return said.DecideMismatch(
                 mismatch=fact.mismatch, materials=fact.materials, decision=fact.decision, reason=fact.reason
             )
+        case alerts.AlertAcknowledged():
+            return said.AcknowledgeAlert(alert=fact.alert, note=fact.note or None)
         case _:
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from events.facts.base import Slot
 from protocol.due import Due, Standing, could_apply, instances
@@ -21,7 +22,7 @@ class Entry:
     at: Instance
     title: str
     roles: tuple[str, ...]
-    standing: Standing
+    standing: Standing | Literal["alert", "acknowledged"]
     earliest: datetime | None
     planned: datetime | None
     latest: datetime | None
@@ -30,9 +31,27 @@ class Entry:
 
 
 def schedule(therapy: Therapy, protocol: StudyProtocol) -> list[Entry]:
-    """The calendar of a therapy: what happened in order, then what is planned in order."""
-    entries = _Planner(therapy, protocol).entries()
-    return sorted(entries, key=lambda e: (_when(e) is None, _when(e) or _NEVER, str(e.at)))
+    """The calendar of a therapy: alerts that nobody has acknowledged, what happened in order, what is planned in order."""
+    entries = [*_alerts(therapy), *_Planner(therapy, protocol).entries()]
+    return sorted(entries, key=lambda e: (e.standing != "alert", _when(e) is None, _when(e) or _NEVER, str(e.at)))
+
+
+def _alerts(therapy: Therapy) -> list[Entry]:
+    """Alerts stand in the calendar of whoever plans by it: the open ones on top, the others when they were raised."""
+    return [
+        Entry(
+            Instance("alert", alert.code),
+            alert.says,
+            alert.roles,
+            "acknowledged" if alert.acknowledged else "alert",
+            None,
+            None,
+            None,
+            (alert.raised, alert.acknowledged.recorded if alert.acknowledged else alert.raised),
+            f"{alert.says}; acknowledged by {alert.acknowledged.account}" if alert.acknowledged else alert.says,
+        )
+        for alert in therapy.alerts.values()
+    ]
 
 
 def _when(entry: Entry) -> datetime | None:

@@ -162,6 +162,21 @@ class Mismatch:
     pending: dict[str, tuple[MismatchDecided, Signed]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that somebody in one of `roles` must know; `acknowledged` says who knows it, None while nobody does."""
+
+    code: str
+    rule: str
+    roles: tuple[str, ...]
+    says: str
+    at: Instance | None
+    link: str
+    raised: datetime
+    acknowledged: Signed | None = None
+    note: str = ""
+
+
 @dataclass(frozen=True)
 class Therapy:
     """Everything that is known of one therapy; `number` and `link` are the head of its stream.
@@ -188,6 +203,7 @@ class Therapy:
     deviations: dict[str, Deviation] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
     mismatches: dict[str, Mismatch] = field(default_factory=dict)
+    alerts: dict[str, Alert] = field(default_factory=dict)
     offers: dict[str, str] = field(default_factory=dict)
     deadlines: dict[tuple[str, Instance], datetime] = field(default_factory=dict)
     missed: dict[tuple[str, Instance], datetime] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What waits for whom: steps to perform, second signatures, late values, holds, quarantines and deviations."""
+"""What waits for whom: steps to perform, second signatures, late values, holds, alerts, quarantines and deviations."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from protocol.alerts import open_alerts
 from protocol.clocks import strikes
 from protocol.due import Due, instances
 from protocol.mismatch import open_mismatches, stopping, undecided
@@ -14,7 +15,7 @@ from protocol.perform import window
 from protocol.release import evaluate, unmet
 from protocol.state import Therapy
 
-What = Literal["perform", "second_signature", "late_value", "hold", "mismatch", "quarantine", "deviation"]
+What = Literal["perform", "second_signature", "late_value", "hold", "mismatch", "alert", "quarantine", "deviation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +42,20 @@ def worklist(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
     if therapy.opened is None:
         return []
     if therapy.completed:
-        return [*_held(therapy, protocol), *_quality(therapy, protocol)]
+        return [*_held(therapy, protocol), *_alerts(therapy), *_quality(therapy, protocol)]
     items: list[WorkItem] = []
     for due in instances(therapy, protocol):
         if due.standing == "ready":
             items.append(_to_perform(therapy, protocol, due))
         elif due.standing == "awaiting_second":
             items.append(_to_sign(therapy, due))
-    return [*_held(therapy, protocol), *items, *_late(therapy, protocol), *_quality(therapy, protocol)]
+    return [
+        *_held(therapy, protocol),
+        *_alerts(therapy),
+        *items,
+        *_late(therapy, protocol),
+        *_quality(therapy, protocol),
+    ]
 
 
 def _to_perform(therapy: Therapy, protocol: StudyProtocol, due: Due) -> WorkItem:
@@ -150,6 +157,16 @@ def _held(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
     return items
 
 
+def _alerts(therapy: Therapy) -> list[WorkItem]:
+    return [
+        WorkItem(
+            therapy.id, "alert", "", "", alert.code, f"Acknowledge {alert.code}", alert.roles,
+            f"ALERT {alert.code}: {alert.says}", act=alert.link, since=alert.raised,
+        )
+        for alert in open_alerts(therapy)
+    ]  # fmt: skip
+
+
 def _quality(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
     roles = protocol.qa_roles
     items = [
@@ -193,6 +210,7 @@ def resting_state(therapy: Therapy, protocol: StudyProtocol) -> tuple[str, str]:
         "second_signature": "AwaitingSignature",
         "hold": "Held",
         "mismatch": "Held",
+        "alert": "Alerted",
         "quarantine": "Quarantined",
     }.get(first.kind, "AwaitingStep")
     told = [f"{i.step or i.title}{_occurrence(i)}: waiting for {' or '.join(i.roles)}" for i in items[:3]]

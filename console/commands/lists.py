@@ -49,7 +49,7 @@ def worklist(
     ] = None,
     json: Json = False,
 ) -> None:
-    """What waits for whom: steps, second signatures, late values, holds, quarantines, deviations.
+    """What waits for whom: steps, second signatures, late values, holds, alerts, quarantines, deviations.
 
     Example: unbroken worklist --role apheresis_nurse
     """

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from events.errors import Corrupt
-from events.facts import authority, course, mismatch, quality, site, steps
+from events.facts import alerts, authority, course, mismatch, quality, site, steps
 from events.facts.base import Fact, TherapyFact
 
 STEP_FACTS: tuple[type[steps.StepFact], ...] = (
@@ -57,6 +57,8 @@ THERAPY_FACTS: tuple[type[TherapyFact], ...] = (
     mismatch.MismatchReported,
     mismatch.MismatchReached,
     mismatch.MismatchDecided,
+    alerts.AlertRaised,
+    alerts.AlertAcknowledged,
 )
 SITE_FACTS: tuple[type[Fact], ...] = (
     site.ProtocolAdopted,

@@ -3,6 +3,7 @@
 One file a family; each names the union of its commands, and `AnyCommand` is the union of these.
 """
 
+from protocol.commands.alerts import AcknowledgeAlert, AlertCommand
 from protocol.commands.base import Command, Entered, Moment, Text
 from protocol.commands.course import CourseCommand, FailScreening, LetPass, ReportDeath, WithdrawPatient
 from protocol.commands.mismatch import DecideMismatch, MismatchCommand, ReportMismatch
@@ -27,9 +28,11 @@ from protocol.commands.steps import (
     Witness,
 )
 
-AnyCommand = StepCommand | QualityCommand | CourseCommand | MismatchCommand
+AnyCommand = StepCommand | QualityCommand | CourseCommand | MismatchCommand | AlertCommand
 
 __all__ = [
+    "AcknowledgeAlert",
+    "AlertCommand",
     "AnyCommand",
     "AssessDeviation",
     "BookedSlot",

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from protocol.commands import AnyCommand, CourseCommand, MismatchCommand, QualityCommand, StepCommand
+from protocol.commands import AlertCommand, AnyCommand, CourseCommand, MismatchCommand, QualityCommand, StepCommand
+from protocol.decide.alerts import decide_alerts
 from protocol.decide.course import decide_course
 from protocol.decide.mismatch import decide_mismatch
 from protocol.decide.quality import decide_quality
@@ -35,4 +36,6 @@ def decide(therapy: Therapy, protocol: StudyProtocol, command: AnyCommand, aroun
         return decide_course(therapy, protocol, command, around)
     if isinstance(command, MismatchCommand):
         return decide_mismatch(therapy, protocol, command, around)
+    if isinstance(command, AlertCommand):
+        return decide_alerts(therapy, protocol, command, around)
     assert_never(command)

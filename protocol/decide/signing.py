@@ -8,7 +8,7 @@ from events.facts.base import Reading, TherapyFact
 from events.facts.course import ActDeclined, ActWithdrawn, ActWitnessed, FactCorrected, ReadingReported
 from events.identifiers import read_code
 from protocol.commands import Correct, Decline, Entered, Perform, ReportLate, StepCommand, TakeBack, Witness
-from protocol.consequences import follow, opened_in
+from protocol.consequences import follow
 from protocol.decision import Decision
 from protocol.gate import check_role, check_running, known_step
 from protocol.mismatch import check_standing_still
@@ -171,7 +171,7 @@ def _with_what_follows(
     touched = tuple(new.code for new in act.fact.created) or ((act.at.material,) if act.at.material else ())
     live = tuple(c for c in touched if c in therapy.materials and therapy.materials[c].live)
     follows = follow(therapy, act.at, breaches(step, readings, act.fact.started), live)
-    follows += late_failures(therapy, protocol, act.at, readings, opened_in(follows))
+    follows += late_failures(therapy, protocol, act.at, readings, follows)
     return (fact, *follows)
 
 

@@ -15,13 +15,14 @@ from events.facts.base import Fact, TherapyFact
 from events.grammar import dump_json
 from events.heads import Head
 from events.reading import Record
+from protocol.evolve.alerts import AlertFacts, evolve_alerts
 from protocol.evolve.course import CourseFacts, evolve_course
 from protocol.evolve.mismatch import MismatchFacts, evolve_mismatch
 from protocol.evolve.quality import QualityFacts, evolve_quality
 from protocol.evolve.steps import StepFacts, evolve_steps
 from protocol.state import Automatic, Signed, Therapy
 
-TherapyFacts = StepFacts | CourseFacts | QualityFacts | MismatchFacts
+TherapyFacts = StepFacts | CourseFacts | QualityFacts | MismatchFacts | AlertFacts
 
 
 def fold(therapy: Therapy, records: Iterable[Record]) -> Therapy:
@@ -82,6 +83,8 @@ def evolve(therapy: Therapy, fact: TherapyFacts, by: Signed) -> Therapy:
         return evolve_quality(therapy, fact, by)
     if isinstance(fact, MismatchFacts):
         return evolve_mismatch(therapy, fact, by)
+    if isinstance(fact, AlertFacts):
+        return evolve_alerts(therapy, fact, by)
     assert_never(fact)
 
 

@@ -50,12 +50,13 @@ class Part(BaseModel):
 class Consequence(Part):
     """What follows when a limit is not kept.
 
-    Written ``deviation GRADE``, ``quarantine``, ``refuse``, ``offer STEP`` or ``not eligible``.
+    Written ``deviation GRADE``, ``quarantine``, ``alert ROLE``, ``refuse``, ``offer STEP`` or ``not eligible``.
     """
 
-    what: Literal["deviation", "quarantine", "refuse", "offer", "not_eligible"]
+    what: Literal["deviation", "quarantine", "alert", "refuse", "offer", "not_eligible"]
     grade: Literal["minor", "major", "critical"] | None = None
     step: Name | None = None
+    role: Name | None = None
 
 
 def _consequence(value: object) -> object:
@@ -69,13 +70,15 @@ def _consequence(value: object) -> object:
             return {"what": words[0]}
         case ["not", "eligible"]:
             return {"what": "not_eligible"}
+        case ["alert", role]:
+            return {"what": "alert", "role": role}
         case ["offer", step]:
             return {"what": "offer", "step": step}
         case _:
             pass
     raise ValueError(
         f"{value!r} is no consequence; write deviation minor, deviation major, deviation critical, quarantine, "
-        "refuse, offer STEP, or not eligible"
+        "alert ROLE, refuse, offer STEP, or not eligible"
     )
 
 

@@ -41,7 +41,11 @@ class ReleaseCriterion(Part):
 
 
 class Release(Part):
-    """What QA's disposition stands on: the product's kind of material, and the criteria."""
+    """What QA's disposition stands on: the product's kind of material, and the criteria.
+
+    `alerts`: roles that are each alerted when a criterion falls after the release.
+    """
 
     product: Name
+    alerts: Names = ()
     criteria: tuple[ReleaseCriterion, ...]

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from console.rehearsal import Patient, late_values
 from events.errors import Refused
+from protocol.alerts import open_alerts
 from protocol.commands import (
+    AcknowledgeAlert,
     AnyCommand,
     AssessDeviation,
     ClearHold,
@@ -49,7 +51,7 @@ WEIGHTS = {
     "next": 30, "witness": 28, "system": 4, "wait": 2, "late": 2, "clear": 8,
     "any step": 2, "wrong actor": 2, "wrong value": 4, "missing value": 1, "wrong scan": 3, "wrong time": 2,
     "wrong lot": 1, "same again": 2, "correct": 3, "decline": 2, "take back": 2, "witness by anybody": 2,
-    "mismatch": 1, "agree": 6, "deviate": 1, "assess": 4, "close": 4, "quarantine": 5, "dispose": 2, "withdraw": 1, "die": 1, "fail": 1,
+    "mismatch": 1, "agree": 6, "acknowledge": 3, "deviate": 1, "assess": 4, "close": 4, "quarantine": 5, "dispose": 2, "withdraw": 1, "die": 1, "fail": 1,
 }  # fmt: skip
 STEP = st.tuples(
     st.sampled_from([name for name, weight in WEIGHTS.items() for _ in range(weight)]),
@@ -206,6 +208,12 @@ class History:
                 {"materials": held, "decision": decision, "reason": "looked at it"}
             )
             self.act(patient, command, self.site.who(("qa_releaser",)))
+
+    def _acknowledge(self, patient: Patient, chance: random.Random) -> None:
+        for alert in open_alerts(self.site.therapy(patient)):
+            by = self.site.who(alert.roles) if chance.random() < 0.7 else self.anybody(chance)
+            return self.act(patient, AcknowledgeAlert(alert=alert.code, note="on my way"), by)
+        return None
 
     def _agree(self, patient: Patient, chance: random.Random) -> None:
         for mismatch in open_mismatches(self.site.therapy(patient)):

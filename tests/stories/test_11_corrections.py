@@ -77,7 +77,7 @@ def test_a_correction_that_fails_a_passed_gate_quarantines_the_released_product(
     site = stage.at("product_hand_over")
     bag = site.one("drug_product")
     receipt = site.correct("test_phenotype", "cd3", "50 %", why="gate set wrongly")
-    assert names(receipt.facts) == ["fact.corrected", "deviation.opened", "material.quarantined"]
+    assert names(receipt.facts) == ["fact.corrected", "deviation.opened", "material.quarantined", "alert.raised"]
     (deviation,) = site.now.deviations.values()
     assert (deviation.grade, deviation.rule) == ("critical", "release.late-result")
     assert site.now.materials[bag].status == "quarantined"
