@@ -51,7 +51,8 @@ WEIGHTS = {
     "next": 30, "witness": 28, "system": 4, "wait": 2, "late": 2, "clear": 8,
     "any step": 2, "wrong actor": 2, "wrong value": 4, "missing value": 1, "wrong scan": 3, "wrong time": 2,
     "wrong lot": 1, "same again": 2, "correct": 3, "decline": 2, "take back": 2, "witness by anybody": 2,
-    "mismatch": 1, "agree": 6, "acknowledge": 3, "deviate": 1, "assess": 4, "close": 4, "quarantine": 5, "dispose": 2, "withdraw": 1, "die": 1, "fail": 1,
+    "mismatch": 1, "agree": 6, "acknowledge": 3, "deviate": 1, "assess": 4, "close": 4,
+    "quarantine": 5, "dispose": 2, "withdraw": 1, "die": 1, "fail": 1,
 }  # fmt: skip
 STEP = st.tuples(
     st.sampled_from([name for name, weight in WEIGHTS.items() for _ in range(weight)]),
