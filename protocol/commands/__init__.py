@@ -6,6 +6,7 @@ One file a family; each names the union of its commands, and `AnyCommand` is the
 from protocol.commands.alerts import AcknowledgeAlert, AlertCommand
 from protocol.commands.base import Command, Entered, Moment, Text
 from protocol.commands.course import CourseCommand, FailScreening, LetPass, ReportDeath, WithdrawPatient
+from protocol.commands.incidents import ChooseOption, IncidentCommand, ReportIncident
 from protocol.commands.mismatch import DecideMismatch, MismatchCommand, ReportMismatch
 from protocol.commands.quality import (
     AssessDeviation,
@@ -28,7 +29,7 @@ from protocol.commands.steps import (
     Witness,
 )
 
-AnyCommand = StepCommand | QualityCommand | CourseCommand | MismatchCommand | AlertCommand
+AnyCommand = StepCommand | QualityCommand | CourseCommand | MismatchCommand | IncidentCommand | AlertCommand
 
 __all__ = [
     "AcknowledgeAlert",
@@ -36,6 +37,7 @@ __all__ = [
     "AnyCommand",
     "AssessDeviation",
     "BookedSlot",
+    "ChooseOption",
     "ClearHold",
     "CloseDeviation",
     "Command",
@@ -47,6 +49,7 @@ __all__ = [
     "Dispose",
     "Entered",
     "FailScreening",
+    "IncidentCommand",
     "LetPass",
     "MismatchCommand",
     "Moment",
@@ -55,6 +58,7 @@ __all__ = [
     "Presented",
     "QualityCommand",
     "ReportDeath",
+    "ReportIncident",
     "ReportLate",
     "ReportMismatch",
     "StepCommand",
