@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,10 @@ def shown(site: Site, desk: Desk, receipt: Receipt, sitting: Sitting, therapy: s
     screen = Screen(site)
     pending = _pending(desk, therapy, receipt.link) if therapy else None
     following = second_command(pending, therapy or "") if pending else ""
+    fates = desk.therapy(therapy).label_acts.get(receipt.link) if therapy else None
+    awaits = pending.fact.awaits if pending else fates[0].awaits if fates else ()
+    if fates:
+        following = f"unbroken label witness {therapy} --as ACCOUNT"
     if json:
         as_json(
             {
@@ -66,7 +71,7 @@ def shown(site: Site, desk: Desk, receipt: Receipt, sitting: Sitting, therapy: s
                     "facts": list(statement.facts),
                 },
                 "warnings": list(receipt.warnings),
-                "waits_for": list(pending.fact.awaits) if pending else [],
+                "waits_for": list(awaits),
                 "next": following,
                 "simulated": site.simulated,
             }
@@ -82,28 +87,28 @@ def shown(site: Site, desk: Desk, receipt: Receipt, sitting: Sitting, therapy: s
     line(f"Signed: {screen.signature(statement.account, statement.recorded, statement.meaning)}")
     for fact in receipt.facts:
         if isinstance(fact, DeviationOpened):
-            whose = f" of {fact.therapy}" if fact.therapy != therapy else ""
-            line(f"Deviation {fact.deviation}{whose} ({fact.grade}): {fact.says}")
+            line(f"Deviation {fact.deviation} ({fact.grade}): {fact.says}")
     for fact in receipt.facts:
         if isinstance(fact, AlertRaised):
             line(f"ALERT {fact.alert} for {' or '.join(fact.roles)}: {fact.says}")
-    said = {fact.says for fact in receipt.facts if isinstance(fact, DeviationOpened | AlertRaised)}
     for warning in receipt.warnings:
-        if warning not in said:
+        if warning.startswith("quarantined"):
             line(f"Attention: {warning}")
     if pending:
-        _say_who(screen, pending, following, sitting)
+        words, _ = _SECOND[pending.fact.second_meaning]
+        _say_who(screen, f"{pending.at} waits for {words}", awaits, pending.by.person, following)
+    elif fates:
+        _say_who(screen, "what became of the label waits for a witness", awaits, fates[1].person, following)
 
 
-def _say_who(screen: Screen, pending: Act, following: str, sitting: Sitting) -> None:
-    words, _ = _SECOND[pending.fact.second_meaning]
+def _say_who(screen: Screen, says: str, awaits: Sequence[str], not_person: str, following: str) -> None:
     able = [
         person.account
         for person in screen.authority.people.values()
-        if person.roles_at() & set(pending.fact.awaits) and person.person != pending.by.person
+        if person.roles_at() & set(awaits) and person.person != not_person
     ]
     told = ", ".join(able[:6]) or "NOBODY at this site"
-    line(f"Not done yet: {pending.at} waits for {words} by {' or '.join(pending.fact.awaits)} ({told}).")
+    line(f"Not done yet: {says} by {' or '.join(awaits)} ({told}).")
     line(f"Next: {following}")
 
 

@@ -76,6 +76,14 @@ COMMANDS: dict[str, Entry | Group] = {
     "give": Entry("steps", "give", WORK),
     "take": Entry("signing", "take", WORK),
     "decline": Entry("signing", "decline", WORK),
+    "label": Group("Labels: print them, and say what became of each.", WORK, {
+        "print": Entry("labels", "print_labels", WORK),
+        "list": Entry("labels", "list_labels", WORK),
+        "fate": Entry("labels", "fate", WORK),
+        "destroy": Entry("labels", "destroy", WORK),
+        "witness": Entry("labels", "witness", WORK),
+        "drop": Entry("labels", "drop", WORK),
+    }),
     "withdraw-act": Entry("signing", "withdraw_act", WORK),
     "late": Entry("signing", "late", WORK),
     "correct": Entry("signing", "correct", WORK),
@@ -99,11 +107,6 @@ COMMANDS: dict[str, Entry | Group] = {
         "reject": Entry("quality", "reject", QUALITY),
     }),
     "hold": Group("Holds after a wrong item was presented.", QUALITY, {"clear": Entry("quality", "clear", QUALITY)}),
-    "incident": Group("Missed pick-up, broken seal, lost logger: report it, see what can be done and for how long.", QUALITY, {
-        "report": Entry("incidents", "report", QUALITY),
-        "options": Entry("incidents", "options", QUALITY),
-        "choose": Entry("incidents", "choose", QUALITY),
-    }),
     "mismatch": Group("A label that does not match, an unexplained place: two people of QA decide.", QUALITY, {
         "report": Entry("mismatch", "report", QUALITY),
         "decide": Entry("mismatch", "decide", QUALITY),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from console.rehearsal import Patient, entry, late_values
+from console.rehearsal import Patient, entry, late_values, prints
 from events.errors import Refused
 from protocol.commands import ClearHold, Dispose, Perform, Presented, ReportLate, WithdrawPatient, Witness
 from protocol.desk import Desk, Sitting
@@ -185,6 +185,10 @@ class Play:
 
     def _perform(self, script: Script, therapy: Therapy, item: WorkItem) -> None:
         due = next(d for d in instances(therapy, self.protocol) if d.at == _at(item))
+        for labels in prints(therapy, self.protocol, due):
+            template = self.protocol.labels[labels.template or ""]
+            self.desk.act(therapy.id, labels, self._who(template.printed_by))
+        therapy = self.desk.therapy(therapy.id)
         command = entry(script.patient, therapy, self.protocol, due, self.desk.clock())
         who = self._who(item.roles)
         if due.step.kind == "identity_check" and self._wrong_bag(script, due, command, who):

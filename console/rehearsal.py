@@ -6,15 +6,17 @@ Values are chosen inside every limit that the file states. Nothing here decides 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Literal
 
 from events.facts.base import LabelFate
 from events.identifiers import Bag, Din, with_check
-from protocol.commands import BookedSlot, Entered, Perform, Presented
+from protocol.commands import BookedSlot, Entered, IssueLabels, Perform, Presented
 from protocol.due import Due
+from protocol.labels import labelled, must_stand, next_serials, unaccounted
 from protocol.model import Limit, Record, ReleaseCriterion, ScanSpec, Step, StudyProtocol
 from protocol.schedule import schedule
 from protocol.state import Therapy
@@ -78,8 +80,8 @@ def entry(patient: Patient, therapy: Therapy, protocol: StudyProtocol, due: Due,
         screening=patient.code("SCR") if step.kind == "consent" else None,
         choices=_choices(patient, protocol) if step.kind == "enrolment" else {},
         slots=_slots(patient, therapy, protocol, step, at),
-        issued=_serials(patient, due) if step.kind == "labelling" else (),
-        labels=_fates(patient, due) if step.kind == "labelling" else (),
+        issued=_serials(patient, due) if step.kind == "labelling" and not step.labels else (),
+        labels=_fates(patient, therapy, protocol, due) if step.kind == "labelling" else (),
         room=f"SUITE-{patient.number}" if step.one_patient_in else None,
         decision="released" if step.kind == "disposition" else None,
     )
@@ -120,14 +122,33 @@ def _serials(patient: Patient, due: Due) -> tuple[str, ...]:
     return tuple(f"L-{stem}-{n}" for n in range(1, _LABELS_A_SET + 1))
 
 
-def _fates(patient: Patient, due: Due) -> tuple[LabelFate, ...]:
-    first, second, *others = _serials(patient, due)
-    spare = tuple(LabelFate(serial=serial, fate="destroyed") for serial in others)
-    return (
-        LabelFate(serial=first, fate="applied"),
-        LabelFate(serial=second, fate="attached_to_record"),
-        *spare,
-    )
+def prints(therapy: Therapy, protocol: StudyProtocol, due: Due) -> list[IssueLabels]:
+    """What is printed before a labelling step reconciles it: a set for each item that has none; nothing elsewhere."""
+    commands: list[IssueLabels] = []
+    for material, name in labelled(therapy, protocol, due.step, due.at.material):
+        if any((x.material, x.template) == (material.code, name) for x in therapy.labels.values()):
+            continue
+        before = sum(len(command.serials) for command in commands)
+        serials = next_serials(therapy, before + protocol.labels[name].count)[before:]
+        commands.append(IssueLabels(material=material.code, template=name, serials=serials))
+    return commands
+
+
+def _fates(patient: Patient, therapy: Therapy, protocol: StudyProtocol, due: Due) -> tuple[LabelFate, ...]:
+    if not due.step.labels:
+        return _one_each(_serials(patient, due))
+    found: list[LabelFate] = []
+    for material, name in labelled(therapy, protocol, due.step, due.at.material):
+        set_ = [x.serial for x in unaccounted(therapy, [material.code]) if x.template == name]
+        found += _one_each(set_)
+    return tuple(found)
+
+
+def _one_each(serials: Sequence[str]) -> tuple[LabelFate, ...]:
+    """The first is applied, the second kept with the record, the rest destroyed."""
+    order: tuple[Literal["applied", "attached_to_record"], ...] = ("applied", "attached_to_record")
+    kept = [LabelFate(serial=serial, fate=fate) for serial, fate in zip(serials, order, strict=False)]
+    return (*kept, *(LabelFate(serial=serial, fate="destroyed") for serial in serials[len(order) :]))
 
 
 # ---------------------------------------------------------------------------------------------------------- scans
@@ -186,13 +207,23 @@ def _entered(
         case "number":
             return Entered(value=_number(therapy, protocol, step, record), unit=unit)
         case "choice" | "yes_no":
-            return Entered(value=_word(protocol, step, record))
+            return Entered(value=_on_label(therapy, protocol, step, record) or _word(protocol, step, record))
         case "date":
             return Entered(value=f"{at - timedelta(days=1):%Y-%m-%d}")
         case "file":
             return Entered(value=hashlib.sha256(f"{therapy.id}/{step.id}/{record.name}".encode()).hexdigest())
         case _:
             return Entered(value=f"{record.name.upper().replace('_', '-')}-{patient.number}")
+
+
+def _on_label(therapy: Therapy, protocol: StudyProtocol, step: Step, record: Record) -> str:
+    """What a person reads off the label: the answer whose statement stands there, or one that means none of them."""
+    if not record.on_label:
+        return ""
+    stands = must_stand(therapy, protocol, step, "")
+    answers = [answer for answer, statement in record.on_label.items() if statement in stands]
+    plain = [option for option in record.options or ("no",) if option not in record.on_label]
+    return next(iter([*answers, *plain]), "")
 
 
 def _word(protocol: StudyProtocol, step: Step, record: Record) -> str:

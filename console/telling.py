@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from events.facts import alerts, authority, course, incidents, mismatch, quality, site, steps
+from events.facts import alerts, authority, course, labels, mismatch, quality, site, steps
 from events.facts.base import Fact, Reading
 from events.identifiers import one_line
 from protocol.state import instance
@@ -69,12 +69,17 @@ def _told(fact: Fact, when: When) -> list[str]:
         case quality.ReleaseEvaluated():
             found = [f"  {c.name}: {c.verdict} ({c.found or 'no result'}; passes {c.passes})" for c in fact.criteria]
             return ["release criteria evaluated", *found]
-        case incidents.IncidentReported():
-            of = f" of {', '.join(fact.materials)}" if fact.materials and not fact.key.material else ""
-            where = f"during {instance(fact.key)}{of}, {when(fact.at)}"
-            return [f"INCIDENT {fact.incident} {fact.name} {where}: {fact.says}"]
-        case incidents.IncidentOptionChosen():
-            return [f"incident {fact.incident}: {fact.option} chosen: {fact.why}"]
+        case labels.LabelsIssued():
+            return _issued(fact)
+        case labels.LabelFatesGiven():
+            told = [f"  label {label.serial}: {label.fate.replace('_', ' ')}" for label in fact.labels]
+            scan = f", {fact.rescan} scanned again" if fact.rescan else ""
+            waits = f"waits for {' or '.join(fact.awaits)}"
+            return [f"labels outside a reconciliation, {waits}: {fact.reason}{scan}", *told]
+        case labels.LabelFatesWitnessed():
+            return [f"what became of the labels in {fact.act[:16]}: seen by a second person"]
+        case labels.LabelFatesDropped():
+            return [f"what became of the labels in {fact.act[:16]} does not stand: {fact.reason}"]
         case mismatch.MismatchReported() | mismatch.MismatchReached():
             return _mismatch(fact)
         case mismatch.MismatchDecided():
@@ -93,6 +98,18 @@ def _told(fact: Fact, when: When) -> list[str]:
                     f"  root: {fact.root.printed_name} ({fact.root.account})"]  # fmt: skip
         case _:
             return [_plainly(fact, when)]
+
+
+def _issued(fact: labels.LabelsIssued) -> list[str]:
+    why = f"; why: {fact.why}" if fact.why else ""
+    lines = [f"labels issued: {len(fact.serials)} of {fact.template} for {fact.material}{why}"]
+    lines += [f"  serial {serial}" for serial in fact.serials]
+    lines += [f"  in place of {serial}" for serial in fact.replaces]
+    lines.append(f"  says, on {fact.size}: {fact.title}")
+    lines += [f"  {line.title}: {line.value}" for line in fact.lines]
+    lines += [f"  {s.text}{f' ({s.legend} sign)' if s.legend else ''} [{s.id}]" for s in fact.statements]
+    lines.append(f"  symbol: {fact.symbol}")
+    return [*lines, f"  printed file: {fact.file}"] if fact.file else lines
 
 
 def _mismatch(fact: mismatch.MismatchReported | mismatch.MismatchReached) -> list[str]:

@@ -2,7 +2,7 @@
 
 ISBT 128 tables are licensed; this file validates structure and ships no table. Structure of the donation
 identification number (DIN) and of flag characters: ISBT 128 Standard Technical Specification, data structure 001;
-check character: ISO/IEC 7064, MOD 37-2.
+check character: ISO/IEC 7064, MOD 37-2; compound message: data structure 023.
 """
 
 from __future__ import annotations
@@ -129,6 +129,10 @@ class Bag:
         """As a scanner sends both barcodes joined: ``=DINff=<PRODUCT``."""
         return f"{self.din.scanned()}=<{self.product}"
 
+    def message(self) -> str:
+        """As one two-dimensional code holds it, a compound message of two structures: ``=+02000=DINff=<PRODUCT``."""
+        return f"=+02000{self.scanned()}"
+
     @staticmethod
     def read(text: str) -> Bag:
         """Read a bag: canonical spelling, or both barcodes joined (``=DINff=<PRODUCT``).
@@ -136,11 +140,28 @@ class Bag:
         Raises:
             Refused: either part has the wrong structure.
         """
-        bare = _bare(text)
+        bare = _structures(_bare(text))
         left, mark, right = bare.partition("=<") if "=<" in bare else bare.partition(".")
         if not mark or not _PRODUCT.fullmatch(right):
             raise _no("identifier.bag", "bag", text, "it needs a DIN and an 8-character product code with division")
         return Bag(Din.read(left), right)
+
+
+_MESSAGE = re.compile(r"=\+([0-9]{2})[0-9]{3}((?:=[^=&]+)+)", re.ASCII)
+
+
+def _structures(bare: str) -> str:
+    """What a compound message holds, joined as two linear codes would be; any other text as it is.
+
+    Raises:
+        Refused: it announces another number of structures than it holds: part of it was lost.
+    """
+    if not bare.startswith("=+"):
+        return bare
+    match = _MESSAGE.fullmatch(bare)
+    if match is None or int(match[1]) != match[2].count("="):
+        raise _no("identifier.message", "compound message", bare, "the structures it announces are not all there")
+    return match[2]
 
 
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9.\-]{0,39}", re.ASCII)
@@ -172,7 +193,7 @@ def read_code(text: str) -> str:
     Raises:
         Refused: empty, too long, or characters that no label of ours carries.
     """
-    bare = _bare(text.strip())
+    bare = _structures(_bare(text.strip()))
     if "=<" in bare:
         return Bag.read(bare).code
     if bare.startswith("="):

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from events.facts import steps
-from events.facts.base import Choice, LabelFate, Slot
+from events.facts.base import Choice, Slot
 from events.identifiers import read_code
 from protocol.clocks import moment
 from protocol.commands import Perform
 from protocol.gate import Admitted
+from protocol.labelling import labelling
 from protocol.model import Consequence, StudyProtocol
 from protocol.readings import Breach
 from protocol.refusals import refuse
@@ -204,26 +205,6 @@ def _collection(_t: Therapy, _p: StudyProtocol, _c: Perform, act: Admitted, _a: 
     return {"din": dins[0]}
 
 
-def _labelling(_t: Therapy, _p: StudyProtocol, command: Perform, act: Admitted, _a: Surroundings) -> dict[str, Any]:
-    issued = [read_code(serial) for serial in command.issued]
-    fates = [LabelFate(serial=read_code(label.serial), fate=label.fate) for label in command.labels]
-    serials = [fate.serial for fate in fates]
-    unaccounted = sorted(set(issued) - set(serials))
-    doubled = sorted({s for s in serials if serials.count(s) > 1} | {s for s in issued if issued.count(s) > 1})
-    strange = sorted(set(serials) - set(issued))
-    if not issued or unaccounted or doubled or strange:
-        raise refuse(
-            "label.one-fate",
-            f"Labels of {act.step.id}: {len(issued)} issued, unaccounted {unaccounted or 'none'}, "
-            f"doubled {doubled or 'none'}, never issued {strange or 'none'}.",
-            "Each serial label has exactly one fate: applied, attached_to_record or destroyed. Find the missing ones.",
-            unaccounted=unaccounted,
-            doubled=doubled,
-            strange=strange,
-        )
-    return {"issued": issued, "labels": fates}
-
-
 def _process(_t: Therapy, _p: StudyProtocol, command: Perform, act: Admitted, _a: Surroundings) -> dict[str, Any]:
     return {"suite": _room(command, act)} if act.step.one_patient_in else {}
 
@@ -311,7 +292,7 @@ _KINDS: dict[str, tuple[type[steps.StepFact], Special]] = {
     "enrolment": (steps.PatientEnrolled, _enrolment),
     "booking": (steps.SlotsBooked, _booking),
     "collection": (steps.CellsCollected, _collection),
-    "labelling": (steps.LabelsReconciled, _labelling),
+    "labelling": (steps.LabelsReconciled, labelling),
     "hand_over": (steps.CustodyGiven, _nothing),
     "transport": (steps.TransportReported, _nothing),
     "receipt": (steps.MaterialReceived, _nothing),

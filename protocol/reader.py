@@ -21,7 +21,7 @@ from events.identifiers import read_code
 from events.log import EventLog
 from events.reading import Record, verified_stream
 from protocol.administration import unknown_account
-from protocol.commands import AnyCommand, ClearHold, Perform, ReportMismatch
+from protocol.commands import AnyCommand, ClearHold, GiveFates, IssueLabels, Perform, ReportMismatch
 from protocol.decision import code_stream, room_stream, slot_stream, therapy_stream
 from protocol.entitled import not_entitled
 from protocol.evolve import fold, head_of
@@ -158,6 +158,10 @@ class Reader:
             looking.owners([command.found])
             for name in dict.fromkeys(looking.around.owners.values()):
                 looking.therapy(name)
+        elif isinstance(command, IssueLabels):
+            looking.owners(command.serials)
+        elif isinstance(command, GiveFates):
+            looking.owners([label.serial for label in command.labels])
         return looking.around, looking.seen
 
 
@@ -173,6 +177,7 @@ class _Looking:
         around = self.around
         codes = [scan.code for scan in command.scans]
         codes += [code for code in (command.subject, command.coi, command.screening) if code]
+        codes += [label.serial for label in command.labels]
         self.owners(codes)
         for code in command.used.values():
             self.lot_or_device(code)

@@ -25,7 +25,7 @@ def evaluate(therapy: Therapy, protocol: StudyProtocol) -> tuple[Criterion, ...]
 def _evaluate(therapy: Therapy, criterion: ReleaseCriterion, protocol: StudyProtocol) -> Criterion:
     passes = describe(criterion, therapy, protocol)
     if criterion.must_be is not None:
-        found = _readings(therapy, criterion.measure.of)
+        found = readings_of(therapy, criterion.measure.of)
         if not found:
             return Criterion(name=criterion.id, verdict="pending", passes=passes)
         # A criterion of words falls if any result of it falls: an earlier positive is not outvoted by a later negative.
@@ -40,7 +40,8 @@ def _evaluate(therapy: Therapy, criterion: ReleaseCriterion, protocol: StudyProt
     return Criterion(name=criterion.id, verdict="failed" if fails else "passed", found=shown, passes=passes)
 
 
-def _readings(therapy: Therapy, source: str) -> list[Current]:
+def readings_of(therapy: Therapy, source: str) -> list[Current]:
+    """What stands under ``STEP.RECORD``, in the order of occurrences; the last one is the latest."""
     step, _, name = source.partition(".")
     found = [(at, now) for (at, reading), now in therapy.readings.items() if at.step == step and reading == name]
     return [now for _, now in sorted(found, key=lambda pair: _in_order(pair[0]))]
@@ -52,12 +53,12 @@ def _in_order(at: Instance) -> tuple[int, str, str]:
 
 def _measured(therapy: Therapy, criterion: ReleaseCriterion) -> Decimal | None:
     measure = criterion.measure
-    value = _combined([Decimal(r.value) for r in _readings(therapy, measure.of)], measure.combine)
+    value = _combined([Decimal(r.value) for r in readings_of(therapy, measure.of)], measure.combine)
     for source in measure.multiply:
-        factor = _combined([Decimal(r.value) for r in _readings(therapy, source)], "latest")
+        factor = _combined([Decimal(r.value) for r in readings_of(therapy, source)], "latest")
         value = None if value is None or factor is None else value * factor
     for source in measure.divide:
-        divisor = _combined([Decimal(r.value) for r in _readings(therapy, source)], "latest")
+        divisor = _combined([Decimal(r.value) for r in readings_of(therapy, source)], "latest")
         try:
             value = None if value is None or divisor is None else value / divisor
         except DivisionByZero:

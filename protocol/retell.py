@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from events.facts import alerts, course, incidents, mismatch, quality, steps
+from events.facts import alerts, course, labels, mismatch, quality, steps
 from events.facts.base import Fact
 from events.reading import Record
 from protocol import commands as said
@@ -71,6 +71,16 @@ def _other(fact: Fact) -> AnyCommand | None:
             return said.WithdrawPatient(withdrawn=fact.withdrawn, at=fact.at, reason=fact.reason)
         case course.PatientDied():
             return said.ReportDeath(at=fact.at, reason=fact.reason)
+        case labels.LabelsIssued():
+            return said.IssueLabels(
+                material=fact.material, template=fact.template, serials=fact.serials, why=fact.why, file=fact.file
+            )
+        case labels.LabelFatesGiven():
+            return said.GiveFates(labels=fact.labels, reason=fact.reason, rescan=fact.rescan)
+        case labels.LabelFatesWitnessed():
+            return said.WitnessFates(act=fact.act)
+        case labels.LabelFatesDropped():
+            return said.DropFates(act=fact.act, reason=fact.reason)
         case quality.DeviationOpened():
             return said.OpenDeviation(grade=fact.grade, says=fact.says)
         case quality.DeviationAssessed():
@@ -83,10 +93,6 @@ def _other(fact: Fact) -> AnyCommand | None:
             return said.Dispose(materials=fact.materials, reason=fact.reason)
         case quality.IdentityHoldCleared():
             return said.ClearHold(wristband=fact.wristband, item=fact.item, reason=fact.reason)
-        case incidents.IncidentReported(key=key):
-            return said.ReportIncident(name=fact.name, says=fact.says, step=key.step, material=key.material, at=fact.at)
-        case incidents.IncidentOptionChosen():
-            return said.ChooseOption(incident=fact.incident, option=fact.option, why=fact.why)
         case mismatch.MismatchReported():
             return said.ReportMismatch(material=fact.material, found=fact.found, what=fact.what, says=fact.says)
         case mismatch.MismatchDecided():

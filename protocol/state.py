@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from events.facts.base import ActKey, Choice, Slot
 from events.facts.course import TherapyOpened
+from events.facts.labels import LabelFatesGiven, LabelsIssued
 from events.facts.mismatch import MismatchDecided
 from events.facts.quality import IdentityHoldCleared
-from events.facts.steps import DispositionDecided, PatientEnrolled, StepFact
+from events.facts.steps import DispositionDecided, LabelsReconciled, PatientEnrolled, StepFact
 
 
 class Instance(NamedTuple):
@@ -146,20 +147,6 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """An incident that happened; `chosen` is the option that somebody chose, nothing while it is open."""
-
-    code: str
-    name: str
-    at: Instance
-    materials: tuple[str, ...]
-    when: datetime
-    says: str
-    by: Signed
-    chosen: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Mismatch:
     """A label or a place that does not fit; `pending` is a decision on an item that waits for a second person of QA."""
 
@@ -191,10 +178,35 @@ class Alert:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A serial label: the record that issued it with what it says, its one fate (empty while it has none).
+
+    `replaced`: it was destroyed, and another was printed in its place.
+    """
+
+    serial: str
+    issued: LabelsIssued
+    by: Signed
+    fate: str = ""
+    replaced: bool = False
+
+    @property
+    def material(self) -> str:
+        """The material that it is for."""
+        return self.issued.material
+
+    @property
+    def template(self) -> str:
+        """What kind of label it is."""
+        return self.issued.template
+
+
 @dataclass(frozen=True)
 class Therapy:
     """Everything that is known of one therapy; `number` and `link` are the head of its stream.
 
+    `label_acts`: fates of labels that wait for their second signature, by the link of the record that gives them.
     `quarantined_early`: materials quarantined while the act that makes them still waits for its second signature, and by
         which rules.
     """
@@ -218,10 +230,9 @@ class Therapy:
     holds: dict[str, Hold] = field(default_factory=dict)
     mismatches: dict[str, Mismatch] = field(default_factory=dict)
     alerts: dict[str, Alert] = field(default_factory=dict)
+    labels: dict[str, Label] = field(default_factory=dict)
+    label_acts: dict[str, tuple[LabelFatesGiven, Signed]] = field(default_factory=dict)
     offers: dict[str, str] = field(default_factory=dict)
-    offered_for: dict[str, frozenset[str]] = field(default_factory=dict)
-    offered_times: dict[str, int] = field(default_factory=dict)
-    incidents: dict[str, Happening] = field(default_factory=dict)
     deadlines: dict[tuple[str, Instance], datetime] = field(default_factory=dict)
     missed: dict[tuple[str, Instance], datetime] = field(default_factory=dict)
     slots: tuple[Slot, ...] = ()
@@ -238,10 +249,6 @@ class Therapy:
     def option(self, choice: str) -> str | None:
         """What was chosen for this patient, None before enrolment."""
         return next((c.option for c in self.choices if c.name == choice), None)
-
-    def offered(self, step: str, material: str = "") -> bool:
-        """Whether a reserve step has been offered: for this material, or for any where none is named."""
-        return step in self.offers and (not material or material in self.offered_for.get(step, (material,)))
 
     def of_step(self, step: str) -> list[Act]:
         """The acts of a step that stand, in the order in which they were signed."""
@@ -262,7 +269,17 @@ class Therapy:
         for act in self.pending.values():
             if isinstance(act.fact, PatientEnrolled):
                 waiting |= {act.fact.subject, act.fact.coi, act.fact.wristband}
-        return code in self.materials or code in bound or code in waiting
+        return code in self.materials or code in bound or code in waiting or code in self.labels
+
+    def fate_waits(self, serial: str) -> Signed | None:
+        """Who signed a fate of this label that waits for its second signature; None where none waits."""
+        for given, by in self.label_acts.values():
+            if any(label.serial == serial for label in given.labels):
+                return by
+        for act in self.pending.values():
+            if isinstance(act.fact, LabelsReconciled) and serial in act.fact.issued:
+                return act.by
+        return None
 
     @property
     def infused(self) -> bool:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from protocol.alerts import open_alerts
 from protocol.clocks import strikes
 from protocol.due import Due, instances
-from protocol.incidents import undecided as undecided_incidents
+from protocol.labels import differs, labelled, roles_for, sets, unaccounted_in
 from protocol.mismatch import open_mismatches, stopping, undecided
 from protocol.model import StudyProtocol
 from protocol.perform import window
 from protocol.release import evaluate, unmet
-from protocol.running import next_strike
 from protocol.state import Therapy
 
 What = Literal[
-    "perform", "second_signature", "late_value", "hold", "mismatch", "incident", "alert", "quarantine", "deviation"
+    "perform", "second_signature", "late_value", "hold", "mismatch", "alert", "label", "quarantine", "deviation"
 ]
 
 
@@ -46,9 +46,15 @@ def worklist(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
     if therapy.opened is None:
         return []
     if therapy.completed:
-        return [*_held(therapy, protocol), *_alerts(therapy), *_quality(therapy, protocol)]
+        return [
+            *_held(therapy, protocol),
+            *_alerts(therapy),
+            *_labels(therapy, protocol, ()),
+            *_quality(therapy, protocol),
+        ]
     items: list[WorkItem] = []
-    for due in instances(therapy, protocol):
+    every = instances(therapy, protocol)
+    for due in every:
         if due.standing == "ready":
             items.append(_to_perform(therapy, protocol, due))
         elif due.standing == "awaiting_second":
@@ -56,9 +62,9 @@ def worklist(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
     return [
         *_held(therapy, protocol),
         *_alerts(therapy),
-        *_incidents(therapy, protocol),
         *items,
         *_late(therapy, protocol),
+        *_labels(therapy, protocol, every),
         *_quality(therapy, protocol),
     ]
 
@@ -71,6 +77,8 @@ def _to_perform(therapy: Therapy, protocol: StudyProtocol, due: Due) -> WorkItem
         opens = span[0]
         ends.append(span[1])
         says = f"{due.visit.title or step.title}: visit {due.visit.id}"
+    if step.labels and (open_ := unaccounted_in(therapy, protocol, step, at.material)):
+        says = f"{step.title}: {len(open_)} labels to account for"
     if step.kind == "disposition":
         open_criteria = unmet(evaluate(therapy, protocol), protocol)
         told = ", ".join(f"{c.name} {c.verdict}" for c in open_criteria)
@@ -139,6 +147,43 @@ def _late(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
     return items
 
 
+def _labels(therapy: Therapy, protocol: StudyProtocol, every: Iterable[Due]) -> list[WorkItem]:
+    """Labels to be printed, to be accounted for, to be seen by a second person, or that no longer say what they must."""
+    items = []
+
+    def wait(step: str, code: str, title: str, roles: tuple[str, ...], says: str, act: str = "", **more: Any) -> None:
+        items.append(WorkItem(therapy.id, "label", step, "1", code, title, roles, says, act=act or None, **more))
+
+    for link, (given, by) in therapy.label_acts.items():
+        told = ", ".join(f"{label.serial} {label.fate.replace('_', ' ')}" for label in given.labels)
+        says = f"{told}: signed by {by.account}, waits for a witness ({given.reason})"
+        wait("", "", "See what became of a label", given.awaits, says, link, since=by.recorded)
+    coming: set[tuple[str, str]] = set()
+    for due in every:
+        if due.step.kind == "labelling" and due.standing in ("ready", "waiting", "awaiting_second"):
+            for material, name in labelled(therapy, protocol, due.step, due.at.material):
+                coming.add((material.code, name))
+                if due.standing == "ready" and not sets(therapy, material.code, name):
+                    template = protocol.labels[name]
+                    says = f"print {template.count} of {name} for {material.code}"
+                    wait(due.at.step, material.code, template.title, template.printed_by, says, required=False)
+    for code, name in dict.fromkeys((x.material, x.template) for x in therapy.labels.values()):
+        printers, mine = roles_for(protocol, name)[0], sets(therapy, code, name)
+        open_ = [x.serial for x in mine if not x.fate and x.serial not in _signed_once(therapy)]
+        if open_ and (code, name) not in coming:
+            says = f"UNACCOUNTED: {', '.join(open_)} of {code}; the next step stays shut"
+            wait("", code, "Account for labels", printers, says, required=therapy.materials[code].live)
+        applied = [x for x in mine if x.fate == "applied"]
+        if applied and therapy.materials[code].live and (wrong := differs(therapy, protocol, applied[-1])):
+            says = f"{applied[-1].serial} on {code} is to be replaced: {wrong}"
+            wait("", code, "Label anew", printers, says, required=False)
+    return items
+
+
+def _signed_once(therapy: Therapy) -> set[str]:
+    return {label.serial for given, _ in therapy.label_acts.values() for label in given.labels}
+
+
 def _held(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
     items = []
     for hold in therapy.holds.values():
@@ -169,17 +214,6 @@ def _alerts(therapy: Therapy) -> list[WorkItem]:
             f"ALERT {alert.code}: {alert.says}", act=alert.link, since=alert.raised,
         )
         for alert in open_alerts(therapy)
-    ]  # fmt: skip
-
-
-def _incidents(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
-    return [
-        WorkItem(
-            therapy.id, "incident", "", "", happening.code, f"Choose after {happening.code}", spec.decided_by,
-            f"{happening.code} {spec.title}, {happening.at}; choose: {', '.join(o.id for o in spec.options)}",
-            act=happening.by.link, since=happening.when, due=next_strike(therapy, protocol, happening.materials),
-        )
-        for happening, spec in undecided_incidents(therapy, protocol)
     ]  # fmt: skip
 
 
@@ -227,7 +261,6 @@ def resting_state(therapy: Therapy, protocol: StudyProtocol) -> tuple[str, str]:
         "hold": "Held",
         "mismatch": "Held",
         "alert": "Alerted",
-        "incident": "Incident",
         "quarantine": "Quarantined",
     }.get(first.kind, "AwaitingStep")
     told = [f"{i.step or i.title}{_occurrence(i)}: waiting for {' or '.join(i.roles)}" for i in items[:3]]

@@ -242,12 +242,21 @@ class Staged:
     def perform(self, step: str, by: str = "", *, patient: Patient | None = None, **changes: Any) -> Receipt:
         """Perform a step and sign it; see `form` for what may differ."""
         whom = patient or self.patient
+        if "labels" not in changes:
+            self.print_labels(self.due(step, changes.get("occurrence"), changes.get("material", ""), whom), whom)
         form = self.form(step, patient=whom, **changes)
         roles = self.protocol.by_id[step].performed_by
         account = by or self.who(roles)
         if self.therapy(whom).opened is None:
             return self.desk.open(whom.therapy, form, self.sits(account))
         return self.desk.act(whom.therapy, form, self.sits(account))
+
+    def print_labels(self, due: Due, patient: Patient | None = None) -> None:
+        """Print the labels that a labelling step is about to reconcile, where its items have none yet."""
+        whom = patient or self.patient
+        for labels in rehearsal.prints(self.therapy(whom), self.protocol, due):
+            template = self.protocol.labels[labels.template or ""]
+            self.desk.act(whom.therapy, labels, self.sits(self.who(template.printed_by)))
 
     def witness(self, by: str = "", *, patient: Patient | None = None) -> Receipt:
         """Sign the act that waits second."""
@@ -301,6 +310,8 @@ class Staged:
     ) -> None:
         """Do everything that comes before a step is ready (or to the end), on time and inside every limit.
 
+        The labels that a labelling step reconciles are printed when the step is reached.
+
         Args:
             each: is told of each step before it is performed.
             late: whether values that may come late are reported.
@@ -329,10 +340,11 @@ class Staged:
             due = next(d for d in instances(therapy, self.protocol) if d.at == _at(item))
             planned = next((e.planned for e in schedule(therapy, self.protocol) if e.at == due.at), None)
             self.clock.now = max(self.clock.now + BETWEEN, planned or self.clock.now)
+            self.print_labels(due, patient)
             if due.step.id == until:
                 return
             each(due)
-            form = rehearsal.entry(patient, therapy, self.protocol, due, self.clock())
+            form = rehearsal.entry(patient, self.therapy(patient), self.protocol, due, self.clock())
             self.desk.act(patient.therapy, form, self.sits(self.who(due.step.performed_by)))
         raise AssertionError(f"{patient.therapy} does not come to an end")
 

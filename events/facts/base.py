@@ -113,6 +113,21 @@ class LabelFate(Value):
     fate: Literal["applied", "attached_to_record", "destroyed"]
 
 
+class LabelLine(Value):
+    """One line of a label as printed: what it is, and its value. Codes only; no name of a patient."""
+
+    title: Short
+    value: Short
+
+
+class LabelStatement(Value):
+    """A statement that a rule requires on a label, as printed; `legend` is a sign printed beside it."""
+
+    id: Name
+    text: Text
+    legend: Literal["biohazard"] | None = None
+
+
 class Criterion(Value):
     """One release criterion as evaluated: what was found, what passes."""
 
@@ -151,6 +166,8 @@ __all__ = [
     "Grade",
     "Instant",
     "LabelFate",
+    "LabelLine",
+    "LabelStatement",
     "Name",
     "NewMaterial",
     "PersonId",

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from events.errors import Corrupt
-from events.facts import alerts, authority, course, incidents, mismatch, quality, site, steps
+from events.facts import alerts, authority, course, labels, mismatch, quality, site, steps
 from events.facts.base import Fact, TherapyFact
 
 STEP_FACTS: tuple[type[steps.StepFact], ...] = (
@@ -44,6 +44,10 @@ THERAPY_FACTS: tuple[type[TherapyFact], ...] = (
     course.PatientWithdrew,
     course.PatientDied,
     course.TherapyCompleted,
+    labels.LabelsIssued,
+    labels.LabelFatesGiven,
+    labels.LabelFatesWitnessed,
+    labels.LabelFatesDropped,
     quality.DeviationOpened,
     quality.DeviationAssessed,
     quality.DeviationClosed,
@@ -54,8 +58,6 @@ THERAPY_FACTS: tuple[type[TherapyFact], ...] = (
     quality.ItemPresentedElsewhere,
     quality.IdentityHoldCleared,
     quality.ReleaseEvaluated,
-    incidents.IncidentReported,
-    incidents.IncidentOptionChosen,
     mismatch.MismatchReported,
     mismatch.MismatchReached,
     mismatch.MismatchDecided,

@@ -64,12 +64,11 @@ class FactCorrected(TherapyFact):
 
 
 class StepOffered(TherapyFact):
-    """A step that the protocol keeps in reserve became available: for these materials alone, or for all if none is named."""
+    """A step that the protocol keeps in reserve became available."""
 
     wire: ClassVar[str] = "step.offered.v1"
     step: Name
     why: Text
-    materials: tuple[Code, ...] = ()
 
 
 class DeadlineSet(TherapyFact):

@@ -6,7 +6,7 @@ One file a family; each names the union of its commands, and `AnyCommand` is the
 from protocol.commands.alerts import AcknowledgeAlert, AlertCommand
 from protocol.commands.base import Command, Entered, Moment, Text
 from protocol.commands.course import CourseCommand, FailScreening, LetPass, ReportDeath, WithdrawPatient
-from protocol.commands.incidents import ChooseOption, IncidentCommand, ReportIncident
+from protocol.commands.labels import DropFates, GiveFates, IssueLabels, LabelCommand, WitnessFates
 from protocol.commands.mismatch import DecideMismatch, MismatchCommand, ReportMismatch
 from protocol.commands.quality import (
     AssessDeviation,
@@ -29,7 +29,7 @@ from protocol.commands.steps import (
     Witness,
 )
 
-AnyCommand = StepCommand | QualityCommand | CourseCommand | MismatchCommand | IncidentCommand | AlertCommand
+AnyCommand = StepCommand | QualityCommand | CourseCommand | MismatchCommand | AlertCommand | LabelCommand
 
 __all__ = [
     "AcknowledgeAlert",
@@ -37,7 +37,6 @@ __all__ = [
     "AnyCommand",
     "AssessDeviation",
     "BookedSlot",
-    "ChooseOption",
     "ClearHold",
     "CloseDeviation",
     "Command",
@@ -47,9 +46,12 @@ __all__ = [
     "DecideQuarantine",
     "Decline",
     "Dispose",
+    "DropFates",
     "Entered",
     "FailScreening",
-    "IncidentCommand",
+    "GiveFates",
+    "IssueLabels",
+    "LabelCommand",
     "LetPass",
     "MismatchCommand",
     "Moment",
@@ -58,7 +60,6 @@ __all__ = [
     "Presented",
     "QualityCommand",
     "ReportDeath",
-    "ReportIncident",
     "ReportLate",
     "ReportMismatch",
     "StepCommand",
@@ -66,4 +67,5 @@ __all__ = [
     "Text",
     "WithdrawPatient",
     "Witness",
+    "WitnessFates",
 ]

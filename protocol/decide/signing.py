@@ -8,10 +8,10 @@ from events.facts.base import Reading, TherapyFact
 from events.facts.course import ActDeclined, ActWithdrawn, ActWitnessed, FactCorrected, ReadingReported
 from events.identifiers import read_code
 from protocol.commands import Correct, Decline, Entered, Perform, ReportLate, StepCommand, TakeBack, Witness
-from protocol.comparison import differing, differing_later
 from protocol.consequences import follow
 from protocol.decision import Decision
 from protocol.gate import check_role, check_running, known_step
+from protocol.labels import check_answers, stood
 from protocol.mismatch import check_standing_still
 from protocol.model import Step, StudyProtocol
 from protocol.perform import perform
@@ -169,20 +169,11 @@ def _with_what_follows(
     fact: TherapyFact,
     readings: tuple[Reading, ...],
 ) -> tuple[TherapyFact, ...]:
-    live = tuple(c for c in _touched(act) if c in therapy.materials and therapy.materials[c].live)
-    found = [*breaches(step, readings, act.fact.started), *differing(therapy, step, act.at, readings)]
-    follows = follow(therapy, act.at, found, live)
-    for later, breach in differing_later(therapy, protocol, act.at, readings):
-        held = tuple(c for c in _touched(later) if c in therapy.materials and therapy.materials[c].live)
-        follows += follow(therapy, later.at, [breach], held, follows)
+    touched = tuple(new.code for new in act.fact.created) or ((act.at.material,) if act.at.material else ())
+    live = tuple(c for c in touched if c in therapy.materials and therapy.materials[c].live)
+    follows = follow(therapy, act.at, breaches(step, readings, act.fact.started), live)
     follows += late_failures(therapy, protocol, act.at, readings, follows)
     return (fact, *follows)
-
-
-def _touched(act: Act) -> tuple[str, ...]:
-    if act.at.material:
-        return (act.at.material,)
-    return tuple(dict.fromkeys([*act.fact.moves, *(scan.code for scan in act.fact.scans)]))
 
 
 def _correct(therapy: Therapy, protocol: StudyProtocol, command: Correct, around: Surroundings) -> Decision:
@@ -216,6 +207,7 @@ def _correct(therapy: Therapy, protocol: StudyProtocol, command: Correct, around
     new = read_value(
         step.record_by_name[command.reading], Entered(value=command.value, unit=command.unit), act.fact.started
     )
+    check_answers(step, (new,), lambda: stood(therapy, act))
     if new == old:
         raise refuse(
             "correction.changes",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from events.facts import course, steps
+from protocol.evolve.labels import give_fates
 from protocol.evolve.materials import create, end, move, set_status
 from protocol.state import Act, Current, Signed, Therapy, instance
 
@@ -62,6 +63,8 @@ def _stands(therapy: Therapy, act: Act) -> Therapy:
             return replace(therapy, stopped="screen failure")
         case steps.PatientEnrolled():
             return replace(therapy, subject=fact.subject, coi=fact.coi, wristband=fact.wristband, choices=fact.choices)
+        case steps.LabelsReconciled():
+            return give_fates(therapy, fact.labels)
         case steps.SlotsBooked():
             booked = {slot.code for slot in fact.slots}
             kept = tuple(slot for slot in therapy.slots if slot.code not in booked)

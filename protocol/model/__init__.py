@@ -5,7 +5,7 @@ Nothing clinical has a default here: a limit that the file does not state does n
 
 from protocol.model.base import KINDS, Consequence, Consequences, Kind, Names, Part, Title
 from protocol.model.clocks import Clock, ClockLimit, Moment, Plan, Repeat, Visit
-from protocol.model.incidents import Detected, Incident, IncidentOption, Until
+from protocol.model.labels import LabelField, LabelTemplate, RequiredStatement
 from protocol.model.records import Limit, Record, ScanSpec
 from protocol.model.release import Measure, Release, ReleaseCriterion
 from protocol.model.steps import Needs, Step
@@ -18,11 +18,10 @@ __all__ = [
     "ClockLimit",
     "Consequence",
     "Consequences",
-    "Detected",
     "Head",
-    "Incident",
-    "IncidentOption",
     "Kind",
+    "LabelField",
+    "LabelTemplate",
     "Limit",
     "MaterialKind",
     "Measure",
@@ -36,11 +35,11 @@ __all__ = [
     "Release",
     "ReleaseCriterion",
     "Repeat",
+    "RequiredStatement",
     "ScanSpec",
     "Step",
     "StudyProtocol",
     "Target",
     "Title",
-    "Until",
     "Visit",
 ]

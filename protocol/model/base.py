@@ -59,8 +59,7 @@ class Consequence(Part):
     role: Name | None = None
 
 
-def consequence(value: object) -> object:
-    """A consequence from its words."""
+def _consequence(value: object) -> object:
     if not isinstance(value, str):
         return value
     words = value.split()
@@ -84,5 +83,5 @@ def consequence(value: object) -> object:
 
 
 Consequences = Annotated[
-    tuple[Annotated[Consequence, BeforeValidator(consequence)], ...], BeforeValidator(listed), Field(min_length=1)
+    tuple[Annotated[Consequence, BeforeValidator(_consequence)], ...], BeforeValidator(listed), Field(min_length=1)
 ]

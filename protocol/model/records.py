@@ -9,17 +9,13 @@ from protocol.model.base import Consequences, Names, Part, Title
 
 
 class Limit(Part):
-    """One limit of a value and what follows when it is not kept. Numbers are in the record's unit.
-
-    `same_as`: a text is the one that an earlier step recorded, written ``step.record``; capitals and spaces count as nothing.
-    """
+    """One limit of a value and what follows when it is not kept. Numbers are in the record's unit."""
 
     at_least: Decimal | None = None
     at_most: Decimal | None = None
     above: Decimal | None = None
     below: Decimal | None = None
     must_be: Names | None = None
-    same_as: str | None = None
     no_older_than: Length | None = None
     otherwise: Consequences
     source: Title | None = None
@@ -30,6 +26,7 @@ class Record(Part):
 
     `type` number needs `unit` and `plausible` (the range outside which it is refused as implausible); choice needs
     `options`; file is the SHA-256 of a raw file; date is YYYY-MM-DD. `late: true` may be reported after the step.
+    `on_label`, in a labelling step: answer to the statement that then, and only then, must stand on the label.
     """
 
     name: Name
@@ -40,6 +37,7 @@ class Record(Part):
     options: Names | None = None
     optional: bool = False
     late: bool = False
+    on_label: dict[str, Name] = {}
     limits: tuple[Limit, ...] = ()
 
 

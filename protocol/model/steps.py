@@ -29,7 +29,6 @@ class Step(Part):
     after: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
     when: dict[Name, Names] = {}
     reserve: bool = False
-    unless: Name | None = None
     performed_by: Names
     witnessed_by: Names | None = None
     reviewed_by: Names | None = None
@@ -47,6 +46,7 @@ class Step(Part):
     clocks: tuple[Clock, ...] = ()
     needs: Needs = Field(default_factory=Needs.model_construct)
     one_patient_in: Name | None = None
+    labels: Names = ()
     permits: Names = ()
     requires: Names = ()
     resources: Names = ()

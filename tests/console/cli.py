@@ -189,6 +189,12 @@ class Cli:
         path.write_text(json.dumps(form), encoding="utf-8")
         return str(path)
 
+    def labels(self, material: str, by: str = NURSE, *, patient: Patient = ANNA, template: str = "") -> Said:
+        """Print the set of labels that a labelling step then reconciles."""
+        out = self.folder.parent / f"labels-{self.size()}.pdf"
+        kind = ["--template", template] if template else []
+        return self.ok("label", "print", patient.therapy, "--material", material, *kind, "--out", str(out), by=by)
+
     def perform(
         self, step: str, by: str, *, patient: Patient = ANNA, flags: Sequence[str] = (), **changed: Any
     ) -> Said:

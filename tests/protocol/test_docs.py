@@ -33,13 +33,12 @@ HEADINGS: dict[type[Part], str] = {
     model.Repeat: "### A repeat",
     model.Visit: "### A visit",
     model.Plan: "### A plan",
-    model.Incident: "## Incidents",
-    model.IncidentOption: "### An option after an incident",
-    model.Until: "### The end of an option (`until`)",
-    model.Detected: "### What the system sees (`detected`)",
     model.Release: "## Release",
     model.ReleaseCriterion: "### A criterion",
     model.Measure: "### A measure",
+    model.LabelTemplate: "### A label",
+    model.LabelField: "### A line of a label",
+    model.RequiredStatement: "### A statement of a label",
 }
 WRITTEN_AS_WORDS = {model.Consequence, model.Moment}
 """Parts that a file writes as one text; the page explains them in words."""

@@ -11,7 +11,11 @@ from tests.stage import Stage, names, study
 
 pytestmark = pytest.mark.story
 SECONDED = [step.id for step in study().steps if step.second and not step.reserve]
-FRESH = [step for step in SECONDED if step not in ("freeze_collection", "thaw_collection", "response_b_nhl")]
+FRESH = [
+    step
+    for step in SECONDED
+    if step not in ("label_freezing", "freeze_collection", "thaw_collection", "response_b_nhl")
+]
 
 
 @pytest.mark.parametrize("step", FRESH)

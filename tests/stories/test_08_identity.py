@@ -15,7 +15,7 @@ SCANNED = [
     (step.id, name)
     for step in study().steps
     for name in step.scans
-    if not step.reserve and step.id not in ("freeze_collection", "thaw_collection")
+    if not step.reserve and step.id not in ("label_freezing", "freeze_collection", "thaw_collection")
 ]
 RIGHT = ClearHold(wristband="", reason="right bag scanned, the other one is back in its tank")
 

@@ -48,7 +48,7 @@ FORMS = {
 _BY_PATTERN = {get_args(form)[1].pattern: name for name, form in FORMS.items()}
 VALUES = (
     base.ActKey, base.Reading, base.Scan, base.Used, base.NewMaterial, base.Choice, base.Slot, base.LabelFate,
-    base.Criterion, base.RawFile,
+    base.Criterion, base.RawFile, base.LabelLine, base.LabelStatement,
 )  # fmt: skip
 
 
