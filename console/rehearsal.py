@@ -176,7 +176,8 @@ def _codes(
     if spec.new is None:
         if due.at.material and due.step.for_each == spec.what:
             return [due.at.material]
-        return [m.code for m in therapy.live(spec.what)][:most]
+        live = [[m.code for m in therapy.live(kind)] for kind in spec.kinds]
+        return next((codes for codes in live if codes), [])[:most]
     count = min(max(least, patient.bags if protocol.materials[spec.new].identifier == "bag" else 1), most)
     before = sum(1 for m in therapy.materials.values() if m.kind == spec.new)
     return [_new_code(patient, protocol, spec.new, before + n) for n in range(count)]

@@ -138,6 +138,10 @@ def _any(value: Any, when: When) -> str:
     return str(getattr(value, "code", value))
 
 
+def _and(*codes: str) -> str:
+    return " and ".join(codes)
+
+
 def _value(reading: Reading) -> str:
     return f"{reading.value} {reading.unit or ''}".strip()
 
@@ -153,7 +157,7 @@ def _step(fact: steps.StepFact, when: When) -> list[str]:
     lines += [f"  {_reading(reading)}" for reading in fact.readings]
     lines += [f"  scan {scan.name}: {scan.code}{' (typed by hand)' if scan.typed else ''}" for scan in fact.scans]
     lines += [f"  {used.what} {used.name}: {used.code}" for used in fact.used]
-    lines += [f"  new {m.kind}: {m.code}{f' from {m.parent}' if m.parent else ''}" for m in fact.created]
+    lines += [f"  new {m.kind}: {m.code}{f' from {_and(m.parent, *m.also)}' if m.parent else ''}" for m in fact.created]
     if fact.consumed:
         lines.append(f"  used up: {', '.join(fact.consumed)}")
     if fact.moves:

@@ -112,7 +112,7 @@ def _missed(therapy: Therapy, deadline: Deadline, before: list[TherapyFact]) -> 
 
 def _live(therapy: Therapy, due: Due) -> tuple[str, ...]:
     """The materials that wait for this step: those it consumes, moves or scans."""
-    kinds = {*due.step.consumes, *due.step.moves, *(spec.what for spec in due.step.scans.values())}
+    kinds = {*due.step.consumes, *due.step.moves, *(k for spec in due.step.scans.values() for k in spec.kinds)}
     return tuple(sorted(m.code for m in therapy.materials.values() if m.live and m.kind in kinds))
 
 

@@ -51,7 +51,7 @@ def _fields(base: Path, step: Step) -> Iterator[Problem]:
 
 def _scans(study: Study, base: Path, step: Step) -> Iterator[Problem]:
     made = [spec.new for spec in step.scans.values() if spec.new is not None]
-    known = [spec.what for spec in step.scans.values() if spec.new is None and spec.what in study.protocol.materials]
+    known = [kind for spec in step.scans.values() for kind in spec.kinds if kind in study.protocol.materials]
     if step.kind == "collection":
         dins = [kind for kind in made if kind in study.protocol.materials]
         if not dins:
@@ -84,7 +84,7 @@ def _custody(base: Path, step: Step) -> Iterator[Problem]:
     for name, why in (("to", "to which place does it go?"), ("taken_by", "who takes it over, and signs?")):
         if getattr(step, name) is None:
             yield Problem((*base, name), f"is missing: {why}")
-    scanned = {spec.what for spec in step.scans.values()}
+    scanned = {kind for spec in step.scans.values() for kind in spec.kinds}
     for at, kind in enumerate(step.moves):
         if kind not in scanned:
             yield Problem((*base, "moves", at), f"{kind} changes hands without a scan; add one to `scans`")
@@ -125,6 +125,6 @@ def _treatment(study: Study, base: Path, step: Step) -> Iterator[Problem]:
     if step.kind == "infusion" and "identity_check" not in kinds_before:
         yield Problem((*base, "after"), "an infusion comes after an identity check, directly or not")
     if step.kind in ON_PRODUCT and release is not None:
-        scanned = {spec.what for spec in step.scans.values()}
+        scanned = {kind for spec in step.scans.values() for kind in spec.kinds}
         if release.product not in scanned:
             yield Problem((*base, "scans"), f"a {step.kind} step needs a scan of the product, {release.product}")

@@ -52,14 +52,18 @@ def _scan(study: Study, path: Path, step: Step, spec: ScanSpec) -> Iterator[Prob
         if not enrolled:
             yield Problem(path, f"{spec.what} is bound at enrolment, which does not come before {step.id}")
     elif spec.new is None:
-        yield from material_there(study, path, step, spec.what)
+        for kind in spec.kinds:
+            yield from material_there(study, path, step, kind)
+        for _, kind in twice(spec.kinds):
+            yield Problem(path, f"{kind} stands twice in {spec.what!r}")
     elif spec.new not in study.protocol.materials:
         yield Problem(path, unknown(spec.new, "material", study.protocol.materials, "materials"))
     if spec.parent is not None:
         if spec.new is None:
             yield Problem((*path, "parent"), "only a `new` material has a parent")
         else:
-            yield from material_there(study, (*path, "parent"), step, spec.parent, here=True)
+            for kind in spec.parents:
+                yield from material_there(study, (*path, "parent"), step, kind, here=True)
 
 
 def _record(path: Path, record: Record) -> Iterator[Problem]:

@@ -364,7 +364,7 @@ def _matching_before(protocol: StudyProtocol, step: Step) -> list[str]:
         before = protocol.by_id[ahead.pop()]
         if before.kind in MATCHED and before.id not in found:
             ahead += [name for name, _ in before.predecessors]
-            if any(spec.what == product for spec in before.scans.values()):
+            if any(product in spec.kinds for spec in before.scans.values()):
                 found.append(before.id)
     return found
 
@@ -404,5 +404,9 @@ def _consumed(therapy: Therapy, step: Step, at: Instance, scanned: Scanned) -> t
     codes: list[str] = []
     for kind in step.consumes:
         chosen = [at.material] if step.for_each == kind else list(scanned.known.get(kind, ()))
-        codes += chosen or [m.code for m in therapy.live(kind)]
+        # Where one kind was scanned instead of another, nothing of the other was used up.
+        instead = any(
+            other in scanned.known for spec in step.scans.values() if kind in spec.kinds for other in spec.kinds
+        )
+        codes += chosen or ([] if instead else [m.code for m in therapy.live(kind)])
     return tuple(dict.fromkeys(codes))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from events.errors import Refused
 from events.facts.base import NewMaterial, Scan
 from events.identifiers import Bag, Din, read_code
 from protocol.commands import Presented
+from protocol.genealogy import ancestors
 from protocol.model import ScanSpec, Step, StudyProtocol
 from protocol.refusals import refuse
 from protocol.state import Therapy
@@ -73,9 +75,12 @@ def check_scans(
             else:
                 _check_known(therapy, step, spec, scan, material)
                 if spec.what not in ("patient", "chain_of_identity"):
-                    known[spec.what] = (*known.get(spec.what, ()), scan.code)
+                    kind = therapy.materials[scan.code].kind
+                    known[kind] = (*known.get(kind, ()), scan.code)
             scans.append(scan)
-    return Scanned(tuple(scans), known, _created(therapy, fresh, known))
+    created = _created(therapy, fresh, known)
+    _check_numbers(therapy, protocol, fresh, created)
+    return Scanned(tuple(scans), known, created)
 
 
 def _check_count(step: Step, name: str, spec: ScanSpec, given: list[Scan]) -> None:
@@ -114,29 +119,45 @@ def _check_new(
     if identifier == "din":
         Din.read(scan.code)
     elif identifier == "bag":
-        _check_number(therapy, protocol, scan, around)
+        number = Bag.read(scan.code).din.number
+        owner = around.owners.get(number)
+        if owner is not None and owner != therapy.id:
+            own = _donations(therapy, protocol, therapy.materials)
+            raise WrongItem(scan.name, own[0] if own else "NEW-BAG", number, owner)
 
 
-def _check_number(therapy: Therapy, protocol: StudyProtocol, scan: Scan, around: Surroundings) -> None:
-    """A bag carries the number of the donation it was made from: this patient's, where the study numbers donations.
+def _check_numbers(
+    therapy: Therapy,
+    protocol: StudyProtocol,
+    fresh: list[tuple[ScanSpec, Scan]],
+    created: tuple[NewMaterial, ...],
+) -> None:
+    """A bag carries the number of a donation it was made from, where the study numbers donations.
 
     Raises:
-        WrongItem: it is another patient's. Refused: it is nobody's here.
+        Refused: it carries another number: nobody's here, or of a collection that is not in its genealogy.
     """
-    number = Bag.read(scan.code).din.number
-    own = [m.code for m in therapy.materials.values() if protocol.materials[m.kind].identifier == "din"]
-    owner = around.owners.get(number)
-    if owner is not None and owner != therapy.id:
-        raise WrongItem(scan.name, own[0] if own else "NEW-BAG", number, owner)
-    if own and number not in own:
-        raise refuse(
-            "identity.bag-number",
-            f"{scan.name} {scan.code} carries the donation number {number}; this patient's is {' or '.join(own)}.",
-            "Stop. Look at the label: the bag was labelled wrongly, or it is not this patient's.",
-            scan=scan.name,
-            code=scan.code,
-            expected=own,
-        )
+    for (_, scan), new in zip(fresh, created, strict=True):
+        if protocol.materials[new.kind].identifier != "bag":
+            continue
+        parents = [code for code in (new.parent, *new.also) if code]
+        own = _donations(therapy, protocol, [*parents, *(a for code in parents for a in ancestors(therapy, code))])
+        own = own or _donations(therapy, protocol, therapy.materials)
+        number = Bag.read(scan.code).din.number
+        if own and number not in own:
+            raise refuse(
+                "identity.bag-number",
+                f"{scan.name} {scan.code} carries the donation number {number}; it was made from {' or '.join(own)}.",
+                "Stop. Look at the label: the bag was labelled wrongly, or it is not this patient's.",
+                scan=scan.name,
+                code=scan.code,
+                expected=own,
+            )
+
+
+def _donations(therapy: Therapy, protocol: StudyProtocol, codes: Iterable[str]) -> list[str]:
+    known = [therapy.materials[code] for code in codes if code in therapy.materials]
+    return [m.code for m in known if protocol.materials[m.kind].identifier == "din"]
 
 
 def _check_known(therapy: Therapy, step: Step, spec: ScanSpec, scan: Scan, material: str) -> None:
@@ -146,8 +167,8 @@ def _check_known(therapy: Therapy, step: Step, spec: ScanSpec, scan: Scan, mater
             raise _mismatch(step, scan, expected)
         return
     item = therapy.materials.get(scan.code)
-    if item is None or item.kind != spec.what:
-        live = ", ".join(m.code for m in therapy.live(spec.what)) or f"no {spec.what} at all"
+    if item is None or item.kind not in spec.kinds:
+        live = ", ".join(m.code for kind in spec.kinds for m in therapy.live(kind)) or f"no {spec.what} at all"
         raise _mismatch(step, scan, live)
     if not item.live:
         raise refuse(
@@ -181,11 +202,21 @@ def _created(
         made.setdefault(spec.new or "", scan.code)
     created = []
     for spec, scan in fresh:
-        parent = None
-        if spec.parent is not None:
-            live = [m.code for m in therapy.live(spec.parent)]
-            parent = made.get(spec.parent) or next(iter(known.get(spec.parent, ())), None) or next(iter(live), None)
-        else:
-            parent = next((codes[0] for codes in known.values()), None)
-        created.append(NewMaterial(code=scan.code, kind=spec.new or "", parent=parent))
+        parents = _parents(therapy, spec, known, made)
+        first = next(iter(parents), None)
+        created.append(NewMaterial(code=scan.code, kind=spec.new or "", parent=first, also=parents[1:]))
     return tuple(created)
+
+
+def _parents(
+    therapy: Therapy, spec: ScanSpec, known: dict[str, tuple[str, ...]], made: dict[str, str]
+) -> tuple[str, ...]:
+    """What a new material is made from: made in the same act, or scanned, or else live; where several were pooled, all.
+
+    Without a kind that the file names, whatever was scanned first.
+    """
+    if not spec.parents:
+        return next(iter(known.values()), ())
+    here = tuple(made[kind] for kind in spec.parents if kind in made)
+    scanned = tuple(code for kind in spec.parents for code in known.get(kind, ()))
+    return here or scanned or tuple(m.code for kind in spec.parents for m in therapy.live(kind))

@@ -80,7 +80,10 @@ class Current(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """A material: what it is, where it came from, who holds it, and how it ended; `rules` are those that quarantine it."""
+    """A material: what it is, where it came from, who holds it, and how it ended.
+
+    `also`: further parents, where several were pooled. `rules`: those that quarantine it.
+    """
 
     code: str
     kind: str
@@ -93,11 +96,17 @@ class Material:
     why: str = ""
     quarantined: datetime | None = None
     rules: frozenset[str] = frozenset()
+    also: tuple[str, ...] = ()
 
     @property
     def live(self) -> bool:
         """Whether somebody is still accountable for it."""
         return self.ended is None
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Everything that it was made from; nothing for what was collected."""
+        return (self.parent, *self.also) if self.parent else ()
 
 
 class CustodyEntry(NamedTuple):

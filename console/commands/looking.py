@@ -104,5 +104,5 @@ def trail(
     columns = ["material", "kind", "from", "to", "place", "accountable", "given by", "how"]
     table(columns, rows, f"Custody of {therapy}; {screen.zone_note()}", "No material yet.")
     for parent in (m for m in state.materials.values() if m.parent and code in (None, m.code)):
-        line(f"{parent.code} ({parent.kind}) was made from {parent.parent} in {parent.made_in}")
+        line(f"{parent.code} ({parent.kind}) was made from {' and '.join(parent.parents)} in {parent.made_in}")
     line("No gap in custody." if not broken else "GAPS: " + "; ".join(broken))

@@ -83,11 +83,12 @@ class Used(Value):
 
 
 class NewMaterial(Value):
-    """A material that comes into being: its code, what it is, what it was made from."""
+    """A material that comes into being: its code, what it is, what it was made from; `also`, where several were pooled."""
 
     code: Code
     kind: Name
     parent: Code | None = None
+    also: tuple[Code, ...] = ()
 
 
 class Choice(Value):

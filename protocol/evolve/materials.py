@@ -14,7 +14,7 @@ def create(therapy: Therapy, act: Act) -> Therapy:
         rules = therapy.quarantined_early.get(new.code, frozenset())
         status = "quarantined" if rules else "available"
         materials[new.code] = Material(
-            new.code, new.kind, new.parent, act.at, place, act.by.account, status, rules=rules
+            new.code, new.kind, new.parent, act.at, place, act.by.account, status, rules=rules, also=new.also
         )
         how = f"came into being in {act.at}"
         custody.append(CustodyEntry(new.code, act.fact.ended, place, act.by.account, how, "", act.by.link))

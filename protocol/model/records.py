@@ -45,13 +45,23 @@ class ScanSpec(Part):
     """A barcode that must be scanned.
 
     `what` is ``patient`` (the wristband), ``chain_of_identity``, a kind of material (one live material of this
-    patient), or ``new KIND`` (a code never used before, bound to this patient by this step); `count` is [least, most].
-    `parent`, for a new material: the kind it is made from.
+    patient), ``KIND or KIND`` (one of either), or ``new KIND`` (a code never used before, bound to this patient by this
+    step); `count` is [least, most]. `parent`, for a new material: the kind it is made from, or ``KIND or KIND``.
     """
 
     what: str
     count: tuple[int, int] = (1, 1)
-    parent: Name | None = None
+    parent: str | None = None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of material of which one is scanned; none for new material."""
+        return () if self.new is not None else tuple(self.what.split(" or "))
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """The kinds that a new material may be made from, as the file names them."""
+        return tuple(self.parent.split(" or ")) if self.parent else ()
 
     @property
     def new(self) -> str | None:
