@@ -87,12 +87,14 @@ def shown(site: Site, desk: Desk, receipt: Receipt, sitting: Sitting, therapy: s
     line(f"Signed: {screen.signature(statement.account, statement.recorded, statement.meaning)}")
     for fact in receipt.facts:
         if isinstance(fact, DeviationOpened):
-            line(f"Deviation {fact.deviation} ({fact.grade}): {fact.says}")
+            whose = f" of {fact.therapy}" if fact.therapy != therapy else ""
+            line(f"Deviation {fact.deviation}{whose} ({fact.grade}): {fact.says}")
     for fact in receipt.facts:
         if isinstance(fact, AlertRaised):
             line(f"ALERT {fact.alert} for {' or '.join(fact.roles)}: {fact.says}")
+    said = {fact.says for fact in receipt.facts if isinstance(fact, DeviationOpened | AlertRaised)}
     for warning in receipt.warnings:
-        if warning.startswith("quarantined"):
+        if warning not in said:
             line(f"Attention: {warning}")
     if pending:
         words, _ = _SECOND[pending.fact.second_meaning]

@@ -107,6 +107,11 @@ COMMANDS: dict[str, Entry | Group] = {
         "reject": Entry("quality", "reject", QUALITY),
     }),
     "hold": Group("Holds after a wrong item was presented.", QUALITY, {"clear": Entry("quality", "clear", QUALITY)}),
+    "incident": Group("Missed pick-up, broken seal, lost logger: report it, see what can be done and for how long.", QUALITY, {
+        "report": Entry("incidents", "report", QUALITY),
+        "options": Entry("incidents", "options", QUALITY),
+        "choose": Entry("incidents", "choose", QUALITY),
+    }),
     "mismatch": Group("A label that does not match, an unexplained place: two people of QA decide.", QUALITY, {
         "report": Entry("mismatch", "report", QUALITY),
         "decide": Entry("mismatch", "decide", QUALITY),

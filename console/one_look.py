@@ -99,6 +99,7 @@ def show_status(site: Site, therapy: str, answer: Answer, json: bool) -> int:
         ("deviations", f"{row['deviations_open']} open of {row['deviations']}{worst}"),
         ("quarantined", f"{row['quarantined']} materials" if row["quarantined"] else ""),
         ("HELD", f"{row['held']} hold after a wrong item: unbroken hold clear {therapy}" if row["held"] else ""),
+        ("INCIDENT", f"{row['incidents']} to decide: unbroken incident options {therapy}" if row["incidents"] else ""),
         ("STOPPED", f"{row['mismatches']} mismatch: unbroken mismatch decide {therapy}" if row["mismatches"] else ""),
         ("ALERT", f"{row['alerts']} not acknowledged: unbroken alert list {therapy}" if row["alerts"] else ""),
         ("stopped", row["stopped"]),

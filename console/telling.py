@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from events.facts import alerts, authority, course, labels, mismatch, quality, site, steps
+from events.facts import alerts, authority, course, incidents, labels, mismatch, quality, site, steps
 from events.facts.base import Fact, Reading
 from events.identifiers import one_line
 from protocol.state import instance
@@ -69,6 +69,12 @@ def _told(fact: Fact, when: When) -> list[str]:
         case quality.ReleaseEvaluated():
             found = [f"  {c.name}: {c.verdict} ({c.found or 'no result'}; passes {c.passes})" for c in fact.criteria]
             return ["release criteria evaluated", *found]
+        case incidents.IncidentReported():
+            of = f" of {', '.join(fact.materials)}" if fact.materials and not fact.key.material else ""
+            where = f"during {instance(fact.key)}{of}, {when(fact.at)}"
+            return [f"INCIDENT {fact.incident} {fact.name} {where}: {fact.says}"]
+        case incidents.IncidentOptionChosen():
+            return [f"incident {fact.incident}: {fact.option} chosen: {fact.why}"]
         case labels.LabelsIssued():
             return _issued(fact)
         case labels.LabelFatesGiven():

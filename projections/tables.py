@@ -14,7 +14,7 @@ _BATCH_TEXT = (
     "screening subject coi choices protocol digest opened last_step last_ended state waits_for due disposition "
     "pending_tests product worst_deviation stopped completed head finding"
 ).split()
-_BATCH_NUMBERS = "steps_done deviations_open deviations quarantined held mismatches alerts records".split()
+_BATCH_NUMBERS = "steps_done deviations_open deviations quarantined held incidents mismatches alerts records".split()
 _LINES = {
     "patient_schedule": "step occurrence material title roles standing earliest planned latest started ended why".split(),
     "custody_trail": "material kind since until place holder given_by how link".split(),

@@ -13,16 +13,18 @@ from events.facts.base import TherapyFact
 from events.facts.course import DeadlineMissed, DeadlineSet, SlotsFreed, TherapyCompleted
 from events.facts.quality import ReleaseEvaluated
 from events.statement import MOST_FACTS
-from protocol.clocks import strikes
+from protocol.clocks import moment, strikes
 from protocol.consequences import follow
 from protocol.decision import Decision, slot_stream
-from protocol.due import HOLD, WINDOW, Due, instances, successor_begun
+from protocol.due import HOLD, WINDOW, Due, applies, instances, of_step, successor_begun
+from protocol.incidents import concerned, report
 from protocol.mismatch import open_mismatches
-from protocol.model import Consequence, Consequences, StudyProtocol
+from protocol.model import Consequence, Consequences, Detected, Incident, StudyProtocol
 from protocol.perform import window
 from protocol.readings import Breach
 from protocol.release import evaluate
-from protocol.state import Therapy
+from protocol.running import touched_kinds
+from protocol.state import Material, Therapy
 
 _OPEN = ("ready", "waiting", "awaiting_second")
 
@@ -35,6 +37,7 @@ class Deadline(NamedTuple):
     strikes: datetime
     says: str
     then: Consequences
+    incident: Incident | None = None
 
 
 def deadlines(therapy: Therapy, protocol: StudyProtocol) -> Iterator[Deadline]:
@@ -52,6 +55,40 @@ def deadlines(therapy: Therapy, protocol: StudyProtocol) -> Iterator[Deadline]:
         if due.visit is not None and (span := window(therapy, protocol, due.step, due.visit)):
             says = f"visit {due.visit.id} of {due.step.id} must be done by the end of its window"
             yield Deadline(WINDOW, due, span[1], says, (Consequence(what="deviation", grade="minor"),))
+    yield from _late_on_the_road(therapy, protocol)
+
+
+def _late_on_the_road(therapy: Therapy, protocol: StudyProtocol) -> Iterator[Deadline]:
+    """What the protocol lets the system see: a step that is not signed in time after a booked slot, or after a moment."""
+    for incident in protocol.incidents:
+        seen = incident.detected
+        if seen is None or not applies(protocol.by_id[seen.step], therapy):
+            continue
+        for due in of_step(therapy, protocol, protocol.by_id[seen.step]):
+            begun = _counts_from(therapy, protocol, seen, due)
+            if begun is None or due.standing not in ("ready", "waiting"):
+                continue
+            since, told = begun
+            name = f"incident-{incident.id}-{since:%Y%m%dT%H%MZ}"
+            if (name, due.at) not in therapy.missed:
+                says = f"{due.at} must be signed within {seen.late} of {told}"
+                yield Deadline(name, due, seen.late.after(since), says, (), incident)
+
+
+def _counts_from(therapy: Therapy, protocol: StudyProtocol, seen: Detected, due: Due) -> tuple[datetime, str] | None:
+    """From when it counts, and in words; a slot that was over before the material was there is none of this instance."""
+    if seen.start is not None:
+        begun = moment(therapy, protocol, seen.start, due.at.material)
+        return (begun, str(seen.start)) if begun else None
+    slot = next((s for s in reversed(therapy.slots) if s.resource == seen.slot), None)
+    made = [therapy.acts[m.made_in].fact.ended for m in _materials(therapy, due)]
+    if slot is None or not made or max(made) >= seen.late.after(slot.starts):
+        return None
+    return slot.starts, f"{slot.code}, booked for {slot.starts:%Y-%m-%d %H:%M} UTC"
+
+
+def _materials(therapy: Therapy, due: Due) -> list[Material]:
+    return [therapy.materials[code] for code in concerned(therapy, due)]
 
 
 def _hold_runs(therapy: Therapy, protocol: StudyProtocol, due: Due) -> bool:
@@ -102,6 +139,9 @@ def _missed(therapy: Therapy, deadline: Deadline, before: list[TherapyFact]) -> 
     if deadline.name == HOLD:
         codes = tuple(slot.code for slot in therapy.slots)
         facts.append(SlotsFreed(therapy=therapy.id, slots=codes, reason=deadline.says))
+    if deadline.incident is not None and not _known(therapy, deadline):
+        says = f"{deadline.says}; it has not begun"
+        facts += report(therapy, deadline.incident, deadline.due, deadline.strikes, says, before)
     # A threshold that would refuse the step needs nothing now; it speaks when somebody tries.
     then = tuple(c for c in deadline.then if c.what not in ("refuse", "not_eligible"))
     says = f"{deadline.says}; it was not"
@@ -110,9 +150,17 @@ def _missed(therapy: Therapy, deadline: Deadline, before: list[TherapyFact]) -> 
     return facts + follow(therapy, at, [breach], materials, before)
 
 
+def _known(therapy: Therapy, deadline: Deadline) -> bool:
+    """Whether somebody has reported it before the system saw it: since the slot began, or without a way on chosen yet."""
+    name, late = (deadline.incident.id, deadline.incident.detected) if deadline.incident else ("", None)
+    since = late.late.before(deadline.strikes) if late else deadline.strikes
+    reported = (i for i in therapy.incidents.values() if (i.name, i.at) == (name, deadline.due.at))
+    return any(i.when >= since or not i.chosen for i in reported)
+
+
 def _live(therapy: Therapy, due: Due) -> tuple[str, ...]:
     """The materials that wait for this step: those it consumes, moves or scans."""
-    kinds = {*due.step.consumes, *due.step.moves, *(k for spec in due.step.scans.values() for k in spec.kinds)}
+    kinds = touched_kinds(due)
     return tuple(sorted(m.code for m in therapy.materials.values() if m.live and m.kind in kinds))
 
 

@@ -8,6 +8,7 @@ from protocol.check_kinds import check_kinds
 from protocol.check_labels import check_labels
 from protocol.check_order import check_names, check_order
 from protocol.check_release import check_release
+from protocol.check_road import check_road
 from protocol.check_steps import check_parts
 from protocol.model import Step, StudyProtocol
 from protocol.problems import Problem, Study
@@ -21,6 +22,7 @@ def check_protocol(protocol: StudyProtocol) -> list[Problem]:
         *check_names(study),
         *check_kinds(study),
         *check_parts(study),
+        *check_road(study),
         *check_release(study),
         *check_labels(study),
     ]
@@ -46,6 +48,10 @@ def staffing_gaps(protocol: StudyProtocol, people: Mapping[str, tuple[str, froze
             nobody.setdefault(wanted, []).append(step.id)
         if step.second and not lacking and not _two(step, holders, frozenset()):
             alone.setdefault((step.performed_by, step.second[0]), []).append(step.id)
+    for incident in protocol.incidents:
+        for wanted in (incident.reported_by, incident.decided_by):
+            if wanted and not _any_of(wanted, holders):
+                nobody.setdefault(wanted, []).append(f"incident {incident.id}")
     gaps = [f"Nobody is {_or(wanted)}; that is asked for by {_and(steps)}." for wanted, steps in nobody.items()]
     gaps += [
         f"Only one person can sign as {_or(first)} and as {_or(second)}; two people must sign {_and(steps)}."

@@ -142,7 +142,7 @@ def _step(study: Study, base: Path, step: Step) -> Iterator[Problem]:
     if step.labels and step.kind != "labelling":
         yield Problem((*base, "labels"), f"only a step of kind labelling has it; {step.id} is {step.kind}")
         return
-    scanned = {spec.what for spec in step.scans.values()}
+    scanned = {kind for spec in step.scans.values() for kind in spec.kinds}
     statements: set[str] = set()
     for at, name in enumerate(step.labels):
         template = study.protocol.labels.get(name)

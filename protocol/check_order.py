@@ -129,7 +129,9 @@ def _reserves(study: Study) -> Iterator[Problem]:
             reason = f"{' and '.join(names)} may never be offered; name a step that always comes"
             yield Problem(("steps", number, "after"), reason)
         if step.reserve and step.id not in study.offered:
-            reason = f"nothing offers it; a limit somewhere needs `otherwise: offer {step.id}`"
+            reason = (
+                f"nothing offers it; a limit somewhere needs `otherwise: offer {step.id}`, or an option of an incident"
+            )
             yield Problem(("steps", number, "reserve"), reason)
         if step.id in before_enrolment and step.when:
             reason = "choices are made at enrolment, and this step comes before it is done"

@@ -92,12 +92,14 @@ def _record(path: Path, record: Record) -> Iterator[Problem]:
 
 
 def _limit(path: Path, record: Record, limit: Limit) -> Iterator[Problem]:
-    given = [name for name in (*BOUNDS, "must_be", "no_older_than") if getattr(limit, name) is not None]
-    fitting = {"number": set(BOUNDS), "date": {"no_older_than"}}.get(record.type, {"must_be"})
+    given = [name for name in (*BOUNDS, "must_be", "same_as", "no_older_than") if getattr(limit, name) is not None]
+    fitting = {"number": set(BOUNDS), "date": {"no_older_than"}, "text": {"must_be", "same_as"}}.get(
+        record.type, {"must_be"}
+    )
     if record.type == "file":
         fitting = set()
     if not given:
-        yield Problem(path, "limits nothing; say at_least, at_most, above, below, must_be or no_older_than")
+        yield Problem(path, "limits nothing; say at_least, at_most, above, below, must_be, same_as or no_older_than")
     for name in given:
         if name not in fitting:
             can = ", ".join(sorted(fitting)) or "no limit"

@@ -19,6 +19,7 @@ class Strike(NamedTuple):
     limit: ClockLimit
     says: str
     edge: str
+    since: str
 
 
 def moment(therapy: Therapy, protocol: StudyProtocol, what: Moment, material: str = "") -> datetime | None:
@@ -30,16 +31,26 @@ def moment(therapy: Therapy, protocol: StudyProtocol, what: Moment, material: st
     return max(a.fact.started if what.edge == "start" else a.fact.ended for a in acts)
 
 
+def _stopped(therapy: Therapy, protocol: StudyProtocol, name: str, material: str) -> bool:
+    """Whether a step that stops a clock has been done: for this material, or for every live one where none is named."""
+    done = {act.at.material for act in therapy.of_step(name)}
+    kind = protocol.by_id[name].for_each
+    if material or kind is None:
+        return bool(done) and (kind is None or material in done)
+    live = {m.code for m in therapy.live(kind)}
+    return bool(live) and live <= done
+
+
 def strikes(therapy: Therapy, protocol: StudyProtocol, step: Step, at: Instance) -> Iterator[Strike]:
     """Every threshold of the clocks that run for this instance now."""
     for clock in step.clocks:
         begun = moment(therapy, protocol, clock.start, at.material)
-        if begun is None:
+        if begun is None or (clock.stopped_by and _stopped(therapy, protocol, clock.stopped_by, at.material)):
             continue
         for limit in clock.limits:
             name = f"{clock.start}-{clock.to}-{limit.at}".replace(" ", "")
             says = f"{step.id} must {clock.to} within {limit.at} of {clock.start}"
-            yield Strike(name, limit.at.after(begun), limit, says, clock.to)
+            yield Strike(name, limit.at.after(begun), limit, says, clock.to, str(clock.start))
 
 
 def clock_breaches(

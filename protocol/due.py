@@ -48,6 +48,13 @@ def _chosen(when: dict[str, tuple[str, ...]], therapy: Therapy) -> bool:
     return all(therapy.option(choice) in options for choice, options in when.items())
 
 
+def belongs(step: Step, therapy: Therapy, material: str) -> bool:
+    """Whether a step is done on this material: a reserve step if it was offered for it, another unless that one was."""
+    if step.reserve and not therapy.offered(step.id, material):
+        return False
+    return step.unless is None or not therapy.offered(step.unless, material)
+
+
 def could_apply(step: Step, therapy: Therapy) -> bool:
     """Whether a step may still come to belong to this patient's path, as far as is known now."""
     open_choice = all(therapy.option(c) is None or therapy.option(c) in options for c, options in step.when.items())
@@ -91,22 +98,27 @@ def _enumerate(therapy: Therapy, protocol: StudyProtocol, step: Step) -> list[In
 def _materials_of(therapy: Therapy, step: Step) -> list[str]:
     """The live materials of the kind, and those for which this step has been done."""
     done = {at.material for at in therapy.acts if at.step == step.id}
-    kind = step.for_each
-    return sorted(m.code for m in therapy.materials.values() if m.kind == kind and (m.live or m.code in done))
+    found = (m for m in therapy.materials.values() if m.kind == step.for_each and (m.live or m.code in done))
+    return sorted(m.code for m in found if m.code in done or belongs(step, therapy, m.code))
 
 
 def _occurrences(therapy: Therapy, protocol: StudyProtocol, step: Step, material: str) -> list[str]:
     if step.kind == "booking":
         lapsed = sum(1 for name, at in therapy.missed if name == HOLD and at.step == step.id)
-        return [str(n) for n in range(1, lapsed + 2)]
+        return [str(n) for n in range(1, lapsed + 1 + _times(step, therapy))]
     if step.repeat is None:
-        return ["1"]
+        return [str(n) for n in range(1, 1 + _times(step, therapy))]
     begun = {at.occurrence for at in _begun(therapy) if at.step == step.id and at.material == material}
     count = len(begun)
     open_end = count < step.repeat.at_least or not successor_begun(therapy, protocol, step)
     if count < step.repeat.at_most and open_end:
         count = max(count + 1, step.repeat.at_least if step.repeat.every else count + 1)
     return [str(n) for n in range(1, count + 1)]
+
+
+def _times(step: Step, therapy: Therapy) -> int:
+    """How often a step that does not repeat is done: a reserve step as often as it was offered."""
+    return therapy.offered_times.get(step.id, 1) if step.reserve and step.for_each is None else 1
 
 
 def _begun(therapy: Therapy) -> list[Instance]:
@@ -165,10 +177,18 @@ def _satisfied(therapy: Therapy, protocol: StudyProtocol, name: str, first: bool
     if not applies(step, therapy):
         return not could_apply(step, therapy) or step.reserve
     if step.for_each is not None and step.for_each == follower.for_each:
+        if not belongs(step, therapy, at.material):
+            return True
         return _done_for(therapy, protocol, step, at.material, first)
     if step.for_each is not None:
         begun = {i.material for i in therapy.acts if i.step == name}
         codes = begun if first else begun | set(_materials_of(therapy, step))
+        if (
+            not codes
+            and any(m.kind == step.for_each for m in therapy.materials.values())
+            and (step.unless or step.reserve)
+        ):
+            return True  # all that there is takes another way
         return bool(begun) and all(_done_for(therapy, protocol, step, code, first) for code in codes)
     if step.visits and not first:
         return all(d.standing in ("done", "missed", "closed") for d in of_step(therapy, protocol, step))

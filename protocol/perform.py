@@ -14,6 +14,7 @@ from events.facts.steps import PatientAssessed, PatientEnrolled, SampleTested, S
 from events.identifiers import read_code
 from protocol.clocks import clock_breaches, moment
 from protocol.commands import Perform
+from protocol.comparison import differing
 from protocol.consequences import follow
 from protocol.decision import Decision, code_stream, room_stream, slot_stream, therapy_stream
 from protocol.gate import Admitted, admit, check_role, known_step, quarantined_meanwhile
@@ -59,7 +60,8 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
             **special,
         }
     )
-    found = [*_value_breaches(act, fact), *_time_breaches(therapy, protocol, act)]
+    found = [*_value_breaches(act, fact), *differing(therapy, act.step, act.at, fact.readings)]
+    found += _time_breaches(therapy, protocol, act)
     found += room_breaches(therapy, command, act, around)
     found += _quarantine_breaches(therapy, act)
     follows = follow(therapy, act.at, found, act.touched)

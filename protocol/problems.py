@@ -61,14 +61,11 @@ class Study:
 
     @cached_property
     def offered(self) -> frozenset[str]:
-        """Every step that some consequence offers."""
-        return frozenset(
-            consequence.step
-            for step in self.protocol.steps
-            for _, consequences in all_consequences(step)
-            for consequence in consequences
-            if consequence.step is not None
-        )
+        """Every step that some consequence offers, or an option after an incident."""
+        found = [c for step in self.protocol.steps for _, follows in all_consequences(step) for c in follows]
+        found += [c for incident in self.protocol.incidents for c in incident.consequences]
+        options = [option for incident in self.protocol.incidents for option in incident.options]
+        return frozenset([c.step for c in found if c.step] + [name for option in options for name in option.offers])
 
     def of_kind(self, kind: str) -> list[tuple[int, Step]]:
         """The steps of a kind, with their positions."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from events.facts import alerts, course, labels, mismatch, quality, steps
+from events.facts import alerts, course, incidents, labels, mismatch, quality, steps
 from events.facts.base import Fact
 from events.reading import Record
 from protocol import commands as said
@@ -93,6 +93,10 @@ def _other(fact: Fact) -> AnyCommand | None:
             return said.Dispose(materials=fact.materials, reason=fact.reason)
         case quality.IdentityHoldCleared():
             return said.ClearHold(wristband=fact.wristband, item=fact.item, reason=fact.reason)
+        case incidents.IncidentReported(key=key):
+            return said.ReportIncident(name=fact.name, says=fact.says, step=key.step, material=key.material, at=fact.at)
+        case incidents.IncidentOptionChosen():
+            return said.ChooseOption(incident=fact.incident, option=fact.option, why=fact.why)
         case mismatch.MismatchReported():
             return said.ReportMismatch(material=fact.material, found=fact.found, what=fact.what, says=fact.says)
         case mismatch.MismatchDecided():

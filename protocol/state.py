@@ -156,6 +156,20 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Happening:
+    """An incident that happened; `chosen` is the option that somebody chose, nothing while it is open."""
+
+    code: str
+    name: str
+    at: Instance
+    materials: tuple[str, ...]
+    when: datetime
+    says: str
+    by: Signed
+    chosen: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Mismatch:
     """A label or a place that does not fit; `pending` is a decision on an item that waits for a second person of QA."""
 
@@ -242,6 +256,9 @@ class Therapy:
     labels: dict[str, Label] = field(default_factory=dict)
     label_acts: dict[str, tuple[LabelFatesGiven, Signed]] = field(default_factory=dict)
     offers: dict[str, str] = field(default_factory=dict)
+    offered_for: dict[str, frozenset[str]] = field(default_factory=dict)
+    offered_times: dict[str, int] = field(default_factory=dict)
+    incidents: dict[str, Happening] = field(default_factory=dict)
     deadlines: dict[tuple[str, Instance], datetime] = field(default_factory=dict)
     missed: dict[tuple[str, Instance], datetime] = field(default_factory=dict)
     slots: tuple[Slot, ...] = ()
@@ -258,6 +275,10 @@ class Therapy:
     def option(self, choice: str) -> str | None:
         """What was chosen for this patient, None before enrolment."""
         return next((c.option for c in self.choices if c.name == choice), None)
+
+    def offered(self, step: str, material: str = "") -> bool:
+        """Whether a reserve step has been offered: for this material, or for any where none is named."""
+        return step in self.offers and (not material or material in self.offered_for.get(step, (material,)))
 
     def of_step(self, step: str) -> list[Act]:
         """The acts of a step that stand, in the order in which they were signed."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from events.instant import to_wire
 from protocol.alerts import open_alerts
+from protocol.incidents import undecided
 from protocol.mismatch import open_mismatches
 from protocol.model import StudyProtocol
 from protocol.state import Therapy
@@ -43,6 +44,7 @@ def batch_status(therapy: Therapy, protocol: StudyProtocol) -> dict[str, Any]:
         "worst_deviation": _worst(therapy),
         "quarantined": sum(1 for m in therapy.materials.values() if m.live and m.status == "quarantined"),
         "held": len(therapy.holds),
+        "incidents": len(undecided(therapy, protocol)),
         "mismatches": len(open_mismatches(therapy)),
         "alerts": len(open_alerts(therapy)),
         "stopped": therapy.stopped,

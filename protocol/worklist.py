@@ -10,15 +10,26 @@ from typing import Any, Literal
 from protocol.alerts import open_alerts
 from protocol.clocks import strikes
 from protocol.due import Due, instances
+from protocol.incidents import undecided as undecided_incidents
 from protocol.labels import differs, labelled, roles_for, sets, unaccounted_in
 from protocol.mismatch import open_mismatches, stopping, undecided
 from protocol.model import StudyProtocol
 from protocol.perform import window
 from protocol.release import evaluate, unmet
+from protocol.running import next_strike
 from protocol.state import Therapy
 
 What = Literal[
-    "perform", "second_signature", "late_value", "hold", "mismatch", "alert", "label", "quarantine", "deviation"
+    "perform",
+    "second_signature",
+    "late_value",
+    "hold",
+    "mismatch",
+    "incident",
+    "alert",
+    "label",
+    "quarantine",
+    "deviation",
 ]
 
 
@@ -62,6 +73,7 @@ def worklist(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
     return [
         *_held(therapy, protocol),
         *_alerts(therapy),
+        *_incidents(therapy, protocol),
         *items,
         *_late(therapy, protocol),
         *_labels(therapy, protocol, every),
@@ -217,6 +229,17 @@ def _alerts(therapy: Therapy) -> list[WorkItem]:
     ]  # fmt: skip
 
 
+def _incidents(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
+    return [
+        WorkItem(
+            therapy.id, "incident", "", "", happening.code, f"Choose after {happening.code}", spec.decided_by,
+            f"{happening.code} {spec.title}, {happening.at}; choose: {', '.join(o.id for o in spec.options)}",
+            act=happening.by.link, since=happening.when, due=next_strike(therapy, protocol, happening.materials),
+        )
+        for happening, spec in undecided_incidents(therapy, protocol)
+    ]  # fmt: skip
+
+
 def _quality(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
     roles = protocol.qa_roles
     items = [
@@ -261,6 +284,7 @@ def resting_state(therapy: Therapy, protocol: StudyProtocol) -> tuple[str, str]:
         "hold": "Held",
         "mismatch": "Held",
         "alert": "Alerted",
+        "incident": "Incident",
         "quarantine": "Quarantined",
     }.get(first.kind, "AwaitingStep")
     told = [f"{i.step or i.title}{_occurrence(i)}: waiting for {' or '.join(i.roles)}" for i in items[:3]]

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from events.errors import Corrupt
-from events.facts import alerts, authority, course, labels, mismatch, quality, site, steps
+from events.facts import alerts, authority, course, incidents, labels, mismatch, quality, site, steps
 from events.facts.base import Fact, TherapyFact
 
 STEP_FACTS: tuple[type[steps.StepFact], ...] = (
@@ -58,6 +58,8 @@ THERAPY_FACTS: tuple[type[TherapyFact], ...] = (
     quality.ItemPresentedElsewhere,
     quality.IdentityHoldCleared,
     quality.ReleaseEvaluated,
+    incidents.IncidentReported,
+    incidents.IncidentOptionChosen,
     mismatch.MismatchReported,
     mismatch.MismatchReached,
     mismatch.MismatchDecided,

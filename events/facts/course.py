@@ -64,11 +64,12 @@ class FactCorrected(TherapyFact):
 
 
 class StepOffered(TherapyFact):
-    """A step that the protocol keeps in reserve became available."""
+    """A step that the protocol keeps in reserve became available: for these materials alone, or for all if none is named."""
 
     wire: ClassVar[str] = "step.offered.v1"
     step: Name
     why: Text
+    materials: tuple[Code, ...] = ()
 
 
 class DeadlineSet(TherapyFact):

@@ -6,6 +6,7 @@ One file a family; each names the union of its commands, and `AnyCommand` is the
 from protocol.commands.alerts import AcknowledgeAlert, AlertCommand
 from protocol.commands.base import Command, Entered, Moment, Text
 from protocol.commands.course import CourseCommand, FailScreening, LetPass, ReportDeath, WithdrawPatient
+from protocol.commands.incidents import ChooseOption, IncidentCommand, ReportIncident
 from protocol.commands.labels import DropFates, GiveFates, IssueLabels, LabelCommand, WitnessFates
 from protocol.commands.mismatch import DecideMismatch, MismatchCommand, ReportMismatch
 from protocol.commands.quality import (
@@ -29,7 +30,9 @@ from protocol.commands.steps import (
     Witness,
 )
 
-AnyCommand = StepCommand | QualityCommand | CourseCommand | MismatchCommand | AlertCommand | LabelCommand
+AnyCommand = (
+    StepCommand | QualityCommand | CourseCommand | MismatchCommand | IncidentCommand | AlertCommand | LabelCommand
+)
 
 __all__ = [
     "AcknowledgeAlert",
@@ -37,6 +40,7 @@ __all__ = [
     "AnyCommand",
     "AssessDeviation",
     "BookedSlot",
+    "ChooseOption",
     "ClearHold",
     "CloseDeviation",
     "Command",
@@ -50,6 +54,7 @@ __all__ = [
     "Entered",
     "FailScreening",
     "GiveFates",
+    "IncidentCommand",
     "IssueLabels",
     "LabelCommand",
     "LetPass",
@@ -60,6 +65,7 @@ __all__ = [
     "Presented",
     "QualityCommand",
     "ReportDeath",
+    "ReportIncident",
     "ReportLate",
     "ReportMismatch",
     "StepCommand",

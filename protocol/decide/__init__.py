@@ -11,6 +11,7 @@ from protocol.commands import (
     AlertCommand,
     AnyCommand,
     CourseCommand,
+    IncidentCommand,
     LabelCommand,
     MismatchCommand,
     QualityCommand,
@@ -18,6 +19,7 @@ from protocol.commands import (
 )
 from protocol.decide.alerts import decide_alerts
 from protocol.decide.course import decide_course
+from protocol.decide.incidents import decide_incident
 from protocol.decide.labels import decide_labels
 from protocol.decide.mismatch import decide_mismatch
 from protocol.decide.quality import decide_quality
@@ -47,6 +49,8 @@ def decide(therapy: Therapy, protocol: StudyProtocol, command: AnyCommand, aroun
         return decide_mismatch(therapy, protocol, command, around)
     if isinstance(command, AlertCommand):
         return decide_alerts(therapy, protocol, command, around)
+    if isinstance(command, IncidentCommand):
+        return decide_incident(therapy, protocol, command, around)
     if isinstance(command, LabelCommand):
         return decide_labels(therapy, protocol, command, around)
     assert_never(command)

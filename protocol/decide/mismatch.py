@@ -133,9 +133,9 @@ def _follows(therapy: Therapy, told: str) -> list[TherapyFact]:
 
 
 def _decision(facts: list[TherapyFact], around: Surroundings, *extends: str) -> Decision:
-    warnings = [f"{f.therapy}: {f.says}" for f in facts if isinstance(f, DeviationOpened)]
+    warnings = [f.says for f in facts if isinstance(f, DeviationOpened)]
     warnings += [
-        f"{f.therapy}: quarantined {', '.join(f.materials)}" for f in facts if isinstance(f, MaterialQuarantined)
+        f"quarantined: {', '.join(f.materials)} of {f.therapy}" for f in facts if isinstance(f, MaterialQuarantined)
     ]
     return Decision(tuple(facts), "performed", around.now, extends, warnings=tuple(warnings))
 

@@ -8,6 +8,7 @@ from events.facts.base import Reading, TherapyFact
 from events.facts.course import ActDeclined, ActWithdrawn, ActWitnessed, FactCorrected, ReadingReported
 from events.identifiers import read_code
 from protocol.commands import Correct, Decline, Entered, Perform, ReportLate, StepCommand, TakeBack, Witness
+from protocol.comparison import differing, differing_later
 from protocol.consequences import follow
 from protocol.decision import Decision
 from protocol.gate import check_role, check_running, known_step
@@ -169,11 +170,20 @@ def _with_what_follows(
     fact: TherapyFact,
     readings: tuple[Reading, ...],
 ) -> tuple[TherapyFact, ...]:
-    touched = tuple(new.code for new in act.fact.created) or ((act.at.material,) if act.at.material else ())
-    live = tuple(c for c in touched if c in therapy.materials and therapy.materials[c].live)
-    follows = follow(therapy, act.at, breaches(step, readings, act.fact.started), live)
+    live = tuple(c for c in _touched(act) if c in therapy.materials and therapy.materials[c].live)
+    found = [*breaches(step, readings, act.fact.started), *differing(therapy, step, act.at, readings)]
+    follows = follow(therapy, act.at, found, live)
+    for later, breach in differing_later(therapy, protocol, act.at, readings):
+        held = tuple(c for c in _touched(later) if c in therapy.materials and therapy.materials[c].live)
+        follows += follow(therapy, later.at, [breach], held, follows)
     follows += late_failures(therapy, protocol, act.at, readings, follows)
     return (fact, *follows)
+
+
+def _touched(act: Act) -> tuple[str, ...]:
+    if act.at.material:
+        return (act.at.material,)
+    return tuple(dict.fromkeys([*act.fact.moves, *(scan.code for scan in act.fact.scans)]))
 
 
 def _correct(therapy: Therapy, protocol: StudyProtocol, command: Correct, around: Surroundings) -> Decision:

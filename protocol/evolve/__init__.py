@@ -17,13 +17,14 @@ from events.heads import Head
 from events.reading import Record
 from protocol.evolve.alerts import AlertFacts, evolve_alerts
 from protocol.evolve.course import CourseFacts, evolve_course
+from protocol.evolve.incidents import IncidentFacts, evolve_incidents
 from protocol.evolve.labels import LabelFacts, evolve_labels
 from protocol.evolve.mismatch import MismatchFacts, evolve_mismatch
 from protocol.evolve.quality import QualityFacts, evolve_quality
 from protocol.evolve.steps import StepFacts, evolve_steps
 from protocol.state import Automatic, Signed, Therapy
 
-TherapyFacts = StepFacts | CourseFacts | QualityFacts | MismatchFacts | AlertFacts | LabelFacts
+TherapyFacts = StepFacts | CourseFacts | QualityFacts | MismatchFacts | IncidentFacts | AlertFacts | LabelFacts
 
 
 def fold(therapy: Therapy, records: Iterable[Record]) -> Therapy:
@@ -86,6 +87,8 @@ def evolve(therapy: Therapy, fact: TherapyFacts, by: Signed) -> Therapy:
         return evolve_mismatch(therapy, fact, by)
     if isinstance(fact, AlertFacts):
         return evolve_alerts(therapy, fact, by)
+    if isinstance(fact, IncidentFacts):
+        return evolve_incidents(therapy, fact, by)
     if isinstance(fact, LabelFacts):
         return evolve_labels(therapy, fact, by)
     assert_never(fact)

@@ -5,6 +5,7 @@ Nothing clinical has a default here: a limit that the file does not state does n
 
 from protocol.model.base import KINDS, Consequence, Consequences, Kind, Names, Part, Title
 from protocol.model.clocks import Clock, ClockLimit, Moment, Plan, Repeat, Visit
+from protocol.model.incidents import Detected, Incident, IncidentOption, Until
 from protocol.model.labels import LabelField, LabelTemplate, RequiredStatement
 from protocol.model.records import Limit, Record, ScanSpec
 from protocol.model.release import Measure, Release, ReleaseCriterion
@@ -18,7 +19,10 @@ __all__ = [
     "ClockLimit",
     "Consequence",
     "Consequences",
+    "Detected",
     "Head",
+    "Incident",
+    "IncidentOption",
     "Kind",
     "LabelField",
     "LabelTemplate",
@@ -41,5 +45,6 @@ __all__ = [
     "StudyProtocol",
     "Target",
     "Title",
+    "Until",
     "Visit",
 ]

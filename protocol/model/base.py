@@ -59,7 +59,8 @@ class Consequence(Part):
     role: Name | None = None
 
 
-def _consequence(value: object) -> object:
+def consequence(value: object) -> object:
+    """A consequence from its words."""
     if not isinstance(value, str):
         return value
     words = value.split()
@@ -83,5 +84,5 @@ def _consequence(value: object) -> object:
 
 
 Consequences = Annotated[
-    tuple[Annotated[Consequence, BeforeValidator(_consequence)], ...], BeforeValidator(listed), Field(min_length=1)
+    tuple[Annotated[Consequence, BeforeValidator(consequence)], ...], BeforeValidator(listed), Field(min_length=1)
 ]

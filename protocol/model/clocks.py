@@ -41,7 +41,8 @@ At = Annotated[Moment, BeforeValidator(_moment)]
 class Clock(Part):
     """A clock that runs from a moment to the start (or end) of the step that carries it.
 
-    `no_sooner` with `sooner`: the step may not come earlier than that. `limits`: later than each, something follows.
+    `no_sooner` with `sooner`: the step may not come earlier than that. `limits`: later than each, something follows;
+    no more of them once the step `stopped_by` has been done (cells that are frozen wait).
     """
 
     start: At = Field(alias="from")
@@ -49,6 +50,7 @@ class Clock(Part):
     no_sooner: Length | None = None
     sooner: Consequences | None = None
     limits: tuple[ClockLimit, ...] = ()
+    stopped_by: Name | None = None
     source: Title | None = None
 
 

@@ -9,13 +9,17 @@ from protocol.model.base import Consequences, Names, Part, Title
 
 
 class Limit(Part):
-    """One limit of a value and what follows when it is not kept. Numbers are in the record's unit."""
+    """One limit of a value and what follows when it is not kept. Numbers are in the record's unit.
+
+    `same_as`: a text is the one that an earlier step recorded, written ``step.record``; capitals and spaces count as nothing.
+    """
 
     at_least: Decimal | None = None
     at_most: Decimal | None = None
     above: Decimal | None = None
     below: Decimal | None = None
     must_be: Names | None = None
+    same_as: str | None = None
     no_older_than: Length | None = None
     otherwise: Consequences
     source: Title | None = None

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from events.identifiers import Name
 from protocol.model.base import Part, Title
+from protocol.model.incidents import Incident
 from protocol.model.labels import LabelTemplate
 from protocol.model.release import Release
 from protocol.model.steps import Step
@@ -62,6 +63,7 @@ class StudyProtocol(Part):
     materials: dict[Name, MaterialKind]
     choices: dict[Name, ChoiceSpec] = {}
     steps: tuple[Step, ...] = Field(min_length=1)
+    incidents: tuple[Incident, ...] = ()
     release: Release | None = None
     labels: dict[Name, LabelTemplate] = {}
     digest: str = ""
@@ -71,6 +73,11 @@ class StudyProtocol(Part):
     def by_id(self) -> dict[str, Step]:
         """Steps by id, in the file's order."""
         return {step.id: step for step in self.steps}
+
+    @cached_property
+    def incident_by_id(self) -> dict[str, Incident]:
+        """What can go wrong, by id."""
+        return {incident.id: incident for incident in self.incidents}
 
     @cached_property
     def first(self) -> Step:

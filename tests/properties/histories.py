@@ -17,6 +17,7 @@ from protocol.commands import (
     AcknowledgeAlert,
     AnyCommand,
     AssessDeviation,
+    ChooseOption,
     ClearHold,
     CloseDeviation,
     Correct,
@@ -30,6 +31,7 @@ from protocol.commands import (
     Perform,
     Presented,
     ReportDeath,
+    ReportIncident,
     ReportLate,
     ReportMismatch,
     TakeBack,
@@ -38,6 +40,7 @@ from protocol.commands import (
 )
 from protocol.desk import Receipt
 from protocol.due import Due, instances
+from protocol.incidents import undecided as undecided_incidents
 from protocol.mismatch import open_mismatches, undecided
 from protocol.state import Act, Therapy
 from protocol.worklist import worklist
@@ -51,8 +54,8 @@ WEIGHTS = {
     "next": 30, "witness": 28, "system": 4, "wait": 2, "late": 2, "clear": 8,
     "any step": 2, "wrong actor": 2, "wrong value": 4, "missing value": 1, "wrong scan": 3, "wrong time": 2,
     "wrong lot": 1, "same again": 2, "correct": 3, "decline": 2, "take back": 2, "witness by anybody": 2,
-    "mismatch": 1, "agree": 6, "acknowledge": 3, "deviate": 1, "assess": 4, "close": 4,
-    "quarantine": 5, "dispose": 2, "withdraw": 1, "die": 1, "fail": 1,
+    "mismatch": 1, "agree": 6, "incident": 2, "choose": 3, "acknowledge": 3,
+    "deviate": 1, "assess": 4, "close": 4, "quarantine": 5, "dispose": 2, "withdraw": 1, "die": 1, "fail": 1,
 }  # fmt: skip
 STEP = st.tuples(
     st.sampled_from([name for name, weight in WEIGHTS.items() for _ in range(weight)]),
@@ -333,6 +336,18 @@ class History:
             found = chance.choice([chance.choice([*known, "UNKNOWN-1"]), None])
             command = ReportMismatch(material=chance.choice(codes), found=found, says="two labels")
             self.act(patient, command, self.anybody(chance))
+
+    def _incident(self, patient: Patient, chance: random.Random) -> None:
+        spec = chance.choice(self.site.protocol.incidents)
+        by = self.site.who(spec.reported_by) if chance.random() < 0.9 else self.anybody(chance)
+        self.act(patient, ReportIncident(name=spec.id, says="something was seen"), by)
+
+    def _choose(self, patient: Patient, chance: random.Random) -> None:
+        for happening, spec in undecided_incidents(self.site.therapy(patient), self.site.protocol):
+            option = chance.choice(spec.options)
+            choose = ChooseOption(incident=happening.code, option=option.id, why="the best that is left")
+            return self.act(patient, choose, self.site.who(spec.decided_by))
+        return None
 
     def _deviate(self, patient: Patient, chance: random.Random) -> None:
         grade = chance.choice(["minor", "major", "critical"])

@@ -127,7 +127,8 @@ def check_order(site: Staged, happened: Happened, fact: StepFact) -> None:
     for name in site.protocol.by_id[fact.key.step].after:
         step = site.protocol.by_id[name.removeprefix("first ")]
         applies = all(chosen.get(choice) in options for choice, options in step.when.items())
-        if applies and not step.reserve:
+        other_way = step.unless is not None and step.unless in therapy.offers
+        if applies and not step.reserve and not other_way:
             assert step.id in done, f"{fact.key.step} before {step.id}"
     key = Instance(fact.key.step, fact.key.occurrence, fact.key.material or "")
     assert key not in therapy.acts, "an instance is done once"

@@ -1,0 +1,117 @@
+"""Incidents on the road: what is open, which of the protocol's options can still be chosen, and what follows from a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from events.facts.base import TherapyFact
+from events.facts.incidents import IncidentReported
+from protocol.clocks import moment
+from protocol.consequences import follow
+from protocol.due import Due, of_step
+from protocol.model import Incident, IncidentOption, Step, StudyProtocol
+from protocol.readings import Breach
+from protocol.running import length, touched_kinds
+from protocol.state import Happening, Instance, Therapy
+
+
+def undecided(therapy: Therapy, protocol: StudyProtocol) -> list[tuple[Happening, Incident]]:
+    """The incidents after which an option is to be chosen, and nobody has."""
+    found = []
+    for happening in therapy.incidents.values():
+        spec = protocol.incident_by_id.get(happening.name)
+        if spec is not None and spec.options and not happening.chosen:
+            found.append((happening, spec))
+    return [] if therapy.stopped or therapy.completed else found
+
+
+def closed(
+    therapy: Therapy, protocol: StudyProtocol, happening: Happening, option: IncidentOption, now: datetime
+) -> str:
+    """Why an option can no longer be chosen, in words; nothing while it can."""
+    if option.until is not None:
+        begun = moment(therapy, protocol, option.until.start, happening.at.material)
+        if begun is None:
+            return f"{option.until.start} has not happened"
+        end = option.until.within.after(begun)
+        if end < now:
+            return f"only within {option.until.within} of {option.until.start}, which ended {length(now - end)} ago"
+    for name in option.offers:
+        if says := _not_offered(therapy, protocol, protocol.by_id[name], happening):
+            return says
+    return ""
+
+
+def open_for(
+    therapy: Therapy, protocol: StudyProtocol, happening: Happening, option: IncidentOption, now: datetime
+) -> str:
+    """How much time is left for an option, in words; nothing where the protocol sets no end."""
+    begun = moment(therapy, protocol, option.until.start, happening.at.material) if option.until else None
+    if option.until is None or begun is None:
+        return ""
+    return f"{length(option.until.within.after(begun) - now)} left ({option.until.within} of {option.until.start})"
+
+
+def offered_to(step: Step, happening: Happening, therapy: Therapy) -> tuple[str, ...]:
+    """For which materials an option opens a reserve step: those of the incident, where it is done for each of them."""
+    if step.for_each is None:
+        return ()
+    known = [therapy.materials[code] for code in happening.materials if code in therapy.materials]
+    return tuple(m.code for m in known if m.kind == step.for_each and m.live)
+
+
+def _not_offered(therapy: Therapy, protocol: StudyProtocol, step: Step, happening: Happening) -> str:
+    codes = offered_to(step, happening, therapy)
+    if step.for_each is not None and not codes:
+        return f"there is no {step.for_each} to do {step.id} on"
+    for code in codes or ("",):
+        if code and therapy.offered(step.id, code):
+            return f"{step.id} of {code} is on its way already"
+        # What comes after it, or instead of it, has been done: that way is closed.
+        later = [s for s in protocol.steps if s.unless == step.id or any(n == step.id for n, _ in s.predecessors)]
+        for other in later:
+            at = Instance(other.id, "1", code if other.for_each == step.for_each else "")
+            if code and (at in therapy.acts or therapy.waiting(at) is not None):
+                return f"{at} has been done"
+    if not codes and any(d.standing != "done" for d in _offered_before(therapy, protocol, step)):
+        return f"{step.id} is offered already, and has not been done"
+    return ""
+
+
+def _offered_before(therapy: Therapy, protocol: StudyProtocol, step: Step) -> list[Due]:
+    return list(of_step(therapy, protocol, step)) if therapy.offered(step.id) else []
+
+
+def concerned(therapy: Therapy, due: Due) -> tuple[str, ...]:
+    """The live materials that an incident during this instance concerns."""
+    if due.at.material:
+        return (due.at.material,)
+    act = therapy.acts.get(due.at) or therapy.waiting(due.at)
+    if act is not None and act.fact.moves:
+        return tuple(code for code in act.fact.moves if therapy.materials[code].live)
+    kinds = touched_kinds(due)
+    return tuple(sorted(m.code for m in therapy.materials.values() if m.live and m.kind in kinds))
+
+
+def report(
+    therapy: Therapy, spec: Incident, due: Due, when: datetime, says: str, before: Sequence[TherapyFact] = ()
+) -> list[TherapyFact]:
+    """The fact of an incident and what follows from it, to stand in one record.
+
+    Args:
+        before: the facts of the same record before these, so that numbers stay unique.
+    """
+    materials = concerned(therapy, due)
+    number = len(therapy.incidents) + sum(1 for fact in before if isinstance(fact, IncidentReported)) + 1
+    fact = IncidentReported(
+        therapy=therapy.id,
+        incident=f"I-{number}",
+        name=spec.id,
+        key=due.at.key(),
+        materials=materials,
+        at=when,
+        says=says,
+    )
+    breach = Breach(f"incident.{spec.id}", spec.consequences, "", "", f"{spec.title}: {says}")
+    return [fact, *follow(therapy, due.at, [breach], materials, before)]
