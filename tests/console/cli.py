@@ -189,16 +189,25 @@ class Cli:
         path.write_text(json.dumps(form), encoding="utf-8")
         return str(path)
 
-    def labels(self, material: str, by: str = NURSE, *, patient: Patient = ANNA, template: str = "") -> Said:
-        """Print the set of labels that a labelling step then reconciles."""
-        out = self.folder.parent / f"labels-{self.size()}.pdf"
-        kind = ["--template", template] if template else []
-        return self.ok("label", "print", patient.therapy, "--material", material, *kind, "--out", str(out), by=by)
+    def labels(self, step: str, by: str = NURSE, *, patient: Patient = ANNA) -> list[Path]:
+        """Print the labels that a labelling step then reconciles; the files."""
+        site = Site.open(self.folder)
+        therapy = site.desk().therapy(patient.therapy)
+        ready = [d for d in instances(therapy, study()) if d.step.id == step and d.standing == "ready"]
+        wanted = [command for due in ready for command in rehearsal.prints(therapy, study(), due)]
+        site.close()
+        files = []
+        for command in wanted:
+            files.append(self.folder.parent / f"labels-{self.size()}.pdf")
+            words = ["--material", command.material, "--template", command.template or "", "--out", str(files[-1])]
+            self.ok("label", "print", patient.therapy, *words, by=by)
+        return files
 
     def perform(
         self, step: str, by: str, *, patient: Patient = ANNA, flags: Sequence[str] = (), **changed: Any
     ) -> Said:
-        """Perform a step that must be recorded."""
+        """Perform a step that must be recorded; what a labelling step reconciles is printed first."""
+        self.labels(step, by, patient=patient)
         act = self.file(self.form(step, patient=patient, **changed))
         return self.ok("perform", patient.therapy, step, "--from", act, *flags, by=by)
 

@@ -19,7 +19,7 @@ def collected(cli: Cli) -> None:
 def test_a_wrong_label_is_reported_for_both_patients_and_decided_by_two_of_qa(cli: Cli) -> None:
     """Reported by a nurse in one line; nothing goes on for either patient until two people of QA have decided."""
     collected(cli)
-    cli.labels(COLLECTION)
+    cli.labels("label_collection")
     report = ["mismatch", "report", ANNA.therapy, "--material", COLLECTION]
     says = ["--says", "a second label under it"]
     said = cli.ok(*report, "--found", BRUNO.code("W"), *says, by=NURSE)

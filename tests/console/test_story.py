@@ -88,7 +88,6 @@ def test_scans_piped_in_the_steps_order(cli: Cli) -> None:
 def test_material_is_given_and_taken(cli: Cli) -> None:
     cli.perform("apheresis", NURSE)
     cli.ok("witness", ANNA.therapy, "apheresis", by=SECOND)
-    cli.labels(ANNA.din.number)
     cli.perform("label_collection", NURSE)
     cli.ok("witness", ANNA.therapy, "label_collection", by=SECOND)
     act = cli.file(cli.form("hand_over"))
