@@ -97,10 +97,17 @@ COMMANDS: dict[str, Entry | Group] = {
         "list": Entry("alerts", "list_alerts", QUALITY),
         "acknowledge": Entry("alerts", "acknowledge", QUALITY),
     }),
-    "deviation": Group("Deviations: open, assess, close.", QUALITY, {
-        "open": Entry("quality", "open_deviation", QUALITY),
-        "assess": Entry("quality", "assess", QUALITY),
-        "close": Entry("quality", "close", QUALITY),
+    "deviation": Group("Deviations: graded, investigated, corrected, closed by another person.", QUALITY, {
+        "list": Entry("deviations", "list_deviations", QUALITY),
+        "show": Entry("deviations", "show", QUALITY),
+        "open": Entry("deviations", "open_deviation", QUALITY),
+        "regrade": Entry("deviations", "regrade", QUALITY),
+        "investigate": Entry("deviations", "investigate", QUALITY),
+        "assess": Entry("deviations", "assess", QUALITY),
+        "plan": Entry("deviations", "plan", QUALITY),
+        "done": Entry("deviations", "done", QUALITY),
+        "check": Entry("deviations", "check", QUALITY),
+        "close": Entry("deviations", "close", QUALITY),
     }),
     "quarantine": Group("Decide on quarantined material.", QUALITY, {
         "lift": Entry("quality", "lift", QUALITY),

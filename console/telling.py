@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from events.facts import alerts, authority, course, incidents, labels, mismatch, quality, site, steps
+from events.facts import alerts, authority, course, deviations, incidents, labels, mismatch, quality, site, steps
 from events.facts.base import Fact, Reading
 from events.identifiers import one_line
 from protocol.state import instance
@@ -46,11 +46,28 @@ def _told(fact: Fact, when: When) -> list[str]:
             return [f"deadline {word}: {fact.says}, by {when(fact.due)}"]
         case quality.DeviationOpened():
             limits = f" (limit {fact.limit}, found {fact.found})" if fact.limit else ""
-            return [f"deviation {fact.deviation} opened, {fact.grade}: {fact.says}{limits} [{fact.rule}]"]
+            of = f", concerns {instance(fact.key)}" if fact.key and fact.rule == "reported" else ""
+            of += f", material {', '.join(fact.materials)}" if fact.materials else ""
+            return [f"deviation {fact.deviation} opened, {fact.grade}: {fact.says}{limits}{of} [{fact.rule}]"]
         case quality.DeviationAssessed():
             return [f"deviation {fact.deviation} assessed: {fact.impact}"]
         case quality.DeviationClosed():
             return [f"deviation {fact.deviation} closed: {fact.conclusion}"]
+        case deviations.DeviationRegraded():
+            return [f"deviation {fact.deviation} regraded from {fact.old} to {fact.new}: {fact.reason}"]
+        case deviations.DeviationInvestigated():
+            return [f"deviation {fact.deviation} investigated, cause {fact.cause.replace('_', ' ')}: {fact.root_cause}"]
+        case deviations.DeviationReopened():
+            return [f"deviation {fact.deviation} OPEN AGAIN: {fact.reason}"]
+        case deviations.ActionPlanned():
+            whom = f"{fact.role}{f' ({fact.owner}, {fact.person})' if fact.owner else ''}"
+            instead = f", instead of {fact.instead_of}" if fact.instead_of else ""
+            first = f"{fact.what} action {fact.action} planned for {fact.deviation}{instead}: {fact.says}"
+            return [first, f"  to be done by {whom}, until {when(fact.due)}"]
+        case deviations.ActionDone():
+            return [f"action {fact.action} done: {fact.says}"]
+        case deviations.ActionChecked():
+            return [f"action {fact.action} found {fact.result.replace('_', ' ')}: {fact.says}"]
         case quality.MaterialQuarantined():
             return [f"quarantined {', '.join(fact.materials)}: {fact.reason}"]
         case quality.QuarantineDecided():

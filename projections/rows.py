@@ -8,6 +8,7 @@ from typing import Any
 from events.errors import UnbrokenError
 from events.instant import to_wire
 from protocol.custody import custody_trail
+from protocol.deviations import deviation_row
 from protocol.model import StudyProtocol
 from protocol.schedule import schedule
 from protocol.state import Therapy
@@ -23,6 +24,10 @@ def rows_of(therapy: Therapy, protocol: StudyProtocol, finding: str = "") -> dic
         "batch_status": [{**batch_status(therapy, protocol), "finding": finding}],
         "patient_schedule": _schedule(therapy, protocol),
         "custody_trail": _custody(therapy),
+        "deviations": [
+            {"therapy": therapy.id, "line": line, **deviation_row(therapy, protocol, deviation)}
+            for line, deviation in enumerate(therapy.deviations.values(), start=1)
+        ],
         "worklist": [*_marked(therapy.id, finding), *_worklist(therapy, protocol)],
     }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, Integer, MetaData, Table, Text
 
-NAMES = ("batch_status", "patient_schedule", "custody_trail", "worklist")
+NAMES = ("batch_status", "patient_schedule", "custody_trail", "worklist", "deviations")
 VERSION = 3
 """Of the tables' shape; views of another version are rebuilt, never migrated."""
 
@@ -18,6 +18,7 @@ _BATCH_NUMBERS = "steps_done deviations_open deviations quarantined held inciden
 _LINES = {
     "patient_schedule": "step occurrence material title roles standing earliest planned latest started ended why".split(),
     "custody_trail": "material kind since until place holder given_by how link".split(),
+    "deviations": "deviation grade rule says concerns opened opened_by record lacks due closed".split(),
     "worklist": "kind step occurrence material title roles says act since opens due".split(),
 }
 # No length: one name that is longer than the rest must not stop everybody's views. And the order of bytes, as SQLite has
@@ -27,7 +28,7 @@ _NAME = Text().with_variant(Text(collation="C"), "postgresql")
 
 @dataclass(frozen=True)
 class Views:
-    """One set of tables: the four views, and the position up to which they were filled."""
+    """One set of tables: the five views, and the position up to which they were filled."""
 
     metadata: MetaData
     tables: dict[str, Table]

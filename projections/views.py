@@ -252,6 +252,11 @@ def custody(database_url: str, therapy: str) -> list[Row]:
     return [row for row in _rows(database_url, "custody_trail") if row["therapy"] == therapy]
 
 
+def deviations(database_url: str) -> list[Row]:
+    """Every deviation of every therapy, the closed ones too, in the order of their numbers."""
+    return _rows(database_url, "deviations")
+
+
 def _rows(database_url: str, name: str) -> list[Row]:
     table = views().tables[name]
     with connected(database_url) as db:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import NamedTuple
 
 from events.facts.base import TherapyFact
 from events.facts.course import DeadlineMissed, DeadlineSet, SlotsFreed, TherapyCompleted
@@ -15,7 +14,9 @@ from events.facts.quality import ReleaseEvaluated
 from events.statement import MOST_FACTS
 from protocol.clocks import moment, strikes
 from protocol.consequences import follow
+from protocol.deadline import Deadline
 from protocol.decision import Decision, slot_stream
+from protocol.deviations import quality_deadlines
 from protocol.due import HOLD, WINDOW, Due, applies, instances, of_step, successor_begun
 from protocol.incidents import concerned, report
 from protocol.mismatch import open_mismatches
@@ -26,35 +27,28 @@ from protocol.release import evaluate
 from protocol.running import touched_kinds
 from protocol.state import Material, Therapy
 
+MINOR = (Consequence(what="deviation", grade="minor"),)
 _OPEN = ("ready", "waiting", "awaiting_second")
 
 
-class Deadline(NamedTuple):
-    """A deadline that runs for an instance, and what follows when it strikes."""
-
-    name: str
-    due: Due
-    strikes: datetime
-    says: str
-    then: Consequences
-    incident: Incident | None = None
-
-
 def deadlines(therapy: Therapy, protocol: StudyProtocol) -> Iterator[Deadline]:
-    """Every deadline that runs now, struck or not, and has not been recorded as missed."""
+    """Every deadline that runs now, struck or not, and has not been recorded as missed; after the end, quality's alone."""
+    yield from quality_deadlines(therapy, protocol)
+    if therapy.completed:
+        return
     for due in instances(therapy, protocol):
         if due.standing == "done" and due.step.kind == "booking" and _hold_runs(therapy, protocol, due):
             says = "booked slots are given back unless the next step has been done"
             assert therapy.slot_hold is not None  # _hold_runs
-            yield Deadline(HOLD, due, therapy.slot_hold, says, (Consequence(what="deviation", grade="minor"),))
+            yield _deadline(therapy, HOLD, due, therapy.slot_hold, says, MINOR)
         if due.standing not in _OPEN or not due.required:
             continue
         for strike in strikes(therapy, protocol, due.step, due.at):
             if (strike.name, due.at) not in therapy.missed:
-                yield Deadline(strike.name, due, strike.due, strike.says, strike.limit.then)
+                yield _deadline(therapy, strike.name, due, strike.due, strike.says, strike.limit.then)
         if due.visit is not None and (span := window(therapy, protocol, due.step, due.visit)):
             says = f"visit {due.visit.id} of {due.step.id} must be done by the end of its window"
-            yield Deadline(WINDOW, due, span[1], says, (Consequence(what="deviation", grade="minor"),))
+            yield _deadline(therapy, WINDOW, due, span[1], says, MINOR)
     yield from _late_on_the_road(therapy, protocol)
 
 
@@ -72,7 +66,7 @@ def _late_on_the_road(therapy: Therapy, protocol: StudyProtocol) -> Iterator[Dea
             name = f"incident-{incident.id}-{since:%Y%m%dT%H%MZ}"
             if (name, due.at) not in therapy.missed:
                 says = f"{due.at} must be signed within {seen.late} of {told}"
-                yield Deadline(name, due, seen.late.after(since), says, (), incident)
+                yield _deadline(therapy, name, due, seen.late.after(since), says, (), incident)
 
 
 def _counts_from(therapy: Therapy, protocol: StudyProtocol, seen: Detected, due: Due) -> tuple[datetime, str] | None:
@@ -91,6 +85,20 @@ def _materials(therapy: Therapy, due: Due) -> list[Material]:
     return [therapy.materials[code] for code in concerned(therapy, due)]
 
 
+def _deadline(
+    therapy: Therapy,
+    name: str,
+    due: Due,
+    strikes_at: datetime,
+    says: str,
+    then: Consequences,
+    incident: Incident | None = None,
+) -> Deadline:
+    materials = (due.at.material,) if due.at.material else _live(therapy, due)
+    rule = f"deadline.{due.step.id}"
+    return Deadline(name, due.at, strikes_at, says, then, rule, materials, due=due, incident=incident)
+
+
 def _hold_runs(therapy: Therapy, protocol: StudyProtocol, due: Due) -> bool:
     if therapy.slot_hold is None or due.step.hold is None or therapy.stopped or (HOLD, due.at) in therapy.missed:
         return False
@@ -104,14 +112,14 @@ def next_deadline(therapy: Therapy, protocol: StudyProtocol) -> datetime | None:
 
 def let_pass(therapy: Therapy, protocol: StudyProtocol, now: datetime) -> Decision:
     """The system's turn: one record with everything that is due by itself now; no facts when nothing is."""
-    if therapy.opened is None or therapy.completed:
+    if therapy.opened is None:
         return Decision((), "recorded", now)
     facts: list[TherapyFact] = []
     extends: list[str] = []
     for deadline in deadlines(therapy, protocol):
-        key = deadline.due.at.key()
+        key = deadline.at.key()
         # Set once; again only when what it counts from has moved, so that the log says when it strikes.
-        if therapy.deadlines.get((deadline.name, deadline.due.at)) != deadline.strikes:
+        if deadline.announced and therapy.deadlines.get((deadline.name, deadline.at)) != deadline.strikes:
             facts.append(
                 DeadlineSet(
                     therapy=therapy.id, deadline=deadline.name, key=key, due=deadline.strikes, says=deadline.says
@@ -123,6 +131,8 @@ def let_pass(therapy: Therapy, protocol: StudyProtocol, now: datetime) -> Decisi
                 extends += [slot_stream(slot.code) for slot in therapy.slots]
         if len(facts) > MOST_FACTS - 8:
             break  # the rest follows in the next turn
+    if therapy.completed:
+        return Decision(tuple(facts), "recorded", now)
     facts += _release_evaluated(therapy, protocol)
     if not facts and (outcome := _outcome(therapy, protocol)):
         facts.append(TherapyCompleted.model_validate({"therapy": therapy.id, "outcome": outcome}))
@@ -130,7 +140,7 @@ def let_pass(therapy: Therapy, protocol: StudyProtocol, now: datetime) -> Decisi
 
 
 def _missed(therapy: Therapy, deadline: Deadline, before: list[TherapyFact]) -> list[TherapyFact]:
-    at = deadline.due.at
+    at = deadline.at
     facts: list[TherapyFact] = [
         DeadlineMissed(
             therapy=therapy.id, deadline=deadline.name, key=at.key(), due=deadline.strikes, says=deadline.says
@@ -139,22 +149,21 @@ def _missed(therapy: Therapy, deadline: Deadline, before: list[TherapyFact]) -> 
     if deadline.name == HOLD:
         codes = tuple(slot.code for slot in therapy.slots)
         facts.append(SlotsFreed(therapy=therapy.id, slots=codes, reason=deadline.says))
-    if deadline.incident is not None and not _known(therapy, deadline):
+    if deadline.incident is not None and deadline.due is not None and not _known(therapy, deadline):
         says = f"{deadline.says}; it has not begun"
         facts += report(therapy, deadline.incident, deadline.due, deadline.strikes, says, before)
     # A threshold that would refuse the step needs nothing now; it speaks when somebody tries.
     then = tuple(c for c in deadline.then if c.what not in ("refuse", "not_eligible"))
     says = f"{deadline.says}; it was not"
-    breach = Breach(f"deadline.{deadline.due.step.id}", then, deadline.says, "not done", says)
-    materials = (at.material,) if at.material else _live(therapy, deadline.due)
-    return facts + follow(therapy, at, [breach], materials, before)
+    breach = Breach(deadline.rule, then, deadline.says, "not done", says)
+    return facts + follow(therapy, at, [breach], deadline.materials, [*before, *facts])
 
 
 def _known(therapy: Therapy, deadline: Deadline) -> bool:
     """Whether somebody has reported it before the system saw it: since the slot began, or without a way on chosen yet."""
     name, late = (deadline.incident.id, deadline.incident.detected) if deadline.incident else ("", None)
     since = late.late.before(deadline.strikes) if late else deadline.strikes
-    reported = (i for i in therapy.incidents.values() if (i.name, i.at) == (name, deadline.due.at))
+    reported = (i for i in therapy.incidents.values() if (i.name, i.at) == (name, deadline.at))
     return any(i.when >= since or not i.chosen for i in reported)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from protocol.check_kinds import check_kinds
 from protocol.check_labels import check_labels
 from protocol.check_order import check_names, check_order
+from protocol.check_quality import check_quality
 from protocol.check_release import check_release
 from protocol.check_road import check_road
 from protocol.check_steps import check_parts
@@ -25,6 +26,7 @@ def check_protocol(protocol: StudyProtocol) -> list[Problem]:
         *check_road(study),
         *check_release(study),
         *check_labels(study),
+        *check_quality(study),
     ]
     return list(dict.fromkeys(found))
 

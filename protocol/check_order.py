@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from protocol.model import Step
 from protocol.problems import Path, Problem, Study, twice, unknown
 
-RESERVED = frozenset({"patient", "chain_of_identity", "new", "all", "first"})
+RESERVED = frozenset({"patient", "chain_of_identity", "new", "all", "first", "deviation", "action", "alert"})
 """Words that the file's own grammar uses; nothing may be called so."""
 
 

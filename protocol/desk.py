@@ -108,7 +108,7 @@ class Desk(Reader):
     def next_deadline(self, therapy: str) -> datetime | None:
         """When something next becomes due by itself in a therapy, None if nothing runs."""
         state = self.therapy(therapy)
-        if state.opened is None or state.completed:
+        if state.opened is None:
             return None
         return next_deadline(state, self.protocol_of(state))
 

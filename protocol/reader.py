@@ -21,7 +21,7 @@ from events.identifiers import read_code
 from events.log import EventLog
 from events.reading import Record, verified_stream
 from protocol.administration import unknown_account
-from protocol.commands import AnyCommand, ClearHold, GiveFates, IssueLabels, Perform, ReportMismatch
+from protocol.commands import AnyCommand, ClearHold, GiveFates, IssueLabels, Perform, PlanAction, ReportMismatch
 from protocol.decision import code_stream, room_stream, slot_stream, therapy_stream
 from protocol.entitled import not_entitled
 from protocol.evolve import fold, head_of
@@ -162,6 +162,8 @@ class Reader:
             looking.owners(command.serials)
         elif isinstance(command, GiveFates):
             looking.owners([label.serial for label in command.labels])
+        elif isinstance(command, PlanAction) and command.owner:
+            looking.person(command.owner)
         return looking.around, looking.seen
 
 
@@ -215,6 +217,11 @@ class _Looking:
         self.around.therapies[name] = state
         self.seen[therapy_stream(name)] = head_of(state, self.log.id)
         return state
+
+    def person(self, account: str) -> None:
+        """Who is behind an account that the command names."""
+        if account in self.log.authority().people:
+            self.around.people[account] = self.reader.actor(account, self.before)
 
     def lot_or_device(self, code: str) -> None:
         """What is known of a lot or a device."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from events.facts import alerts, course, incidents, labels, mismatch, quality, steps
+from events.facts import alerts, course, deviations, incidents, labels, mismatch, quality, steps
 from events.facts.base import Fact
 from events.reading import Record
 from protocol import commands as said
@@ -82,7 +82,11 @@ def _other(fact: Fact) -> AnyCommand | None:
         case labels.LabelFatesDropped():
             return said.DropFates(act=fact.act, reason=fact.reason)
         case quality.DeviationOpened():
-            return said.OpenDeviation(grade=fact.grade, says=fact.says)
+            at = fact.key
+            return said.OpenDeviation(
+                grade=fact.grade, says=fact.says, step=at.step if at else None,
+                occurrence=at.occurrence if at else None, materials=fact.materials,
+            )  # fmt: skip
         case quality.DeviationAssessed():
             return said.AssessDeviation(deviation=fact.deviation, impact=fact.impact)
         case quality.DeviationClosed():
@@ -103,6 +107,19 @@ def _other(fact: Fact) -> AnyCommand | None:
             return said.DecideMismatch(
                 mismatch=fact.mismatch, materials=fact.materials, decision=fact.decision, reason=fact.reason
             )
+        case deviations.DeviationRegraded():
+            return said.RegradeDeviation(deviation=fact.deviation, grade=fact.new, reason=fact.reason)
+        case deviations.DeviationInvestigated():
+            return said.InvestigateDeviation(deviation=fact.deviation, cause=fact.cause, root_cause=fact.root_cause)
+        case deviations.ActionPlanned():
+            return said.PlanAction(
+                deviation=fact.deviation, what=fact.what, says=fact.says, role=fact.role, owner=fact.owner,
+                due=fact.due, instead_of=fact.instead_of,
+            )  # fmt: skip
+        case deviations.ActionDone():
+            return said.ReportAction(action=fact.action, says=fact.says)
+        case deviations.ActionChecked():
+            return said.CheckAction(action=fact.action, result=fact.result, says=fact.says)
         case alerts.AlertAcknowledged():
             return said.AcknowledgeAlert(alert=fact.alert, note=fact.note or None)
         case _:

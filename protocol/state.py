@@ -12,6 +12,7 @@ from events.facts.labels import LabelFatesGiven, LabelsIssued
 from events.facts.mismatch import MismatchDecided
 from events.facts.quality import IdentityHoldCleared
 from events.facts.steps import DispositionDecided, LabelsReconciled, PatientEnrolled, StepFact
+from protocol.quality_state import Action, Investigation, Regraded
 
 
 class Instance(NamedTuple):
@@ -123,7 +124,7 @@ class CustodyEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """A deviation and how far its handling has come."""
+    """A deviation and how far its handling has come; `grades` are the grades that it had before."""
 
     code: str
     grade: str
@@ -134,6 +135,15 @@ class Deviation:
     at: Instance | None
     impact: str = ""
     closed: bool = False
+    account: str = ""
+    link: str = ""
+    materials: tuple[str, ...] = ()
+    grades: tuple[Regraded, ...] = ()
+    investigation: Investigation | None = None
+    assessed: Signed | None = None
+    conclusion: str = ""
+    closed_by: Signed | None = None
+    reopened: tuple[Signed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +265,7 @@ class Therapy:
     alerts: dict[str, Alert] = field(default_factory=dict)
     labels: dict[str, Label] = field(default_factory=dict)
     label_acts: dict[str, tuple[LabelFatesGiven, Signed]] = field(default_factory=dict)
+    actions: dict[str, Action] = field(default_factory=dict)
     offers: dict[str, str] = field(default_factory=dict)
     offered_for: dict[str, frozenset[str]] = field(default_factory=dict)
     offered_times: dict[str, int] = field(default_factory=dict)

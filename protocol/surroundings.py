@@ -47,6 +47,7 @@ class Surroundings:
 
     `owners`: code to the therapy that it is bound to; a code that nobody has bound is not in it.
     `therapies`: other patients' therapies that the record will reach, as they stand.
+    `people`: accounts that the command names; one that nobody holds is not in it.
     """
 
     now: datetime
@@ -58,3 +59,4 @@ class Surroundings:
     rooms: dict[str, tuple[Interval, ...]] = field(default_factory=dict)
     booked: dict[str, tuple[Interval, ...]] = field(default_factory=dict)
     therapies: dict[str, Therapy] = field(default_factory=dict)
+    people: dict[str, Actor] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What waits for whom: steps to perform, second signatures, late values, holds, alerts, quarantines and deviations."""
+"""What waits for whom: steps to perform, second signatures, late values, holds, alerts, quarantines, deviations and their actions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from protocol.alerts import open_alerts
 from protocol.clocks import strikes
+from protocol.deviations import handling, investigators, lacking, limit_of, needs_action
 from protocol.due import Due, instances
 from protocol.incidents import undecided as undecided_incidents
 from protocol.labels import differs, labelled, roles_for, sets, unaccounted_in
@@ -17,7 +18,7 @@ from protocol.model import StudyProtocol
 from protocol.perform import window
 from protocol.release import evaluate, unmet
 from protocol.running import next_strike
-from protocol.state import Therapy
+from protocol.state import Deviation, Therapy
 
 What = Literal[
     "perform",
@@ -30,6 +31,7 @@ What = Literal[
     "label",
     "quarantine",
     "deviation",
+    "action",
 ]
 
 
@@ -249,24 +251,49 @@ def _quality(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
         for m in sorted(therapy.materials.values(), key=lambda m: m.code)
         if m.live and m.status == "quarantined" and stopping(therapy, m.code) is None
     ]
-    for d in therapy.deviations.values():
-        if not d.closed:
-            says = f"{d.code} {d.grade}: {d.says}"
-            what = "close" if d.impact else "assess the impact of"
-            items.append(
-                WorkItem(
-                    therapy.id,
-                    "deviation",
-                    "",
-                    "",
-                    d.code,
-                    f"{what.capitalize()} {d.code}",
-                    roles,
-                    says,
-                    since=d.opened,
-                    required=False,
-                )
+    for deviation in therapy.deviations.values():
+        if not deviation.closed:
+            items += _deviation(therapy, protocol, deviation)
+    return [*items, *_actions(therapy, protocol)]
+
+
+def _deviation(therapy: Therapy, protocol: StudyProtocol, deviation: Deviation) -> list[WorkItem]:
+    """What a deviation waits for: each thing that its grade asks for, and in the end its closure."""
+    asked = handling(protocol, deviation).requires
+    told = [
+        ("investigation" in asked and deviation.investigation is None, "Investigate", investigators(protocol)),
+        ("impact" in asked and not deviation.impact, "Assess the impact of", protocol.qa_roles),
+        (needs_action(therapy, protocol, deviation), "Plan an action for", protocol.qa_roles),
+        (not lacking(therapy, protocol, deviation), "Close", protocol.qa_roles),
+    ]
+    return [
+        WorkItem(
+            therapy.id, "deviation", "", "", deviation.code, f"{what} {deviation.code}", roles,
+            f"{what} {deviation.code} {deviation.grade}: {deviation.says}", since=deviation.opened,
+            due=limit_of(therapy, protocol, deviation), required=False,
+        )
+        for waits, what, roles in told
+        if waits
+    ]  # fmt: skip
+
+
+def _actions(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
+    items = []
+    for action in therapy.actions.values():
+        if action.settled or action.checked is not None:
+            continue
+        to_do = action.done is None
+        what = f"Do {action.code}" if to_do else f"Check whether {action.code} was effective"
+        whom = f", by {action.owner}" if action.owner and to_do else ""
+        roles = (action.role,) if to_do else protocol.qa_roles
+        items.append(
+            WorkItem(
+                therapy.id, "action", "", "", action.code, what, roles,
+                f"{what} ({action.what}, for {action.deviation}{whom}): {action.says}",
+                since=action.done.recorded if action.done else action.planned.recorded,
+                due=action.due if to_do else None, required=False,
             )
+        )  # fmt: skip
     return items
 
 

@@ -29,10 +29,25 @@ from events.keys import FileKey, key_id
 from events.log import EventLog
 from events.statement import Statement
 from protocol import administration
-from protocol.commands import AnyCommand, Correct, Entered, Perform, Presented, ReportLate, Witness
+from protocol.commands import (
+    AnyCommand,
+    AssessDeviation,
+    CheckAction,
+    CloseDeviation,
+    Correct,
+    Entered,
+    InvestigateDeviation,
+    Perform,
+    PlanAction,
+    Presented,
+    ReportAction,
+    ReportLate,
+    Witness,
+)
 from protocol.decide import RULEBOOK
 from protocol.decision import therapy_stream
 from protocol.desk import Desk, Receipt, Sitting
+from protocol.deviations import actions_of, handling, investigators
 from protocol.due import Due, instances
 from protocol.evolve import head_of
 from protocol.file import read_protocol
@@ -276,6 +291,29 @@ class Staged:
     def act(self, command: AnyCommand, by: str, patient: Patient | None = None) -> Receipt:
         """Any other command."""
         return self.desk.act((patient or self.patient).therapy, command, self.sits(by))
+
+    def handle(self, deviation: str, *, patient: Patient | None = None, close: bool = True) -> None:
+        """Do all that the deviation's grade asks for; and have it closed by somebody of QA who did not open it."""
+        qa, roles = self.protocol.qa_roles, investigators(self.protocol)
+        found = self.therapy(patient).deviations[deviation]
+        asked = handling(self.protocol, found).requires
+        if "investigation" in asked and found.investigation is None:
+            self.act(
+                InvestigateDeviation(deviation=deviation, cause="process", root_cause="understood"),
+                self.who(roles), patient,
+            )  # fmt: skip
+        if "impact" in asked and not found.impact:
+            self.act(AssessDeviation(deviation=deviation, impact="none on the product"), self.who(qa), patient)
+        if "capa" in asked and not actions_of(self.therapy(patient), found):
+            by, due = self.who(qa), self.clock() + timedelta(days=7)
+            self.act(PlanAction(deviation=deviation, says="train again", role=qa[0], due=due), by, patient)
+            action = list(self.therapy(patient).actions)[-1]
+            self.act(ReportAction(action=action, says="trained"), by, patient)
+            other = self.who(qa, self.person(by))
+            self.act(CheckAction(action=action, result="effective", says="asked and answered"), other, patient)
+        if close:
+            closer = self.who(qa, found.opener)
+            self.act(CloseDeviation(deviation=deviation, conclusion="no harm"), closer, patient)
 
     def late(self, step: str, values: Mapping[str, str], by: str = "", **where: Any) -> Receipt:
         """Report values that come late."""

@@ -49,7 +49,7 @@ def worklist(
     ] = None,
     json: Json = False,
 ) -> None:
-    """What waits for whom: steps, second signatures, late values, holds, alerts, quarantines, deviations.
+    """What waits for whom: steps, second signatures, late values, holds, alerts, quarantines, deviations and their actions.
 
     Example: unbroken worklist --role apheresis_nurse
     """

@@ -1,4 +1,4 @@
-"""Deviations, quarantine, and holds after a wrong item."""
+"""Quarantine, and holds after a wrong item."""
 
 from typing import Annotated
 
@@ -8,57 +8,9 @@ from console import here
 from console.acting import act
 from console.acts import command
 from console.options import As, Json, Secret, TherapyArg, Why
-from protocol.commands import AssessDeviation, ClearHold, CloseDeviation, DecideQuarantine, OpenDeviation
+from protocol.commands import ClearHold, DecideQuarantine
 
-Deviation = Annotated[str, typer.Argument(metavar="DEVIATION", help="Its number, for example D-1.")]
 Materials = Annotated[list[str], typer.Option("--material", metavar="CODE", help="Which material. Repeat it.")]
-
-
-def open_deviation(
-    therapy: TherapyArg,
-    grade: Annotated[str, typer.Option("--grade", help="minor, major or critical.")],
-    says: Annotated[str, typer.Option("--says", metavar="TEXT", help="What was not as it should be.")],
-    account: As = None,
-    secret: Secret = None,
-    json: Json = False,
-) -> None:
-    """Report a deviation. Anybody enrolled may; the rulebook opens the others by itself.
-
-    Example: unbroken deviation open T-7K2QXM --grade minor --says "tray label torn" --as operator.1
-    """
-    act(here.site(), therapy, command(OpenDeviation, {"grade": grade, "says": says}), account, secret, json)
-
-
-def assess(
-    therapy: TherapyArg,
-    deviation: Deviation,
-    impact: Annotated[str, typer.Option("--impact", metavar="TEXT", help="The impact on the product and the patient.")],
-    account: As = None,
-    secret: Secret = None,
-    json: Json = False,
-) -> None:
-    """Assess the impact of a deviation (QA).
-
-    Example: unbroken deviation assess T-7K2QXM D-1 --impact "none: the bag was sealed" --as qa.releaser.1
-    """
-    document = {"deviation": deviation, "impact": impact}
-    act(here.site(), therapy, command(AssessDeviation, document), account, secret, json)
-
-
-def close(
-    therapy: TherapyArg,
-    deviation: Deviation,
-    conclusion: Annotated[str, typer.Option("--conclusion", metavar="TEXT", help="How it was concluded.")],
-    account: As = None,
-    secret: Secret = None,
-    json: Json = False,
-) -> None:
-    """Close an assessed deviation (QA). Its opener cannot.
-
-    Example: unbroken deviation close T-7K2QXM D-1 --conclusion "staff trained again" --as qa.releaser.2
-    """
-    document = {"deviation": deviation, "conclusion": conclusion}
-    act(here.site(), therapy, command(CloseDeviation, document), account, secret, json)
 
 
 def _decide(

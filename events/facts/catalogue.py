@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from events.errors import Corrupt
-from events.facts import alerts, authority, course, incidents, labels, mismatch, quality, site, steps
+from events.facts import alerts, authority, course, deviations, incidents, labels, mismatch, quality, site, steps
 from events.facts.base import Fact, TherapyFact
 
 STEP_FACTS: tuple[type[steps.StepFact], ...] = (
@@ -63,6 +63,12 @@ THERAPY_FACTS: tuple[type[TherapyFact], ...] = (
     mismatch.MismatchReported,
     mismatch.MismatchReached,
     mismatch.MismatchDecided,
+    deviations.DeviationRegraded,
+    deviations.DeviationInvestigated,
+    deviations.ActionPlanned,
+    deviations.ActionDone,
+    deviations.ActionChecked,
+    deviations.DeviationReopened,
     alerts.AlertRaised,
     alerts.AlertAcknowledged,
 )

@@ -6,7 +6,10 @@ from events.facts.base import ActKey, Code, Criterion, Digest, Grade, Instant, N
 
 
 class DeviationOpened(TherapyFact):
-    """Something was not as the protocol says. `limit` and `found` carry units."""
+    """Something was not as the protocol says. `limit` and `found` carry units.
+
+    `key` is the act that it concerns, `materials` those that a person named.
+    """
 
     wire: ClassVar[str] = "deviation.opened.v1"
     deviation: Code
@@ -15,6 +18,7 @@ class DeviationOpened(TherapyFact):
     key: ActKey | None = None
     limit: Short = ""
     found: Short = ""
+    materials: tuple[Code, ...] = ()
     says: Text
 
 

@@ -6,18 +6,21 @@ One file a family; each names the union of its commands, and `AnyCommand` is the
 from protocol.commands.alerts import AcknowledgeAlert, AlertCommand
 from protocol.commands.base import Command, Entered, Moment, Text
 from protocol.commands.course import CourseCommand, FailScreening, LetPass, ReportDeath, WithdrawPatient
+from protocol.commands.deviations import (
+    AssessDeviation,
+    CheckAction,
+    CloseDeviation,
+    DeviationCommand,
+    InvestigateDeviation,
+    OpenDeviation,
+    PlanAction,
+    RegradeDeviation,
+    ReportAction,
+)
 from protocol.commands.incidents import ChooseOption, IncidentCommand, ReportIncident
 from protocol.commands.labels import DropFates, GiveFates, IssueLabels, LabelCommand, WitnessFates
 from protocol.commands.mismatch import DecideMismatch, MismatchCommand, ReportMismatch
-from protocol.commands.quality import (
-    AssessDeviation,
-    ClearHold,
-    CloseDeviation,
-    DecideQuarantine,
-    Dispose,
-    OpenDeviation,
-    QualityCommand,
-)
+from protocol.commands.quality import ClearHold, DecideQuarantine, Dispose, QualityCommand
 from protocol.commands.steps import (
     BookedSlot,
     Correct,
@@ -31,7 +34,14 @@ from protocol.commands.steps import (
 )
 
 AnyCommand = (
-    StepCommand | QualityCommand | CourseCommand | MismatchCommand | IncidentCommand | AlertCommand | LabelCommand
+    StepCommand
+    | QualityCommand
+    | CourseCommand
+    | MismatchCommand
+    | IncidentCommand
+    | AlertCommand
+    | LabelCommand
+    | DeviationCommand
 )
 
 __all__ = [
@@ -40,6 +50,7 @@ __all__ = [
     "AnyCommand",
     "AssessDeviation",
     "BookedSlot",
+    "CheckAction",
     "ChooseOption",
     "ClearHold",
     "CloseDeviation",
@@ -49,12 +60,14 @@ __all__ = [
     "DecideMismatch",
     "DecideQuarantine",
     "Decline",
+    "DeviationCommand",
     "Dispose",
     "DropFates",
     "Entered",
     "FailScreening",
     "GiveFates",
     "IncidentCommand",
+    "InvestigateDeviation",
     "IssueLabels",
     "LabelCommand",
     "LetPass",
@@ -62,8 +75,11 @@ __all__ = [
     "Moment",
     "OpenDeviation",
     "Perform",
+    "PlanAction",
     "Presented",
     "QualityCommand",
+    "RegradeDeviation",
+    "ReportAction",
     "ReportDeath",
     "ReportIncident",
     "ReportLate",

@@ -1,29 +1,8 @@
-"""What is said about quality: deviations, quarantine, holds, disposal."""
+"""What is said about quality: quarantine, holds, disposal."""
 
 from typing import Literal
 
 from protocol.commands.base import Command, Text
-
-
-class OpenDeviation(Command):
-    """A person reports a deviation."""
-
-    grade: Literal["minor", "major", "critical"]
-    says: Text
-
-
-class AssessDeviation(Command):
-    """Assess the impact of a deviation."""
-
-    deviation: str
-    impact: Text
-
-
-class CloseDeviation(Command):
-    """Close a deviation; not by its opener."""
-
-    deviation: str
-    conclusion: Text
 
 
 class DecideQuarantine(Command):
@@ -53,4 +32,4 @@ class Dispose(Command):
     reason: Text
 
 
-QualityCommand = OpenDeviation | AssessDeviation | CloseDeviation | DecideQuarantine | ClearHold | Dispose
+QualityCommand = DecideQuarantine | ClearHold | Dispose

@@ -11,6 +11,7 @@ from protocol.commands import (
     AlertCommand,
     AnyCommand,
     CourseCommand,
+    DeviationCommand,
     IncidentCommand,
     LabelCommand,
     MismatchCommand,
@@ -19,6 +20,7 @@ from protocol.commands import (
 )
 from protocol.decide.alerts import decide_alerts
 from protocol.decide.course import decide_course
+from protocol.decide.deviations import decide_deviations
 from protocol.decide.incidents import decide_incident
 from protocol.decide.labels import decide_labels
 from protocol.decide.mismatch import decide_mismatch
@@ -53,4 +55,6 @@ def decide(therapy: Therapy, protocol: StudyProtocol, command: AnyCommand, aroun
         return decide_incident(therapy, protocol, command, around)
     if isinstance(command, LabelCommand):
         return decide_labels(therapy, protocol, command, around)
+    if isinstance(command, DeviationCommand):
+        return decide_deviations(therapy, protocol, command, around)
     assert_never(command)

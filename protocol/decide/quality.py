@@ -1,4 +1,4 @@
-"""Decisions of quality: deviations opened, assessed and closed, quarantine, holds after a wrong item.
+"""Decisions of quality: quarantine, holds after a wrong item, disposal.
 
 What is open when a therapy is completed can still be decided: completion ends the study's steps, not QA's duties.
 """
@@ -8,29 +8,23 @@ from __future__ import annotations
 from typing import assert_never
 
 from events.facts.quality import (
-    DeviationAssessed,
-    DeviationClosed,
-    DeviationOpened,
     IdentityHoldCleared,
     MaterialDisposed,
     QuarantineDecided,
 )
 from events.identifiers import read_code
 from protocol.commands import (
-    AssessDeviation,
     ClearHold,
-    CloseDeviation,
     DecideQuarantine,
     Dispose,
-    OpenDeviation,
     QualityCommand,
 )
 from protocol.decision import Decision
-from protocol.gate import check_role, check_running
+from protocol.gate import check_role
 from protocol.mismatch import open_mismatches, stopping
 from protocol.model import StudyProtocol
 from protocol.refusals import refuse
-from protocol.state import Deviation, Material, Therapy
+from protocol.state import Material, Therapy
 from protocol.surroundings import Surroundings
 
 
@@ -39,12 +33,6 @@ def decide_quality(
 ) -> Decision:
     """What follows from a command about quality."""
     match command:
-        case OpenDeviation():
-            return _open_deviation(therapy, command, around)
-        case AssessDeviation():
-            return _assess_deviation(therapy, protocol, command, around)
-        case CloseDeviation():
-            return _close_deviation(therapy, protocol, command, around)
         case DecideQuarantine():
             return _decide_quarantine(therapy, protocol, command, around)
         case ClearHold():
@@ -69,71 +57,6 @@ def known_material(therapy: Therapy, code: str) -> Material:
             code=code,
         )
     return therapy.materials[code]
-
-
-def _open_deviation(therapy: Therapy, command: OpenDeviation, around: Surroundings) -> Decision:
-    """A person opens a deviation; anybody enrolled may."""
-    check_running(therapy)
-    fact = DeviationOpened(
-        therapy=therapy.id,
-        deviation=f"D-{len(therapy.deviations) + 1}",
-        grade=command.grade,
-        rule="reported",
-        says=command.says,
-    )
-    return Decision((fact,), "performed", around.now)
-
-
-def _open(therapy: Therapy, name: str) -> Deviation:
-    deviation = therapy.deviations.get(name.upper())
-    if deviation is None or deviation.closed:
-        standing = ", ".join(d.code for d in therapy.deviations.values() if not d.closed) or "none"
-        raise refuse(
-            "deviation.open",
-            f"{therapy.id} has no open deviation {name}.",
-            f"Open are: {standing}.",
-            deviation=name,
-        )
-    return deviation
-
-
-def _assess_deviation(
-    therapy: Therapy, protocol: StudyProtocol, command: AssessDeviation, around: Surroundings
-) -> Decision:
-    """QA assesses the impact of a deviation."""
-    check_role(protocol.qa_roles, around.actor, "assess a deviation")
-    deviation = _open(therapy, command.deviation)
-    fact = DeviationAssessed(therapy=therapy.id, deviation=deviation.code, impact=command.impact)
-    return Decision((fact,), "reviewed", around.now)
-
-
-def _close_deviation(
-    therapy: Therapy, protocol: StudyProtocol, command: CloseDeviation, around: Surroundings
-) -> Decision:
-    """QA closes a deviation; not the person who opened it.
-
-    Raises:
-        Refused: closed by its opener, or nobody assessed its impact.
-    """
-    check_role(protocol.qa_roles, around.actor, "close a deviation")
-    deviation = _open(therapy, command.deviation)
-    if deviation.opener == around.actor.person:
-        raise refuse(
-            "deviation.other-person",
-            f"{around.actor.account} may not close {deviation.code}: {deviation.opener} opened it.",
-            "Another person of QA closes it.",
-            deviation=deviation.code,
-            opener=deviation.opener,
-        )
-    if not deviation.impact:
-        raise refuse(
-            "deviation.assessed",
-            f"The impact of {deviation.code} has not been assessed.",
-            "Assess it first: `unbroken deviation assess`.",
-            deviation=deviation.code,
-        )
-    fact = DeviationClosed(therapy=therapy.id, deviation=deviation.code, conclusion=command.conclusion)
-    return Decision((fact,), "approved", around.now)
 
 
 def _decide_quarantine(

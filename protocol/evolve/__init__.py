@@ -17,6 +17,7 @@ from events.heads import Head
 from events.reading import Record
 from protocol.evolve.alerts import AlertFacts, evolve_alerts
 from protocol.evolve.course import CourseFacts, evolve_course
+from protocol.evolve.deviations import DeviationFacts, evolve_deviations
 from protocol.evolve.incidents import IncidentFacts, evolve_incidents
 from protocol.evolve.labels import LabelFacts, evolve_labels
 from protocol.evolve.mismatch import MismatchFacts, evolve_mismatch
@@ -24,7 +25,9 @@ from protocol.evolve.quality import QualityFacts, evolve_quality
 from protocol.evolve.steps import StepFacts, evolve_steps
 from protocol.state import Automatic, Signed, Therapy
 
-TherapyFacts = StepFacts | CourseFacts | QualityFacts | MismatchFacts | IncidentFacts | AlertFacts | LabelFacts
+TherapyFacts = (
+    StepFacts | CourseFacts | QualityFacts | MismatchFacts | IncidentFacts | AlertFacts | LabelFacts | DeviationFacts
+)
 
 
 def fold(therapy: Therapy, records: Iterable[Record]) -> Therapy:
@@ -91,6 +94,8 @@ def evolve(therapy: Therapy, fact: TherapyFacts, by: Signed) -> Therapy:
         return evolve_incidents(therapy, fact, by)
     if isinstance(fact, LabelFacts):
         return evolve_labels(therapy, fact, by)
+    if isinstance(fact, DeviationFacts):
+        return evolve_deviations(therapy, fact, by)
     assert_never(fact)
 
 

@@ -1,4 +1,4 @@
-"""Quality changes a therapy: deviations, quarantine, holds, the release as evaluated, disposal."""
+"""Quality changes a therapy: quarantine, holds, the release as evaluated, disposal."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from typing import assert_never
 
 from events.facts import quality
 from protocol.evolve.materials import end, quarantine, set_status
-from protocol.state import Deviation, Hold, Signed, Therapy, instance
+from protocol.state import Hold, Signed, Therapy
 
 QualityFacts = (
-    quality.DeviationOpened
-    | quality.DeviationAssessed
-    | quality.DeviationClosed
-    | quality.MaterialQuarantined
+    quality.MaterialQuarantined
     | quality.QuarantineDecided
     | quality.MaterialDisposed
     | quality.IdentityMismatched
@@ -26,18 +23,6 @@ QualityFacts = (
 def evolve_quality(therapy: Therapy, fact: QualityFacts, by: Signed) -> Therapy:
     """The therapy after a fact of quality."""
     match fact:
-        case quality.DeviationOpened():
-            where_opened = instance(fact.key) if fact.key else None
-            deviation = Deviation(
-                fact.deviation, fact.grade, fact.rule, fact.says, by.person, by.recorded, where_opened
-            )
-            return replace(therapy, deviations={**therapy.deviations, fact.deviation: deviation})
-        case quality.DeviationAssessed():
-            assessed = replace(therapy.deviations[fact.deviation], impact=fact.impact)
-            return replace(therapy, deviations={**therapy.deviations, fact.deviation: assessed})
-        case quality.DeviationClosed():
-            closed = replace(therapy.deviations[fact.deviation], closed=True)
-            return replace(therapy, deviations={**therapy.deviations, fact.deviation: closed})
         case quality.MaterialQuarantined():
             known = tuple(code for code in fact.materials if code in therapy.materials)
             early = {c: _early(therapy, c) | {fact.rule} for c in fact.materials if c not in known}

@@ -7,6 +7,7 @@ from protocol.model.base import KINDS, Consequence, Consequences, Kind, Names, P
 from protocol.model.clocks import Clock, ClockLimit, Moment, Plan, Repeat, Visit
 from protocol.model.incidents import Detected, Incident, IncidentOption, Until
 from protocol.model.labels import LabelField, LabelTemplate, RequiredStatement
+from protocol.model.quality import Handling, Quality
 from protocol.model.records import Limit, Record, ScanSpec
 from protocol.model.release import Measure, Release, ReleaseCriterion
 from protocol.model.steps import Needs, Step
@@ -20,6 +21,7 @@ __all__ = [
     "Consequence",
     "Consequences",
     "Detected",
+    "Handling",
     "Head",
     "Incident",
     "IncidentOption",
@@ -35,6 +37,7 @@ __all__ = [
     "Option",
     "Part",
     "Plan",
+    "Quality",
     "Record",
     "Release",
     "ReleaseCriterion",

@@ -129,7 +129,7 @@ def test_a_late_entry_says_so(cli: Cli) -> None:
 
 
 def test_quality(cli: Cli) -> None:
-    cli.ok("deviation", "open", BRUNO.therapy, "--grade", "critical", "--says", "label torn", by=NURSE)
+    cli.ok("deviation", "open", BRUNO.therapy, "--grade", "minor", "--says", "label torn", by=NURSE)
     cli.refused(
         "deviation.assessed", "deviation", "close", BRUNO.therapy, "D-1", "--conclusion", "fine", by="qa.releaser.1"
     )

@@ -17,6 +17,7 @@ from protocol.commands import (
     AcknowledgeAlert,
     AnyCommand,
     AssessDeviation,
+    CheckAction,
     ChooseOption,
     ClearHold,
     CloseDeviation,
@@ -27,9 +28,13 @@ from protocol.commands import (
     Dispose,
     Entered,
     FailScreening,
+    InvestigateDeviation,
     OpenDeviation,
     Perform,
+    PlanAction,
     Presented,
+    RegradeDeviation,
+    ReportAction,
     ReportDeath,
     ReportIncident,
     ReportLate,
@@ -55,7 +60,8 @@ WEIGHTS = {
     "any step": 2, "wrong actor": 2, "wrong value": 4, "missing value": 1, "wrong scan": 3, "wrong time": 2,
     "wrong lot": 1, "same again": 2, "correct": 3, "decline": 2, "take back": 2, "witness by anybody": 2,
     "mismatch": 1, "agree": 6, "incident": 2, "choose": 3, "acknowledge": 3,
-    "deviate": 1, "assess": 4, "close": 4, "quarantine": 5, "dispose": 2, "withdraw": 1, "die": 1, "fail": 1,
+    "deviate": 1, "assess": 4, "investigate": 3, "regrade": 1, "capa": 3, "close": 4,
+    "quarantine": 5, "dispose": 2, "withdraw": 1, "die": 1, "fail": 1,
 }  # fmt: skip
 STEP = st.tuples(
     st.sampled_from([name for name, weight in WEIGHTS.items() for _ in range(weight)]),
@@ -148,6 +154,10 @@ class History:
         """Some account."""
         return chance.choice(sorted(self.site.log.authority().people))
 
+    def anybody_of_qa(self, chance: random.Random) -> str:
+        """Some account of QA."""
+        return chance.choice(["qa.releaser.1", "qa.releaser.2"])
+
     def act_of(self, patient: Patient, chance: random.Random) -> Act | None:
         """Some act that waits."""
         waiting = list(self.site.therapy(patient).pending.values())
@@ -199,11 +209,50 @@ class History:
                 return self.act(patient, assess, self.site.who(("qa_releaser",)))
         return None
 
+    def _investigate(self, patient: Patient, chance: random.Random) -> None:
+        for deviation in self.site.therapy(patient).deviations.values():
+            if not deviation.closed and deviation.investigation is None:
+                said: Any = {"deviation": deviation.code, "cause": "process", "root_cause": "seen"}
+                by = self.site.who(("qa_releaser",)) if chance.random() < 0.8 else self.anybody(chance)
+                return self.act(patient, InvestigateDeviation.model_validate(said), by)
+        return None
+
+    def _regrade(self, patient: Patient, chance: random.Random) -> None:
+        codes = list(self.site.therapy(patient).deviations)
+        if codes:
+            said: Any = {
+                "deviation": chance.choice(codes), "grade": chance.choice(["minor", "major", "critical"]), "reason": "looked at it",
+            }  # fmt: skip
+            self.act(patient, RegradeDeviation.model_validate(said), self.anybody_of_qa(chance))
+
+    def _capa(self, patient: Patient, chance: random.Random) -> None:
+        therapy = self.site.therapy(patient)
+        waiting = [a for a in therapy.actions.values() if not a.settled]
+        if waiting and chance.random() < 0.8:
+            action = chance.choice(waiting)
+            said: Any = {"action": action.code, "says": "so"}
+            if action.done is None:
+                return self.act(patient, ReportAction.model_validate(said), self.anybody_of_qa(chance))
+            if action.checked is None:
+                result = chance.choice(["effective", "effective", "not_effective"])
+                return self.act(
+                    patient, CheckAction.model_validate({**said, "result": result}), self.anybody_of_qa(chance)
+                )
+        if therapy.deviations:
+            due = self.site.clock() + timedelta(days=chance.choice([-1, 1, 7]))
+            instead = chance.choice([None, *(a.code for a in waiting)])
+            planned = PlanAction(
+                deviation=chance.choice(list(therapy.deviations)), says="train", role="qa_releaser", due=due,
+                instead_of=instead, owner=chance.choice([None, "qa.releaser.1", "operator.1", "nobody"]),
+            )  # fmt: skip
+            self.act(patient, planned, self.anybody_of_qa(chance))
+        return None
+
     def _close(self, patient: Patient, chance: random.Random) -> None:
         codes = list(self.site.therapy(patient).deviations)
         if codes:
             close = CloseDeviation(deviation=chance.choice(codes), conclusion="no harm")
-            self.act(patient, close, self.site.who(("qa_releaser",)))
+            self.act(patient, close, self.anybody_of_qa(chance))
 
     def _quarantine(self, patient: Patient, chance: random.Random) -> None:
         held = [m.code for m in self.site.therapy(patient).materials.values() if m.status == "quarantined"]

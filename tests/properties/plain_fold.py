@@ -26,6 +26,7 @@ class Plain:
     holder: dict[str, str] = field(default_factory=dict)
     disposition: str = ""
     open_deviations: set[str] = field(default_factory=set)
+    open_alerts: set[str] = field(default_factory=set)
     lapsed: set[Key] = field(default_factory=set)
     records: int = 0
 
@@ -73,6 +74,12 @@ def _apply(plain: Plain, fact: dict[str, Any], link: str, account: str) -> None:
         plain.open_deviations.add(fact["deviation"])
     elif name == "deviation.closed":
         plain.open_deviations.remove(fact["deviation"])
+    elif name == "deviation.reopened":
+        plain.open_deviations.add(fact["deviation"])
+    elif name == "alert.raised":
+        plain.open_alerts.add(fact["alert"])
+    elif name == "alert.acknowledged":
+        plain.open_alerts.remove(fact["alert"])
     elif name == "deadline.missed" and fact["deadline"] == "slot-hold":
         plain.lapsed.add(_key(fact))
 

@@ -190,6 +190,7 @@ def check_batch(row: dict[str, object], plain: Plain, url: str) -> None:
     assert row["steps_done"] == len(plain.done)
     assert row["disposition"] == plain.disposition
     assert row["deviations_open"] == len(plain.open_deviations)
+    assert row["alerts"] == len(plain.open_alerts)
     assert row["records"] == plain.records
     done = {
         (line["step"], line["occurrence"], line["material"])

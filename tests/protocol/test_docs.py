@@ -43,6 +43,8 @@ HEADINGS: dict[type[Part], str] = {
     model.LabelTemplate: "### A label",
     model.LabelField: "### A line of a label",
     model.RequiredStatement: "### A statement of a label",
+    model.Quality: "## Quality",
+    model.Handling: "### The handling of a grade",
 }
 WRITTEN_AS_WORDS = {model.Consequence, model.Moment}
 """Parts that a file writes as one text; the page explains them in words."""

@@ -224,6 +224,21 @@ RELEASE = [
     Wrong("a release without disposition", "kind: disposition", "kind: observation", "release:", "release", "no step decides on it"),
 ]  # fmt: skip
 
+QUALITY = [
+    Wrong("a requirement that nobody knows", "release:\n", "quality:\n  minor: [sleep]\nrelease:\n", "sleep", "quality.minor.requires[0]", "'sleep' is none of impact, investigation, capa"),
+    Wrong("a requirement twice", "release:\n", "quality:\n  major: [impact, impact]\nrelease:\n", "impact", "quality.major.requires[1]", "stands twice"),
+    Wrong("an investigator of no role", "release:\n", "quality:\n  investigated_by: doktor\nrelease:\n", "doktor", "quality.investigated_by", "did you mean doctor?"),
+    Wrong("a deviation over an open deviation", "release:\n", "quality:\n  major: {limits: [{at: 30 d, then: deviation minor}]}\nrelease:\n", "30 d",
+          "quality.major.limits[0].then", "only `alert ROLE` can follow"),
+    Wrong("an alert over an alert", "release:\n", "quality:\n  unacknowledged: [{at: 1 h, then: alert doctor}]\nrelease:\n", "1 h",
+          "quality.unacknowledged[0].then", "only `deviation GRADE` can follow"),
+    Wrong("an alert to no role", "release:\n", "quality:\n  minor: {limits: [{at: 1 d, then: alert qq}]}\nrelease:\n", "qq", "quality.minor.limits[0].then", "no role 'qq'"),
+    Wrong("thresholds of a grade out of order", "release:\n", "quality:\n  minor:\n    limits: [{at: 2 d, then: alert qa}, {at: 1 d, then: alert qa}]\nrelease:\n", "1 d",
+          "quality.minor.limits[1].at", "does not come after 2 d"),
+    Wrong("a value that alerts no role", "otherwise: offer again", "otherwise: [offer again, alert nobody]", "nobody", "steps[4] apheresis.records[1] cd3.limits[0].otherwise", "no role 'nobody'"),
+    Wrong("a late failure that alerts no role", "  product: bag\n", "  product: bag\n  alerts: docter\n", "docter", "release.alerts", "did you mean doctor?"),
+]  # fmt: skip
+
 YAML = [
     Wrong("a field twice", "title: Labels\n", "title: Labels\n    title: Stickers\n", "title: Stickers", "steps[6] labels.title", "stands twice; the first is on line"),
     Wrong("a tab", "    title: Labels\n", "\ttitle: Labels\n", "\ttitle: Labels", "", "indents with a tab"),
@@ -253,7 +268,9 @@ def problems(text: str) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize(
-    "case", [*FIELDS, *NAMES, *ORDER, *STEPS, *KIND, *RELEASE, *YAML], ids=lambda case: case.words.replace(" ", "-")
+    "case",
+    [*FIELDS, *NAMES, *ORDER, *STEPS, *KIND, *RELEASE, *QUALITY, *YAML],
+    ids=lambda case: case.words.replace(" ", "-"),
 )
 def test_a_wrong_file_is_refused_with_line_field_and_reason(case: Wrong) -> None:
     assert case.right in SMALL, "the table no longer fits small.yaml"

@@ -13,9 +13,7 @@ from console.rehearsal import Patient
 from events.facts.quality import DeviationOpened
 from protocol.audit import audit_all
 from protocol.commands import (
-    AssessDeviation,
     ClearHold,
-    CloseDeviation,
     DecideMismatch,
     DecideQuarantine,
     Dispose,
@@ -435,8 +433,7 @@ def test_a_closed_deviation_does_not_free_the_material(stage: Stage) -> None:
     bag = site.one("drug_product")
     report(site, found=site.therapy(BRUNO).wristband, material=bag, by="qc.analyst.1")
     (deviation,) = site.now.blocking
-    site.act(AssessDeviation(deviation=deviation.code, impact="the label was loose"), ON_CALL)
-    site.act(CloseDeviation(deviation=deviation.code, conclusion="staff trained"), OTHER_QA)
+    site.handle(deviation.code)
     with site.refused("identity.mismatch"):
         site.perform("disposition")
     codes = site.now.mismatches["M-1"].materials
