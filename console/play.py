@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from console.labels.pdf import digest, labels_pdf
 from console.rehearsal import Patient, entry, late_values, prints
 from events.errors import Refused
+from events.facts.labels import LabelsIssued
 from protocol.commands import ClearHold, Dispose, Perform, Presented, ReportLate, WithdrawPatient, Witness
 from protocol.desk import Desk, Sitting
 from protocol.due import Due, instances
@@ -185,10 +187,7 @@ class Play:
 
     def _perform(self, script: Script, therapy: Therapy, item: WorkItem) -> None:
         due = next(d for d in instances(therapy, self.protocol) if d.at == _at(item))
-        for labels in prints(therapy, self.protocol, due):
-            template = self.protocol.labels[labels.template or ""]
-            self.desk.act(therapy.id, labels, self._who(template.printed_by))
-        therapy = self.desk.therapy(therapy.id)
+        therapy = self._print(therapy, due)
         command = entry(script.patient, therapy, self.protocol, due, self.desk.clock())
         who = self._who(item.roles)
         if due.step.kind == "identity_check" and self._wrong_bag(script, due, command, who):
@@ -203,6 +202,15 @@ class Play:
             self.tell(therapy.id, "product rejected by QA")
         for warning in receipt.warnings:
             self.tell(therapy.id, warning)
+
+    def _print(self, therapy: Therapy, due: Due) -> Therapy:
+        """Labels are printed before they are reconciled; the file itself is not kept, its digest stands in the record."""
+        for labels in prints(therapy, self.protocol, due):
+            who = self._who(self.protocol.labels[labels.template or ""].printed_by)
+            (issued,) = self.desk.may(therapy.id, labels, who.account).facts
+            assert isinstance(issued, LabelsIssued)  # that is what the command gives
+            self.desk.act(therapy.id, labels.model_copy(update={"file": digest(labels_pdf(issued))}), who)
+        return self.desk.therapy(therapy.id)
 
     def _wrong_bag(self, script: Script, due: Due, command: Perform, who: Sitting) -> bool:
         """Present another patient's bag once, where the script says so and there is one."""

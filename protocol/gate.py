@@ -10,7 +10,7 @@ from events.identifiers import read_code
 from protocol.clocks import moment
 from protocol.commands import Perform
 from protocol.due import Due, applies, could_apply, of_step
-from protocol.labels import unaccounted
+from protocol.labels import check_accounted
 from protocol.mismatch import check_standing_still
 from protocol.model import Moment, Step, StudyProtocol
 from protocol.readiness import check_readiness
@@ -70,7 +70,7 @@ def admit(therapy: Therapy, protocol: StudyProtocol, command: Perform, around: S
     _check_materials(therapy, step, due.at, scanned, moves, started)
     _check_same_item(therapy, protocol, step, scanned)
     consumed = _consumed(therapy, step, due.at, scanned)
-    _check_labels(therapy, protocol, step, {due.at.material, *moves, *consumed, *_known(scanned)})
+    check_accounted(therapy, protocol, step, {due.at.material, *moves, *consumed, *_known(scanned)})
     used = check_readiness(step, command.used, started, around)
     return Admitted(due.at, step, started, ended, scanned, used, moves, consumed)
 
@@ -313,24 +313,6 @@ def _check_materials(
 
 def _known(scanned: Scanned) -> list[str]:
     return [code for codes in scanned.known.values() for code in codes]
-
-
-def _check_labels(therapy: Therapy, protocol: StudyProtocol, step: Step, touched: set[str]) -> None:
-    """Nothing is done with a material while a serial label of it is unaccounted for; only labelling may go on."""
-    if step.kind == "labelling":
-        return
-    if step.kind == "disposition" and protocol.release is not None:
-        touched = touched | {m.code for m in therapy.live(protocol.release.product)}
-    if open_ := unaccounted(therapy, touched):
-        raise refuse(
-            "label.unaccounted",
-            f"Step {step.id} stays shut: {len(open_)} labels are unaccounted for: "
-            f"{', '.join(f'{x.serial} of {x.material}' for x in open_)}.",
-            "Give each its one fate: reconcile them in the labelling step, or `unbroken label destroy` and "
-            "`unbroken label fate`, signed by two.",
-            step=step.id,
-            unaccounted=[x.serial for x in open_],
-        )
 
 
 MATCHED = frozenset({"identity_check", "thaw"})

@@ -164,6 +164,27 @@ def unaccounted_in(therapy: Therapy, protocol: StudyProtocol, step: Step, materi
     return [label for label in unaccounted(therapy, codes) if label.template in step.labels]
 
 
+def check_accounted(therapy: Therapy, protocol: StudyProtocol, step: Step, touched: set[str]) -> None:
+    """Nothing is done with a material while a serial label of it is unaccounted for; only labelling may go on.
+
+    Raises:
+        Refused: naming every label without a fate, and its material.
+    """
+    if step.kind == "labelling":
+        return
+    if step.kind == "disposition" and protocol.release is not None:
+        touched = touched | {m.code for m in therapy.live(protocol.release.product)}
+    if open_ := unaccounted(therapy, touched):
+        raise refuse(
+            "label.unaccounted",
+            f"Step {step.id} stays shut, unaccounted for are: {', '.join(f'{x.serial} of {x.material}' for x in open_)}.",
+            "Give each its one fate: reconcile them in the labelling step, or `unbroken label destroy` and "
+            "`unbroken label fate`, signed by two.",
+            step=step.id,
+            unaccounted=[x.serial for x in open_],
+        )
+
+
 def sets(therapy: Therapy, material: str, name: str) -> list[Label]:
     """Every label of this kind that was ever issued for a material, in order."""
     return [x for x in therapy.labels.values() if (x.material, x.template) == (material, name)]

@@ -7,6 +7,7 @@ from typing import Any
 from events.instant import to_wire
 from protocol.alerts import open_alerts
 from protocol.incidents import undecided
+from protocol.labels import unaccounted
 from protocol.mismatch import open_mismatches
 from protocol.model import StudyProtocol
 from protocol.state import Therapy
@@ -47,6 +48,7 @@ def batch_status(therapy: Therapy, protocol: StudyProtocol) -> dict[str, Any]:
         "incidents": len(undecided(therapy, protocol)),
         "mismatches": len(open_mismatches(therapy)),
         "alerts": len(open_alerts(therapy)),
+        "labels_open": len(unaccounted(therapy)),
         "stopped": therapy.stopped,
         "completed": therapy.completed,
         "records": therapy.number,

@@ -14,7 +14,7 @@ from console.site import Site
 from events.facts.base import Fact
 from events.instant import to_wire
 from events.reading import Record, verified_stream
-from protocol.commands import Dispose, Perform, ReportLate, WithdrawPatient, Witness
+from protocol.commands import Dispose, IssueLabels, Perform, ReportLate, WithdrawPatient, Witness
 from protocol.retell import command_of
 from tests.manual.demo_site import unbroken
 
@@ -65,6 +65,11 @@ def words_for(record: Record, links: dict[str, str], folder: Path) -> list[str]:
             reads = [word for value in values for word in ("--read", value)]
             material = ["--material", command.material] if command.material else []
             return ["late", therapy, command.step, "--occurrence", command.occurrence, *material, *reads]
+        case IssueLabels():
+            serials = [word for serial in command.serials for word in ("--serial", serial)]
+            out = str(folder / f"{command.serials[0]}.pdf")
+            what = ["--material", command.material, "--template", command.template or ""]
+            return ["label", "print", therapy, *what, *serials, "--out", out]
         case WithdrawPatient():
             return [
                 "withdraw",
