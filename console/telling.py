@@ -32,7 +32,8 @@ def _told(fact: Fact, when: When) -> list[str]:
         case course.TherapyOpened():
             return [f"therapy opened under screening number {fact.screening}, protocol {fact.protocol} {fact.version}"]
         case course.ActWitnessed():
-            return [f"{instance(fact.key)}: signed second"]
+            again = [f"  scanned again {s.name}: {s.code}{' (typed by hand)' if s.typed else ''}" for s in fact.scans]
+            return [f"{instance(fact.key)}: signed second", *again]
         case course.ActDeclined() | course.ActWithdrawn():
             word = "declined" if isinstance(fact, course.ActDeclined) else "withdrawn by its performer"
             return [f"{instance(fact.key)}: {word}: {fact.reason}"]

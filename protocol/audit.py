@@ -118,8 +118,9 @@ def _stop_otherwise(reader: Reader, therapy: Therapy, record: Record) -> str:
         return "no rule records a wrong item like this"
     step = reader.protocol_of(therapy).by_id.get(fact.key.step)
     roles = reader.actor(s.account, record.position).roles
-    if step is None or not roles & set(step.performed_by):
-        return f"{s.account} does not perform {fact.key.step}"
+    able = {*step.performed_by, *(step.second[0] if step.second else ())} if step else set()
+    if not roles & able:
+        return f"{s.account} neither performs nor signs {fact.key.step} second"
     return ""
 
 

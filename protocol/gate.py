@@ -63,7 +63,8 @@ def admit(therapy: Therapy, protocol: StudyProtocol, command: Perform, around: S
     due = _choose(therapy, protocol, step, command)
     check_independent(therapy, protocol, step, around.actor)
     started, ended = _times(therapy, protocol, due, command, around.now)
-    _check_holds(therapy, step, started)
+    if step.kind in HELD:
+        check_standing_still(therapy, started)
     scanned = check_scans(therapy, protocol, step, due.at.material, command.scans, around)
     moves = tuple(m.code for kind in step.moves for m in therapy.live(kind) if not due.at.material)
     moves = moves or ((due.at.material,) if step.moves and due.at.material else ())
@@ -276,21 +277,6 @@ def _times(
                 follows=name,
             )
     return started, ended
-
-
-def _check_holds(therapy: Therapy, step: Step, began: datetime) -> None:
-    if step.kind in HELD:
-        check_standing_still(therapy, began)
-    if therapy.holds and step.kind in HELD:
-        hold = next(iter(therapy.holds.values()))
-        raise refuse(
-            "identity.hold",
-            f"The items of {therapy.id} are held: {hold.says}.",
-            "QA and a second person clear it after a right rescan: `unbroken hold clear`.",
-            therapy=therapy.id,
-            presented=hold.presented,
-            other=hold.other,
-        )
 
 
 def _check_materials(

@@ -16,9 +16,9 @@ from protocol.model import Consequence, StudyProtocol
 from protocol.readings import Breach
 from protocol.refusals import refuse
 from protocol.release import evaluate, unmet
-from protocol.scans import WrongItem
 from protocol.state import Therapy
 from protocol.surroundings import Surroundings
+from protocol.wrong_item import WrongItem, no_patients
 
 Special = Callable[[Therapy, StudyProtocol, Perform, Admitted, Surroundings], dict[str, Any]]
 
@@ -41,7 +41,7 @@ def room_breaches(therapy: Therapy, command: Perform, act: Admitted, around: Sur
     name = act.step.one_patient_in
     if name is None:
         return []
-    room = _room(command, act)
+    room = _room(therapy, command, act, around)
     found = [
         i
         for i in around.rooms.get(room, ())
@@ -60,7 +60,7 @@ def room_breaches(therapy: Therapy, command: Perform, act: Admitted, around: Sur
     ]
 
 
-def _room(command: Perform, act: Admitted) -> str:
+def _room(therapy: Therapy, command: Perform, act: Admitted, around: Surroundings) -> str:
     if not command.room:
         raise refuse(
             "record.room",
@@ -68,7 +68,7 @@ def _room(command: Perform, act: Admitted) -> str:
             "Scan the room's code.",
             step=act.step.id,
         )
-    return read_code(command.room)
+    return no_patients(therapy, act.step.one_patient_in or "room", command.room, around)
 
 
 def _nothing(*_: object) -> dict[str, Any]:
@@ -171,6 +171,7 @@ def _booking(
         )
     slots = []
     for slot in command.slots:
+        no_patients(therapy, slot.resource, slot.code, around)
         if slot.ends <= slot.starts:
             raise refuse(
                 "time.order",
@@ -205,8 +206,10 @@ def _collection(_t: Therapy, _p: StudyProtocol, _c: Perform, act: Admitted, _a: 
     return {"din": dins[0]}
 
 
-def _process(_t: Therapy, _p: StudyProtocol, command: Perform, act: Admitted, _a: Surroundings) -> dict[str, Any]:
-    return {"suite": _room(command, act)} if act.step.one_patient_in else {}
+def _process(
+    therapy: Therapy, _p: StudyProtocol, command: Perform, act: Admitted, around: Surroundings
+) -> dict[str, Any]:
+    return {"suite": _room(therapy, command, act, around)} if act.step.one_patient_in else {}
 
 
 def _test(_t: Therapy, _p: StudyProtocol, _c: Perform, act: Admitted, _a: Surroundings) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from protocol.gate import Admitted
 from protocol.labels import differs, labelled, unaccounted_in
 from protocol.model import StudyProtocol
 from protocol.refusals import refuse
-from protocol.scans import WrongItem
 from protocol.state import Label, Material, Therapy
 from protocol.surroundings import Surroundings
+from protocol.wrong_item import WrongItem
 
 
 def labelling(

@@ -1,4 +1,4 @@
-"""What stands still after a mismatch, and until when: until two people of QA have decided on every item."""
+"""What stands still: after a mismatch until two people of QA have decided on every item, after a wrong item until it is cleared."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def stopping(therapy: Therapy, code: str) -> Mismatch | None:
 
 
 def check_standing_still(therapy: Therapy, began: datetime | None = None) -> None:
-    """Refuse whatever touches material while a mismatch has not been decided on. What began before it is told.
+    """Refuse whatever touches material while its therapy stands still. What began before a mismatch was found is told.
 
     Raises:
-        Refused: naming the mismatch, and the items that wait.
+        Refused: naming the mismatch and the items that wait, or the wrong item that was presented.
     """
     for mismatch in open_mismatches(therapy):
         if began is None or began >= mismatch.recorded:
@@ -44,6 +44,15 @@ def check_standing_still(therapy: Therapy, began: datetime | None = None) -> Non
                 mismatch=mismatch.code,
                 undecided=undecided(therapy, mismatch),
             )
+    for hold in therapy.holds.values():
+        raise refuse(
+            "identity.hold",
+            f"The items of {therapy.id} are held: {hold.says}.",
+            "QA and a second person clear it after a right rescan: `unbroken hold clear`.",
+            therapy=therapy.id,
+            presented=hold.presented,
+            other=hold.other,
+        )
 
 
 def affected(therapy: Therapy) -> tuple[str, ...]:

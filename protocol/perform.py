@@ -6,17 +6,15 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal
 
-from events.errors import Refused
-from events.facts.base import TherapyFact
 from events.facts.course import TherapyOpened
-from events.facts.quality import DeviationOpened, IdentityMismatched, ItemPresentedElsewhere, MaterialQuarantined
+from events.facts.quality import DeviationOpened, MaterialQuarantined
 from events.facts.steps import PatientAssessed, PatientEnrolled, SampleTested, SlotsBooked, StepFact
 from events.identifiers import read_code
 from protocol.clocks import clock_breaches, moment
 from protocol.commands import Perform
 from protocol.comparison import differing
 from protocol.consequences import follow
-from protocol.decision import Decision, code_stream, room_stream, slot_stream, therapy_stream
+from protocol.decision import Decision, code_stream, room_stream, slot_stream
 from protocol.gate import Admitted, admit, check_role, known_step, quarantined_meanwhile
 from protocol.kinds import room_breaches, special_fields
 from protocol.labels import check_answers, must_stand
@@ -24,9 +22,9 @@ from protocol.model import Consequence, Step, StudyProtocol, Visit
 from protocol.readings import Breach, breaches, read_values
 from protocol.recheck import late_failures
 from protocol.refusals import refuse
-from protocol.scans import WrongItem
 from protocol.state import Instance, Therapy
 from protocol.surroundings import Surroundings
+from protocol.wrong_item import WrongItem, stopped
 
 
 def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around: Surroundings) -> Decision:
@@ -39,7 +37,7 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
         act = admit(therapy, protocol, command, around)
         fact_class, special = special_fields(therapy, protocol, command, act, around)
     except WrongItem as wrong:
-        return _stopped(therapy, command, wrong, around)
+        return stopped(therapy, Instance(command.step, command.occurrence or "1"), wrong, around)
     readings = read_values(act.step, command.readings, act.started)
     fact = fact_class.model_validate(
         {
@@ -190,32 +188,6 @@ def _extends(fact: StepFact, command: Perform) -> tuple[str, ...]:
     if isinstance(fact, SlotsBooked):
         streams += [slot_stream(slot.code) for slot in fact.slots]
     return tuple(dict.fromkeys(streams))
-
-
-def _stopped(therapy: Therapy, command: Perform, wrong: WrongItem, around: Surroundings) -> Decision:
-    """A wrong item was presented and nothing moved: the scan is recorded, both patients' items are held, the act stops."""
-    facts: tuple[TherapyFact, ...] = (
-        IdentityMismatched(
-            therapy=therapy.id,
-            key=Instance(command.step, command.occurrence or "1").key(),
-            scan=wrong.name,
-            expected=wrong.expected,
-            presented=wrong.presented,
-            other=wrong.other,
-        ),
-        ItemPresentedElsewhere(therapy=wrong.other, presented=wrong.presented, other=therapy.id),
-    )
-    stop: Refused = refuse(
-        "identity.wrong-item",
-        f"STOP. {wrong.presented} belongs to {wrong.other}; {wrong.expected} was expected for {therapy.id}.",
-        "Nothing was moved or applied. The scan is recorded, the items of both patients are held; call QA: "
-        "`unbroken hold clear` after a right rescan.",
-        presented=wrong.presented,
-        expected=wrong.expected,
-        scan=wrong.name,
-        other=wrong.other,
-    )
-    return Decision(facts, "performed", around.now, (therapy_stream(wrong.other),), stop)
 
 
 __all__ = ["known_step", "open_therapy", "perform", "window"]

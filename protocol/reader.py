@@ -21,7 +21,16 @@ from events.identifiers import read_code
 from events.log import EventLog
 from events.reading import Record, verified_stream
 from protocol.administration import unknown_account
-from protocol.commands import AnyCommand, ClearHold, GiveFates, IssueLabels, Perform, PlanAction, ReportMismatch
+from protocol.commands import (
+    AnyCommand,
+    ClearHold,
+    GiveFates,
+    IssueLabels,
+    Perform,
+    PlanAction,
+    ReportMismatch,
+    Witness,
+)
 from protocol.decision import code_stream, room_stream, slot_stream, therapy_stream
 from protocol.entitled import not_entitled
 from protocol.evolve import fold, head_of
@@ -152,6 +161,8 @@ class Reader:
         looking = _Looking(self, Surroundings(now=now, actor=actor), before)
         if isinstance(command, Perform):
             looking.perform(command)
+        elif isinstance(command, Witness):
+            looking.owners([scan.code for scan in command.scans])
         elif isinstance(command, ClearHold):
             looking.owners([code for code in (command.wristband, command.item) if code])
         elif isinstance(command, ReportMismatch) and command.found:
@@ -179,7 +190,8 @@ class _Looking:
         around = self.around
         codes = [scan.code for scan in command.scans]
         codes += [code for code in (command.subject, command.coi, command.screening) if code]
-        codes += [label.serial for label in command.labels]
+        codes += [*command.issued, *(label.serial for label in command.labels)]
+        codes += [*([command.room] if command.room else []), *(slot.code for slot in command.slots)]
         self.owners(codes)
         for code in command.used.values():
             self.lot_or_device(code)

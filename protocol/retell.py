@@ -52,7 +52,8 @@ def _performed(fact: steps.StepFact, opened: course.TherapyOpened | None) -> Per
 def _other(fact: Fact) -> AnyCommand | None:
     match fact:
         case course.ActWitnessed():
-            return said.Witness(act=fact.act)
+            scans = tuple(Presented(name=s.name, code=s.code, typed=s.typed) for s in fact.scans)
+            return said.Witness(act=fact.act, scans=scans)
         case course.ActDeclined():
             return said.Decline(act=fact.act, reason=fact.reason)
         case course.ActWithdrawn():

@@ -14,14 +14,7 @@ from protocol.model import ScanSpec, Step, StudyProtocol
 from protocol.refusals import refuse
 from protocol.state import Therapy
 from protocol.surroundings import Surroundings
-
-
-class WrongItem(Exception):
-    """An item of another patient was presented: the act stops, and the scan is recorded for both."""
-
-    def __init__(self, name: str, expected: str, presented: str, other: str) -> None:
-        self.name, self.expected, self.presented, self.other = name, expected, presented, other
-        super().__init__(presented)
+from protocol.wrong_item import WrongItem
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,21 +18,51 @@ ActArg = Annotated[
 ]
 
 
-def witness(therapy: TherapyArg, which: ActArg, account: As = None, secret: Secret = None, json: Json = False) -> None:
+Again = Annotated[
+    list[str] | None,
+    typer.Option("--scan", metavar="NAME=CODE", help="Scanned again by you; it must be what the performer scanned."),
+]
+Typed = Annotated[
+    list[str] | None, typer.Option("--typed", metavar="NAME=CODE", help="The same, typed by hand instead of scanned.")
+]
+
+
+def witness(
+    therapy: TherapyArg,
+    which: ActArg,
+    scan: Again = None,
+    typed: Typed = None,
+    account: As = None,
+    secret: Secret = None,
+    json: Json = False,
+) -> None:
     """Sign an act second: as its witness, reviewer or approver. Only then is the step done.
 
-    Example: unbroken witness T-7K2QXM apheresis --as apheresis.nurse.2
+    Example: unbroken witness T-7K2QXM apheresis --scan wristband=WB-00017 --as apheresis.nurse.2
     """
     site = here.site()
-    act(site, therapy, Witness(act=_link(site, therapy, which)), account, secret, json)
+    given = [(pair(text, "--scan"), False) for text in scan or ()] + [
+        (pair(text, "--typed"), True) for text in typed or ()
+    ]
+    scans = [{"name": name, "code": code, "typed": by_hand} for (name, code), by_hand in given]
+    document = {"act": _link(site, therapy, which), "scans": scans}
+    act(site, therapy, command(Witness, document), account, secret, json)
 
 
-def take(therapy: TherapyArg, which: ActArg, account: As = None, secret: Secret = None, json: Json = False) -> None:
+def take(
+    therapy: TherapyArg,
+    which: ActArg,
+    scan: Again = None,
+    typed: Typed = None,
+    account: As = None,
+    secret: Secret = None,
+    json: Json = False,
+) -> None:
     """Take material over: the taker's signature of a hand-over. From now on you are accountable for it.
 
     Example: unbroken take T-7K2QXM hand_over --as courier.1
     """
-    witness(therapy, which, account, secret, json)
+    witness(therapy, which, scan, typed, account, secret, json)
 
 
 def decline(

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from events.facts.base import ActKey, Code, Digest, Flag, Instant, Name, Reading, Text, TherapyFact
+from events.facts.base import ActKey, Code, Digest, Flag, Instant, Name, Reading, Scan, Text, TherapyFact
 
 
 class TherapyOpened(TherapyFact):
@@ -18,11 +18,15 @@ class TherapyOpened(TherapyFact):
 
 
 class ActWitnessed(TherapyFact):
-    """A second person signed an act: `act` is the link of what was signed; the statement's meaning says how."""
+    """A second person signed an act: `act` is the link of what was signed; the statement's meaning says how.
+
+    `scans`: what the second person scanned again by themselves, and found right.
+    """
 
     wire: ClassVar[str] = "act.witnessed.v1"
     act: Digest
     key: ActKey
+    scans: tuple[Scan, ...] = ()
 
 
 class ActDeclined(TherapyFact):

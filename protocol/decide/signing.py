@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from events.facts.base import Reading, TherapyFact
+from events.facts.base import Reading, Scan, TherapyFact
 from events.facts.course import ActDeclined, ActWithdrawn, ActWitnessed, FactCorrected, ReadingReported
+from events.facts.steps import PatientEnrolled
 from events.identifiers import read_code
 from protocol.commands import Correct, Decline, Entered, Perform, ReportLate, StepCommand, TakeBack, Witness
 from protocol.comparison import differing, differing_later
@@ -21,6 +22,7 @@ from protocol.recheck import late_failures
 from protocol.refusals import refuse
 from protocol.state import Act, Instance, Therapy
 from protocol.surroundings import Surroundings
+from protocol.wrong_item import WrongItem, stopped
 
 LEAST_LINK = 8
 
@@ -70,14 +72,6 @@ def _witness(therapy: Therapy, command: Witness, around: Surroundings) -> Decisi
             account=actor.account,
         )
     check_role(act.fact.awaits, actor, f"sign {act.at} second")
-    if therapy.holds and act.fact.moves:
-        hold = next(iter(therapy.holds.values()))
-        raise refuse(
-            "identity.hold",
-            f"The items of {therapy.id} are held: {hold.says}.",
-            "QA and a second person clear it after a right rescan: `unbroken hold clear`.",
-            therapy=therapy.id,
-        )
     if act.fact.moves:
         check_standing_still(therapy)
     for code in (*act.fact.moves, *act.fact.consumed):
@@ -89,8 +83,42 @@ def _witness(therapy: Therapy, command: Witness, around: Surroundings) -> Decisi
                 code=code,
                 step=str(act.at),
             )
-    fact = ActWitnessed(therapy=therapy.id, act=act.by.link, key=act.at.key())
+    try:
+        scans = _scanned_again(therapy, act, command, around)
+    except WrongItem as wrong:
+        return stopped(therapy, act.at, wrong, around)
+    fact = ActWitnessed(therapy=therapy.id, act=act.by.link, key=act.at.key(), scans=scans)
     return Decision((fact,), act.fact.second_meaning, around.now)
+
+
+def _scanned_again(therapy: Therapy, act: Act, command: Witness, around: Surroundings) -> tuple[Scan, ...]:
+    """What the second person scans by themselves: each is what the performer scanned, or the act waits on."""
+    right = [(scan.name, scan.code) for scan in act.fact.scans]
+    right += [("wristband", act.fact.wristband)] if isinstance(act.fact, PatientEnrolled) else []
+    scans = []
+    for item in command.scans:
+        scan = Scan(name=item.name, code=read_code(item.code), typed=item.typed)
+        codes = [code for name, code in right if name == scan.name]
+        if not codes:
+            raise refuse(
+                "identity.scan-known",
+                f"{act.at} has no scan called {scan.name}.",
+                f"It has: {', '.join(dict.fromkeys(name for name, _ in right)) or 'none'}.",
+                unknown=scan.name,
+            )
+        owner = around.owners.get(scan.code)
+        if owner is not None and owner != therapy.id:
+            raise WrongItem(scan.name, codes[0], scan.code, owner)
+        if scan.code not in codes:
+            raise refuse(
+                "identity.scan-matches",
+                f"Scan {scan.name} of {act.at} shows {scan.code}; {act.by.account} scanned {' and '.join(codes)}.",
+                "Scan again; if it shows the same, decline the act and call QA.",
+                presented=scan.code,
+                expected=codes,
+            )
+        scans.append(scan)
+    return tuple(scans)
 
 
 def _not_to_stand(therapy: Therapy, command: Decline | TakeBack, around: Surroundings) -> Decision:

@@ -82,3 +82,18 @@ def test_a_wrong_item_is_cleared_with_an_item_of_ones_own(cli: Cli) -> None:
     assert f"hold cleared: rescanned {ANNA.code('W')}" in said.out
     assert cli.ok("status", ANNA.therapy, "--json").json["held"] == 0
     assert cli.ok("status", BRUNO.therapy, "--json").json["held"] == 1
+
+
+def test_the_witness_scans_again(cli: Cli) -> None:
+    """The second person scans for themselves: the right wristband is recorded with the signature, a wrong one stops the act."""
+    cli.ok(*apheresis(cli), by=NURSE)
+    witness = ["witness", ANNA.therapy, "apheresis"]
+    cli.refused("identity.scan-matches", *witness, "--scan", "wristband=UNKNOWN-1", by="apheresis.nurse.2")
+    cli.refused("input.form", *witness, "--scan", "wristband", by="apheresis.nurse.2")
+    wrong = ["--scan", f"wristband={BRUNO.code('W')}"]
+    cli.refused("identity.wrong-item", *witness, *wrong, by="apheresis.nurse.2", records=1)
+    assert cli.ok("status", ANNA.therapy, "--json").json["held"] == 1
+    said = cli.ok(*witness, "--scan", f"wristband={ANNA.code('W')}", "--typed", f"bag={ANNA.din.printed()}",
+                  by="apheresis.nurse.2")  # fmt: skip
+    assert f"scanned again wristband: {ANNA.code('W')}" in said.out
+    assert f"scanned again bag: {COLLECTION} (typed by hand)" in said.out

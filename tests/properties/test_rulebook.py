@@ -9,62 +9,20 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from console.rehearsal import Patient
-from events.errors import Refused
 from events.facts.course import DeadlineMissed, DeadlineSet
 from events.facts.steps import ProductInfused, StepFact
 from events.reading import read_record
 from events.verify import verify
 from projections import views
-from protocol.commands import Presented
 from protocol.custody import gaps
-from protocol.due import Due
 from protocol.evolve import fold
 from protocol.state import Instance, Therapy
 from tests.properties.histories import HISTORIES, PATIENTS, Happened, History, begun, codes_of, played
 from tests.properties.plain_fold import Plain, plain_fold
-from tests.stage import ANNA, BRUNO, Stage, Staged, copy_sqlite
+from tests.stage import Stage, Staged, copy_sqlite
 
 pytestmark = pytest.mark.property
 Steps = tuple[str, list[tuple[str, int, int]]]
-
-
-# ------------------------------------------------------------------ identities, exhaustively
-
-
-@pytest.mark.parametrize(("first", "second"), [(ANNA, BRUNO), (BRUNO, ANNA)], ids=["Bruno's labels", "Anna's labels"])
-def test_no_label_of_one_patient_is_accepted_for_another(stage: Stage, first: Patient, second: Patient) -> None:
-    """Every identifier of one patient at every scan of every step of the other: none is accepted."""
-
-    def other_is_done(site: Staged) -> None:
-        site.play(second)
-
-    site = stage.of(f"{second.therapy} to the end", other_is_done, first)
-    foreign = codes_of(site.therapy(second))
-    assert len(foreign) >= 9
-    tried: Counter[str] = Counter()
-    accepted: list[str] = []
-
-    def present(due: Due) -> None:
-        if not due.step.scans and due.step.kind != "enrolment":
-            return
-        form = site.form(due.at.step, occurrence=due.at.occurrence, material=due.at.material)
-        by = site.who(due.step.performed_by)
-        for name in {scan.name for scan in form.scans} | set(due.step.scans):
-            rest = [scan for scan in form.scans if scan.name != name]
-            for code in foreign:
-                wrong = form.model_copy(update={"scans": (*rest, Presented(name=name, code=code))})
-                try:
-                    site.desk.may(first.therapy, wrong, by)
-                except Refused as refused:
-                    tried[refused.rule] += 1
-                else:
-                    accepted.append(f"{code} as {name} of {due.at}")
-
-    site.play(first, each=present)
-    assert accepted == []
-    assert set(tried) == {"identity.wrong-item"}
-    assert tried.total() > 500, "every step with a scan was tried"
 
 
 # ------------------------------------------------------------------ random histories

@@ -19,6 +19,7 @@ from protocol.commands import (
     Dispose,
     Presented,
     ReportMismatch,
+    Witness,
 )
 from protocol.desk import Receipt
 from protocol.mismatch import open_mismatches
@@ -133,6 +134,53 @@ def test_an_unreadable_or_foreign_barcode_is_scanned_again_and_nothing_is_record
             report(site, found=code)
     site.do("hand_over")
     settled(site)
+
+
+def test_the_second_person_scans_again_and_finds_another_patients_bag(stage: Stage) -> None:
+    """What the witness scans is matched too: another patient's item stops the act and holds both; it stays unsigned."""
+    site = stage.at("bedside_check", other=True)
+    hers = site.therapy(BRUNO).live("drug_product")[0].code
+    mine = site.one("drug_product")
+    site.perform("bedside_check", by="ward.nurse.1")
+    act = site.waiting()
+
+    def again(by: str, **scans: str) -> Receipt:
+        presented = tuple(Presented(name=name, code=code) for name, code in scans.items())
+        return site.act(Witness(act=act.by.link, scans=presented), by)
+
+    with site.refused("identity.scan-matches"):
+        again("ward.nurse.2", wristband="UNKNOWN-1")
+    with site.refused("identity.scan-known"):
+        again("ward.nurse.2", passport="X-1")
+    with site.refused("identifier.code"):
+        again("ward.nurse.2", bag="???")
+    with site.refused("identity.wrong-item", records=1):
+        again("ward.nurse.2", wristband=site.now.wristband, bag=hers)
+    assert site.now.pending
+    assert site.now.holds
+    assert site.therapy(BRUNO).holds
+    clear(site, ANNA, ON_CALL, item=mine)
+    clear(site, ANNA, "ward.nurse.1", item=mine)
+    (fact,) = again("ward.nurse.2", wristband=site.now.wristband, bag=mine).facts
+    assert [scan["name"] for scan in fact.model_dump()["scans"]] == ["wristband", "bag"]
+    assert act.at in site.now.acts
+    settled(site)
+
+
+def test_a_patients_wristband_is_no_room_and_no_slot(stage: Stage) -> None:
+    """Another patient's wristband, scanned where the room's code belongs, stops the act; this patient's own is scanned again."""
+    site = stage.at("selection", other=True)
+    with site.refused("identity.scan-matches"):
+        site.perform("selection", room=site.now.wristband)
+    with site.refused("identity.wrong-item", records=1):
+        site.perform("selection", room=site.therapy(BRUNO).wristband)
+    booking = stage.at("slot_chain", other=True)
+    slots = booking.form("slot_chain").slots
+    wrong = slots[0].model_copy(update={"code": booking.therapy(BRUNO).coi})
+    with booking.refused("identity.wrong-item", records=1):
+        booking.perform("slot_chain", slots=(wrong, *slots[1:]))
+    settled(site)
+    settled(booking)
 
 
 # ------------------------------------------------------------------ row 5: a label that does not match
