@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
 
+from console.given_log import GivenLog
 from console.times import read_time
 from events.errors import Refused
 from events.identifiers import read_code
@@ -20,7 +21,7 @@ from protocol.plain_yaml import NotPlain, read_plain
 
 C = TypeVar("C", bound=BaseModel)
 _LISTS = ("permits", "issued")
-_MAPS = ("readings", "scans", "used", "choices", "labels", "typed")
+_MAPS = ("readings", "scans", "used", "choices", "labels", "typed", "logger")
 _WORDS = (
     "step",
     "occurrence",
@@ -104,6 +105,7 @@ class Given:
         self.choices: dict[str, str] = {}
         self.labels: dict[str, str] = {}
         self.slots: list[dict[str, str]] = []
+        self.log = GivenLog()
         if document is not None:
             self._take_document(document, name)
 
@@ -129,6 +131,7 @@ class Given:
             for scan, codes in (document.get(field) or {}).items():
                 for code in words(codes):
                     self.scan(scan, code, typed=typed)
+        self.log.take(document.get("logger") or {})
         for slot in document.get("slots") or ():
             if not isinstance(slot, Mapping):
                 raise wrong(name, "a slot is not resource, code, starts, ends", "Write the four fields.", slot=slot)

@@ -97,6 +97,13 @@ COMMANDS: dict[str, Entry | Group] = {
         "list": Entry("alerts", "list_alerts", QUALITY),
         "acknowledge": Entry("alerts", "acknowledge", QUALITY),
     }),
+    "logger": Group("Temperature logs: formats, what a file says, figures computed again, a plot.", QUALITY, {
+        "formats": Entry("logger", "formats", QUALITY),
+        "read": Entry("logger", "read", QUALITY),
+        "detect": Entry("logger", "detect", QUALITY),
+        "check": Entry("logger", "check", QUALITY),
+        "plot": Entry("logger", "plot", QUALITY),
+    }),
     "deviation": Group("Deviations: graded, investigated, corrected, closed by another person.", QUALITY, {
         "list": Entry("deviations", "list_deviations", QUALITY),
         "show": Entry("deviations", "show", QUALITY),

@@ -36,6 +36,38 @@ At = Annotated[
         "--at", metavar="TIME", help="When it happened: 2026-03-01T09:30, in the site's zone unless it names one."
     ),
 ]
+LoggerFile = Annotated[
+    str | None,
+    typer.Option("--logger", metavar="FILE", help="The temperature logger's raw file, as it was read out; it is kept."),
+]
+LoggerFormat = Annotated[
+    str | None,
+    typer.Option("--logger-format", metavar="NAME", help="How that file is written: see `unbroken logger formats`."),
+]
+LoggerZone = Annotated[
+    str | None,
+    typer.Option(
+        "--logger-zone",
+        metavar="ZONE",
+        help="The zone of its times, if the format says none: Europe/Berlin, +01:00.",
+    ),
+]
+LoggerClock = Annotated[
+    str | None,
+    typer.Option(
+        "--logger-clock", metavar="TEXT", help='How its clock was wrong: "90 s fast", "40 s slow at read-out".'
+    ),
+]
+LoggerInterval = Annotated[
+    str | None,
+    typer.Option(
+        "--logger-interval", metavar="LENGTH", help="How often it measures, if the format does not say: 10 min."
+    ),
+]
+LoggerLost = Annotated[
+    str | None,
+    typer.Option("--logger-lost", metavar="WHY", help="There is no file, and why: the whole time counts as unknown."),
+]
 
 Kafka = Annotated[
     str | None,

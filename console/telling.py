@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from events.facts import alerts, authority, course, deviations, incidents, labels, mismatch, quality, site, steps
+from events.facts import (
+    alerts,
+    authority,
+    course,
+    deviations,
+    incidents,
+    labels,
+    logger,
+    mismatch,
+    quality,
+    site,
+    steps,
+)
 from events.facts.base import Fact, Reading
+from events.facts.logger import LogFigures, OutsideBand
 from events.identifiers import one_line
 from protocol.state import instance
 
@@ -115,6 +131,19 @@ def _told(fact: Fact, when: When) -> list[str]:
             return [f"ALERT {fact.alert} for {' or '.join(fact.roles)}: {of}{fact.says} [{fact.rule}]"]
         case alerts.AlertAcknowledged():
             return [f"alert {fact.alert} acknowledged{f': {fact.note}' if fact.note else ''}"]
+        case logger.LoggerRead():
+            why = [f"  instead of the one read before: {fact.why}"] if fact.why else []
+            return [
+                f"{instance(fact.key)}: temperature log read",
+                *why,
+                *told_log(fact.log, when),
+                *_computed(fact.computed),
+            ]
+        case logger.LoggerLost():
+            stretch = f"{when(fact.starts)} to {when(fact.ends)}"
+            again = [f"  the one read before does not count: {fact.again}"] if fact.again else []
+            lines = [f"{instance(fact.key)}: NO temperature log: {fact.why}", *again]
+            return [*lines, f"  unknown: all {_minutes(fact.unknown)} of {stretch}", *_computed(fact.computed)]
         case site.ProtocolAdopted():
             return [f"protocol {fact.protocol} {fact.version} adopted, digest {fact.digest}"]
         case authority.LogOpened():
@@ -143,6 +172,71 @@ def _mismatch(fact: mismatch.MismatchReported | mismatch.MismatchReached) -> lis
     whose = f" of {fact.other}" if fact.other and not whose else whose
     first = f"MISMATCH {fact.mismatch}: {fact.material}: {words}{found}{whose}: {fact.says}"
     return [first, f"  two people of QA decide on: {', '.join(fact.materials) or 'the stop alone'}"]
+
+
+def told_log(log: LogFigures, when: When) -> list[str]:
+    """The figures of a temperature log, a line each."""
+    means = f", mean {log.mean} C" + (
+        f", mean kinetic {log.kinetic_mean} C (for information)" if log.kinetic_mean else ""
+    )
+    extremes = (
+        f"lowest {log.lowest} C, highest {log.highest} C{means}" if log.lowest is not None else "nothing is known"
+    )
+    counted = f"{log.readings} of {log.rows} readings, every {_every(log.interval)}"
+    away = f"{log.before} before and {log.after} after the stretch not counted"
+    return [
+        f"  file: {log.file.sha256}, {log.file.size:,} bytes",
+        f"  declared: {declared_in_words(log.declaration)}",
+        f"  stretch: {when(log.starts)} to {when(log.ends)}; {counted}; {away}",
+        f"  {extremes}",
+        *(f"  {_band(band)}" for band in log.bands),
+        f"  inside every bound: {_minutes(log.inside)}; UNKNOWN: {_minutes(log.unknown)}",
+        *(f"  unknown: {gap}" for gap in log.gaps),
+        *(f"  FINDING: {finding}" for finding in log.findings),
+        *(f"  remark: {remark}" for remark in log.remarks),
+    ]
+
+
+def _band(band: OutsideBand) -> str:
+    if Decimal(band.outside) == 0:
+        return f"{band.side} {band.bound} C: never"
+    might = f", perhaps {_minutes(band.longest_possible)}" if band.longest_possible != band.longest else ""
+    return (
+        f"{band.side.upper()} {band.bound} C: {_minutes(band.outside)} (longest {_minutes(band.longest)}{might}; "
+        f"{band.degree_minutes} C min)"
+    )
+
+
+def _every(seconds: str) -> str:
+    return _minutes(seconds) if Decimal(seconds) >= 60 else f"{seconds} s"
+
+
+def _minutes(seconds: str) -> str:
+    from protocol.logger.spans import minutes, of_seconds
+
+    return f"{minutes(of_seconds(seconds))} min"
+
+
+def declared_in_words(text: str) -> str:
+    """A declaration as it stands in a record: the format, what this read-out said, and the digest of the whole."""
+    try:
+        said = json.loads(text)
+        parts = [
+            f"format {said['id']}",
+            f"zone {said.get('zone', 'not said')}",
+            f"interval {said.get('interval', 'not said')}",
+        ]
+        if clock := said.get("clock"):
+            parts.append(
+                "clock " + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in clock.items() if value)
+            )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        parts = ["cannot be read"]
+    return f"{', '.join(parts)}; digest {hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _computed(readings: tuple[Reading, ...]) -> list[str]:
+    return [f"  {_reading(reading)} (computed)" for reading in readings]
 
 
 def _plainly(fact: Fact, when: When) -> str:

@@ -26,7 +26,8 @@ class Finding:
         kind: ``grammar log sealed key signature authority head`` (the judge's rules), ``verdict`` (a record stored as
             refused that stands), ``refused`` (a refused record where none belongs), ``repeated``, ``hole``, ``link``,
             ``index``, ``tail``, ``checkpoint``, ``copy`` (the local copy of a log in Kafka says otherwise), ``decision``
-            (today's rules would refuse it), ``suspect``, ``file`` (a raw file that the log names is missing or altered).
+            (today's rules would refuse it), ``suspect``, ``file`` (a raw file that the log names is missing or altered), ``figures`` (a
+            temperature log's file gives other figures).
         position: of the record; None where it concerns the whole log.
         stream, number: the first stream it was placed in, and where in it.
     """

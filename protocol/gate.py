@@ -60,7 +60,7 @@ def admit(therapy: Therapy, protocol: StudyProtocol, command: Perform, around: S
     check_running(therapy)
     step = known_step(protocol, command.step)
     check_role(step.performed_by, around.actor, f"perform {step.id}")
-    due = _choose(therapy, protocol, step, command)
+    due = choose(therapy, protocol, step, command)
     check_independent(therapy, protocol, step, around.actor)
     started, ended = _times(therapy, protocol, due, command, around.now)
     if step.kind in HELD:
@@ -152,7 +152,12 @@ def check_independent(therapy: Therapy, protocol: StudyProtocol, step: Step, act
             )
 
 
-def _choose(therapy: Therapy, protocol: StudyProtocol, step: Step, command: Perform) -> Due:
+def choose(therapy: Therapy, protocol: StudyProtocol, step: Step, command: Perform) -> Due:
+    """The instance of a step that a command means.
+
+    Raises:
+        Refused: none is open, or several are and it is not said which.
+    """
     if not applies(step, therapy):
         why = "has not been offered" if step.reserve else f"is for {_when(step)}"
         raise refuse(

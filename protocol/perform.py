@@ -18,6 +18,7 @@ from protocol.decision import Decision, code_stream, room_stream, slot_stream
 from protocol.gate import Admitted, admit, check_role, known_step, quarantined_meanwhile
 from protocol.kinds import room_breaches, special_fields
 from protocol.labels import check_answers, must_stand
+from protocol.logger.deciding import read_out, said_by_log
 from protocol.model import Consequence, Step, StudyProtocol, Visit
 from protocol.readings import Breach, breaches, read_values
 from protocol.recheck import late_failures
@@ -38,7 +39,17 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
         fact_class, special = special_fields(therapy, protocol, command, act, around)
     except WrongItem as wrong:
         return stopped(therapy, Instance(command.step, command.occurrence or "1"), wrong, around)
-    readings = read_values(act.step, command.readings, act.started)
+    readings = read_values(act.step, command.readings, act.started, computed=said_by_log(act.step, command))
+    log = read_out(
+        therapy,
+        protocol,
+        act.step,
+        act.at,
+        act.ended,
+        command.logger,
+        command.logger_lost,
+        {r.name: r for r in readings},
+    )
     fact = fact_class.model_validate(
         {
             "therapy": therapy.id,
@@ -58,8 +69,8 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
             **special,
         }
     )
-    found = [*_value_breaches(act, fact), *differing(therapy, act.step, act.at, fact.readings)]
-    found += _time_breaches(therapy, protocol, act)
+    found = [*_value_breaches(act, fact, log.names), *differing(therapy, act.step, act.at, fact.readings)]
+    found += [*_time_breaches(therapy, protocol, act), *log.breaches]
     found += room_breaches(therapy, command, act, around)
     found += _quarantine_breaches(therapy, act)
     follows = follow(therapy, act.at, found, act.touched)
@@ -67,7 +78,7 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
     if isinstance(fact, SampleTested):
         follows += late_failures(therapy, protocol, act.at, fact.readings, follows)
     return Decision(
-        facts=(fact, *follows),
+        facts=(fact, *log.facts, *follows),
         meaning=_meaning(fact),
         happened=fact.ended,
         extends=_extends(fact, command),
@@ -132,8 +143,10 @@ def _meaning(fact: StepFact) -> Literal["performed", "given", "released", "rejec
     return "performed"
 
 
-def _value_breaches(act: Admitted, fact: StepFact) -> Iterator[Breach]:
-    for breach in breaches(act.step, fact.readings, act.started):
+def _value_breaches(act: Admitted, fact: StepFact, computed: frozenset[str]) -> Iterator[Breach]:
+    # What a temperature log says of a value is held against the log's bounds, not against the value's own.
+    typed = tuple(r for r in fact.readings if r.name not in computed)
+    for breach in breaches(act.step, typed, act.started):
         barred = any(c.what == "not_eligible" for c in breach.consequences)
         if barred and isinstance(fact, PatientAssessed) and fact.outcome == "not_eligible":
             continue  # that is what the assessment says

@@ -82,6 +82,15 @@ def all_consequences(step: Step) -> Iterator[tuple[Path, Consequences]]:
     for number, record in enumerate(step.records):
         for at, limit in enumerate(record.limits):
             yield ("records", number, "limits", at, "otherwise"), limit.otherwise
+    if step.logger is not None:
+        for at, band in enumerate(step.logger.bands):
+            yield ("logger", "bands", at, "otherwise"), band.otherwise
+        for at, much in enumerate(step.logger.unknown):
+            yield ("logger", "unknown", at, "otherwise"), much.otherwise
+        for name in ("findings", "differs", "lost"):
+            consequences = getattr(step.logger, name)
+            if consequences is not None:
+                yield ("logger", name), consequences
     for number, clock in enumerate(step.clocks):
         if clock.sooner is not None:
             yield ("clocks", number, "sooner"), clock.sooner

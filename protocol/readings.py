@@ -28,11 +28,19 @@ class Breach(NamedTuple):
     says: str
 
 
-def read_values(step: Step, entered: Mapping[str, Entered], on: datetime, *, late: bool = False) -> tuple[Reading, ...]:
+def read_values(
+    step: Step,
+    entered: Mapping[str, Entered],
+    on: datetime,
+    *,
+    late: bool = False,
+    computed: frozenset[str] = frozenset(),
+) -> tuple[Reading, ...]:
     """The values of a step as readings, in the file's order.
 
     Args:
         late: these are values reported after the step; only those marked `late` may come, and none is missed.
+        computed: values that nobody need enter, because a temperature log says them.
 
     Raises:
         Refused: a value missing, unknown, without unit, or implausible.
@@ -45,7 +53,9 @@ def read_values(step: Step, entered: Mapping[str, Entered], on: datetime, *, lat
             step=step.id,
             unknown=unknown,
         )
-    missing = [r.name for r in step.records if not (late or r.late or r.optional or r.name in entered)]
+    missing = [
+        r.name for r in step.records if not (late or r.late or r.optional or r.name in entered or r.name in computed)
+    ]
     if missing:
         raise refuse(
             "record.complete",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from events.facts import alerts, course, deviations, incidents, labels, mismatch, quality, steps
+from events.facts import alerts, course, deviations, incidents, labels, logger, mismatch, quality, steps
 from events.facts.base import Fact
+from events.facts.logger import LogFigures
 from events.reading import Record
 from protocol import commands as said
 from protocol.commands import AnyCommand, Entered, Perform, Presented
@@ -17,11 +18,19 @@ def command_of(record: Record) -> AnyCommand | None:
     first = facts[1] if isinstance(facts[0], course.TherapyOpened) else facts[0]
     if isinstance(first, steps.StepFact):
         opened = facts[0] if isinstance(facts[0], course.TherapyOpened) else None
-        return _performed(first, opened)
+        return _performed(first, opened, *_log_beside(facts))
     return _other(first)
 
 
-def _performed(fact: steps.StepFact, opened: course.TherapyOpened | None) -> Perform:
+def _log_beside(facts: tuple[Fact, ...]) -> tuple[LogFigures | None, str | None]:
+    """The temperature log that was read with a step, or why there was none."""
+    read = next((fact.log for fact in facts if isinstance(fact, logger.LoggerRead)), None)
+    return read, next((fact.why for fact in facts if isinstance(fact, logger.LoggerLost)), None)
+
+
+def _performed(
+    fact: steps.StepFact, opened: course.TherapyOpened | None, log: LogFigures | None, lost: str | None
+) -> Perform:
     scans = [Presented(name=scan.name, code=scan.code, typed=scan.typed) for scan in fact.scans]
     if isinstance(fact, steps.PatientEnrolled):
         scans.append(Presented(name="wristband", code=fact.wristband))
@@ -46,6 +55,8 @@ def _performed(fact: steps.StepFact, opened: course.TherapyOpened | None) -> Per
         labels=fact.labels if isinstance(fact, steps.LabelsReconciled) else (),
         room=fact.suite if isinstance(fact, steps.ProcessPerformed) else None,
         decision=fact.decision if isinstance(fact, steps.DispositionDecided) else None,
+        logger=log,
+        logger_lost=lost,
     )
 
 
@@ -66,6 +77,14 @@ def _other(fact: Fact) -> AnyCommand | None:
                 step=key.step, occurrence=key.occurrence, material=key.material,
                 reading=new.name, value=new.value, unit=new.unit, why=fact.why,
             )  # fmt: skip
+        case logger.LoggerRead(key=key):
+            return said.ReadLogger(
+                step=key.step, occurrence=key.occurrence, material=key.material, logger=fact.log, why=fact.why
+            )
+        case logger.LoggerLost(key=key):
+            return said.ReadLogger(
+                step=key.step, occurrence=key.occurrence, material=key.material, logger_lost=fact.why, why=fact.again
+            )
         case course.ScreeningFailed():
             return said.FailScreening(reason=fact.reason)
         case course.PatientWithdrew():

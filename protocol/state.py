@@ -9,6 +9,7 @@ from typing import NamedTuple
 from events.facts.base import ActKey, Choice, Slot
 from events.facts.course import TherapyOpened
 from events.facts.labels import LabelFatesGiven, LabelsIssued
+from events.facts.logger import LogFigures
 from events.facts.mismatch import MismatchDecided
 from events.facts.quality import IdentityHoldCleared
 from events.facts.steps import DispositionDecided, LabelsReconciled, PatientEnrolled, StepFact
@@ -146,6 +147,18 @@ class Deviation:
     reopened: tuple[Signed, ...] = ()
 
 
+class ReadOut(NamedTuple):
+    """The temperature log of an instance as it counts now: the record that says so, its figures, or why there is none.
+
+    `computed`: the values that it says.
+    """
+
+    link: str
+    computed: frozenset[str]
+    log: LogFigures | None = None
+    lost: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Automatic:
     """A record of the system's own: `key` is a digest of its facts, known before it is recorded; `says` tells them."""
@@ -256,6 +269,7 @@ class Therapy:
     acts: dict[Instance, Act] = field(default_factory=dict)
     pending: dict[str, Act] = field(default_factory=dict)
     readings: dict[tuple[Instance, str], Current] = field(default_factory=dict)
+    loggers: dict[Instance, ReadOut] = field(default_factory=dict)
     materials: dict[str, Material] = field(default_factory=dict)
     quarantined_early: dict[str, frozenset[str]] = field(default_factory=dict)
     custody: tuple[CustodyEntry, ...] = ()

@@ -14,9 +14,9 @@ from protocol.problems import Path, Problem
 _NAME = "1 to 64 letters, digits, _ . + -, and the first a letter or digit"
 
 
-def in_words(problem: ValidationError) -> list[Problem]:
-    """Every error with its path in the file and its reason."""
-    return [Problem(_path(error["loc"]), _reason(error)) for error in problem.errors(include_url=False)]
+def in_words(problem: ValidationError, whole: type[BaseModel] = StudyProtocol) -> list[Problem]:
+    """Every error with its path in the file and its reason; `whole` is the part that the file is."""
+    return [Problem(_path(error["loc"]), _reason(error, whole)) for error in problem.errors(include_url=False)]
 
 
 def _path(loc: tuple[int | str, ...]) -> Path:
@@ -24,13 +24,13 @@ def _path(loc: tuple[int | str, ...]) -> Path:
     return tuple(part for part in loc if part != "[key]")
 
 
-def _reason(error: Any) -> str:
+def _reason(error: Any, whole: type[BaseModel]) -> str:
     kind, given, context = error["type"], error.get("input"), error.get("ctx", {})
     match kind:
         case "missing":
             return "is missing"
         case "extra_forbidden":
-            return _unknown_field(error["loc"])
+            return _unknown_field(error["loc"], whole)
         case "string_pattern_mismatch":
             return f"{given!r} cannot be a name: {_NAME}"
         case "literal_error":
@@ -77,8 +77,8 @@ def _one_of(given: str, expected: str) -> str:
     return f"{given!r} is none of {', '.join(options)}" + (f"; did you mean {near[0]}?" if near else "")
 
 
-def _unknown_field(loc: tuple[int | str, ...]) -> str:
-    part = _part_at(loc[:-1])
+def _unknown_field(loc: tuple[int | str, ...], whole: type[BaseModel]) -> str:
+    part = _part_at(loc[:-1], whole)
     if part is None:
         return "is no field"
     fields = [field.alias or name for name, field in part.model_fields.items()]
@@ -89,9 +89,9 @@ def _unknown_field(loc: tuple[int | str, ...]) -> str:
     return f"is no field here; the fields are {', '.join(fields)}"
 
 
-def _part_at(loc: tuple[int | str, ...]) -> type[BaseModel] | None:
+def _part_at(loc: tuple[int | str, ...], whole: type[BaseModel]) -> type[BaseModel] | None:
     """The part of the model that a path leads to; None where it leads to a name or a value."""
-    part: type[BaseModel] | None = StudyProtocol
+    part: type[BaseModel] | None = whole
     for word in loc:
         if part is None:
             return None

@@ -24,6 +24,7 @@ What = Literal[
     "perform",
     "second_signature",
     "late_value",
+    "log",
     "hold",
     "mismatch",
     "incident",
@@ -78,6 +79,7 @@ def worklist(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
         *_incidents(therapy, protocol),
         *items,
         *_late(therapy, protocol),
+        *_logs(therapy, protocol),
         *_labels(therapy, protocol, every),
         *_quality(therapy, protocol),
     ]
@@ -196,6 +198,31 @@ def _labels(therapy: Therapy, protocol: StudyProtocol, every: Iterable[Due]) -> 
 
 def _signed_once(therapy: Therapy) -> set[str]:
     return {label.serial for given, _ in therapy.label_acts.values() for label in given.labels}
+
+
+def _logs(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
+    """Steps that were signed without their temperature log: what stands there was typed, and the file is still to come."""
+    items = []
+    for act in (*therapy.acts.values(), *therapy.pending.values()):
+        step = protocol.by_id.get(act.at.step)
+        if step is None or step.logger is None or act.at in therapy.loggers:
+            continue
+        roles = tuple(dict.fromkeys((*step.performed_by, *(step.second[0] if step.second else ()))))
+        items.append(
+            WorkItem(
+                therapy.id,
+                "log",
+                act.at.step,
+                act.at.occurrence,
+                act.at.material,
+                "Temperature log",
+                roles,
+                f"{step.title}: the logger's file has not been read; what stands there was typed",
+                since=act.fact.ended,
+                required=False,
+            )
+        )
+    return items
 
 
 def _held(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:

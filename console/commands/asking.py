@@ -27,7 +27,21 @@ from console.commands.steps import (
     complete,
     gather,
 )  # fmt: skip
-from console.options import As, Json, Occurrence, OfMaterial, Reads, StepArg, TherapyArg
+from console.options import (
+    As,
+    Json,
+    LoggerClock,
+    LoggerFile,
+    LoggerFormat,
+    LoggerInterval,
+    LoggerLost,
+    LoggerZone,
+    Occurrence,
+    OfMaterial,
+    Reads,
+    StepArg,
+    TherapyArg,
+)
 from console.show import Screen, as_json, line, pairs, table
 from console.signin import named
 from console.telling import tell
@@ -114,6 +128,12 @@ def ask(
     label: Labels = None,
     room: Room = None,
     decision: Decides = None,
+    logger: LoggerFile = None,
+    logger_format: LoggerFormat = None,
+    logger_zone: LoggerZone = None,
+    logger_clock: LoggerClock = None,
+    logger_interval: LoggerInterval = None,
+    logger_lost: LoggerLost = None,
     account: As = None,
     json: Json = False,
 ) -> None:
@@ -131,6 +151,11 @@ def ask(
         )
         if value is not None
     }  # fmt: skip
+    said = (
+        ("file", logger), ("format", logger_format), ("zone", logger_zone), ("clock", logger_clock),
+        ("interval", logger_interval), ("lost", logger_lost),
+    )  # fmt: skip
+    given.log.take({name: value for name, value in said if value is not None})
     command = complete(site, therapy, step, given, scans_from, asks=False, keep=False)
     decision_ = site.desk().may(therapy, command, named(account))
     if json:

@@ -83,13 +83,16 @@ def _write(data: bytes, out: Path) -> None:
 def verify(json: Json = False) -> None:
     """Verify the raw files: which of those that the log names are here, missing, or altered. Exit 1 if any is not as it should be.
 
+    Every temperature log whose file is here is computed again, and must give the figures that were signed.
+
     Example: unbroken file verify
     """
+    from console.loggers import recomputed
     from protocol.raw_files import files_of_log
 
     site = here.site()
     room, desk = Files(site.folder), site.desk()
-    findings = against_log(room, desk)
+    findings = against_log(room, desk) + recomputed(room, desk)
     named = {one.sha256 for one in files_of_log(desk)}
     if json:
         as_json({

@@ -92,8 +92,10 @@ def _whole(
             result.findings += _audited(site)
         if files and sound:
             from console.files import Files, against_log
+            from console.loggers import recomputed
 
             result.findings += against_log(Files(site.folder), site.desk())
+            result.findings += recomputed(Files(site.folder), site.desk())
         if full and site.kafka:
             result.findings += _differences(log, site.folder / COPY)
         _show(site, result, checkpoint, json, _source(site, full))

@@ -1,5 +1,6 @@
 """The second signature, and what may come after an act: declined, withdrawn, late values, corrections."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,10 +9,27 @@ from console import here
 from console.acting import act, second_command
 from console.acts import command, pair
 from console.files import keep_named
-from console.options import As, Json, Occurrence, OfMaterial, Reads, Secret, StepArg, TherapyArg, Why
+from console.given_log import GivenLog
+from console.options import (
+    As,
+    Json,
+    LoggerClock,
+    LoggerFile,
+    LoggerFormat,
+    LoggerInterval,
+    LoggerLost,
+    LoggerZone,
+    Occurrence,
+    OfMaterial,
+    Reads,
+    Secret,
+    StepArg,
+    TherapyArg,
+    Why,
+)
 from console.site import Site
 from events.errors import Refused
-from protocol.commands import Correct, Decline, ReportLate, TakeBack, Witness
+from protocol.commands import Correct, Decline, ReadLogger, ReportLate, TakeBack, Witness
 
 ActArg = Annotated[
     str, typer.Argument(metavar="ACT_OR_STEP", help="The step's name, or the beginning of the act's link (8 or more).")
@@ -93,21 +111,61 @@ def late(
     therapy: TherapyArg,
     step: StepArg,
     read: Reads = None,
+    logger: LoggerFile = None,
+    logger_format: LoggerFormat = None,
+    logger_zone: LoggerZone = None,
+    logger_clock: LoggerClock = None,
+    logger_interval: LoggerInterval = None,
+    logger_lost: LoggerLost = None,
+    why: Annotated[
+        str | None,
+        typer.Option(
+            "--why", metavar="TEXT", help="With --logger: why this file counts instead of one that was read before."
+        ),
+    ] = None,
     occurrence: Occurrence = None,
     material: OfMaterial = None,
     account: As = None,
     secret: Secret = None,
     json: Json = False,
 ) -> None:
-    """Report values that the protocol allows to come after their step.
+    """Report values that the protocol allows to come after their step; or its temperature log, with what follows from it.
 
     Example: unbroken late T-7K2QXM apheresis --read cd3_count="4.2e9 cells" --as apheresis.nurse.1
     """
+    if logger or logger_lost:
+        said = GivenLog(logger or "", logger_format or "", logger_zone or "", logger_clock or "", logger_interval or "",
+                        logger_lost or "", why or "")  # fmt: skip
+        _late_log(here.site(), therapy, step, read, said, occurrence, material, (account, secret, json))
+        return
     readings = dict(pair(text, "--read") for text in read or ())
     site = here.site()
     keep_named(site, therapy, step, readings)
     document = {"step": step, "readings": readings, "occurrence": occurrence or "1", "material": material}
     act(site, therapy, command(ReportLate, document), account, secret, json)
+
+
+def _late_log(
+    site: Site,
+    therapy: str,
+    step: str,
+    read: list[str] | None,
+    said: GivenLog,
+    occurrence: str | None,
+    material: str | None,
+    signs: tuple[str | None, Path | None, bool],
+) -> None:
+    from console.loggers import late_log
+
+    if read:
+        raise Refused(
+            "input.form",
+            "A temperature log and other late values are two acts.",
+            values={"read": read},
+            advice="Give the log with one command, the values with another.",
+        )
+    told = command(ReadLogger, {"step": step, "occurrence": occurrence or "1", "material": material})
+    act(site, therapy, late_log(site, therapy, told, said), *signs)
 
 
 def correct(

@@ -11,7 +11,22 @@ from console import here
 from console.acting import act, shown
 from console.acts import Given, pair, read_document, read_text, scans_by_order, words
 from console.files import keep_named
-from console.options import As, Json, Occurrence, OfMaterial, Reads, Secret, StepArg, TherapyArg
+from console.options import (
+    As,
+    Json,
+    LoggerClock,
+    LoggerFile,
+    LoggerFormat,
+    LoggerInterval,
+    LoggerLost,
+    LoggerZone,
+    Occurrence,
+    OfMaterial,
+    Reads,
+    Secret,
+    StepArg,
+    TherapyArg,
+)
 from console.signin import sit
 from console.site import Site
 from protocol.commands import Perform
@@ -139,6 +154,12 @@ def perform(
     label: Labels = None,
     room: Room = None,
     decision: Decides = None,
+    logger: LoggerFile = None,
+    logger_format: LoggerFormat = None,
+    logger_zone: LoggerZone = None,
+    logger_clock: LoggerClock = None,
+    logger_interval: LoggerInterval = None,
+    logger_lost: LoggerLost = None,
     account: As = None,
     secret: Secret = None,
     json: Json = False,
@@ -155,6 +176,16 @@ def perform(
         started=started, ended=ended, occurrence=occurrence, material=material, outcome=outcome, subject=subject,
         coi=coi, room=room, decision=decision,
     )  # fmt: skip
+    given.log.take(
+        _set(
+            file=logger,
+            format=logger_format,
+            zone=logger_zone,
+            clock=logger_clock,
+            interval=logger_interval,
+            lost=logger_lost,
+        )
+    )
     command = complete(site, therapy, step, given, scans_from, asks=_may_ask(from_file, scans_from))
     act(site, therapy, command, account, secret, json)
 
@@ -236,7 +267,12 @@ def complete(
             if asks:
                 _ask(protocol.by_id[step], protocol, given)
     keep_named(site, therapy, step, given.readings, keep=keep)
-    return given.perform(step, site.zone)
+    command = given.perform(step, site.zone)
+    if not given.log.said:
+        return command
+    from console.loggers import with_log
+
+    return with_log(site, therapy, command, given.log, keep=keep)
 
 
 def _may_ask(*files: str | None) -> bool:

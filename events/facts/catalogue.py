@@ -6,7 +6,19 @@ from typing import Any
 from pydantic import ValidationError
 
 from events.errors import Corrupt
-from events.facts import alerts, authority, course, deviations, incidents, labels, mismatch, quality, site, steps
+from events.facts import (
+    alerts,
+    authority,
+    course,
+    deviations,
+    incidents,
+    labels,
+    logger,
+    mismatch,
+    quality,
+    site,
+    steps,
+)
 from events.facts.base import Fact, TherapyFact
 
 STEP_FACTS: tuple[type[steps.StepFact], ...] = (
@@ -71,6 +83,8 @@ THERAPY_FACTS: tuple[type[TherapyFact], ...] = (
     deviations.DeviationReopened,
     alerts.AlertRaised,
     alerts.AlertAcknowledged,
+    logger.LoggerRead,
+    logger.LoggerLost,
 )
 SITE_FACTS: tuple[type[Fact], ...] = (
     site.ProtocolAdopted,

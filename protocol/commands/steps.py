@@ -3,6 +3,7 @@
 from typing import Literal
 
 from events.facts.base import Flag, LabelFate, Name, Short
+from events.facts.logger import LogFigures
 from events.identifiers import Code
 from protocol.commands.base import Command, Moment, Number, Readings, Text
 
@@ -33,6 +34,7 @@ class Perform(Command):
         readings: what the step records, by name. scans: what was scanned. used: lots and devices by name.
         permits (consent), outcome (assessment), subject, coi, choices (enrolment), slots (booking),
         issued, labels (labelling), room (one patient in), decision (disposition), last (conditioning): as the kind asks.
+        logger: the figures of the temperature log, computed from its raw file; logger_lost: why there is none.
     """
 
     step: Name
@@ -54,6 +56,8 @@ class Perform(Command):
     labels: tuple[LabelFate, ...] = ()
     room: str | None = None
     decision: Literal["released", "rejected"] | None = None
+    logger: LogFigures | None = None
+    logger_lost: Text | None = None
 
 
 class Witness(Command):
@@ -98,4 +102,20 @@ class Correct(Command):
     why: str
 
 
-StepCommand = Perform | Witness | Decline | TakeBack | ReportLate | Correct
+class ReadLogger(Command):
+    """The temperature log of a step that was performed: it came after the step, is read again, or is lost.
+
+    Args:
+        logger: the figures, computed from its raw file; logger_lost: why there is none. One of the two.
+        why: another log was read before; the reason why this one counts.
+    """
+
+    step: Name
+    occurrence: Name = "1"
+    material: str | None = None
+    logger: LogFigures | None = None
+    logger_lost: Text | None = None
+    why: Text | None = None
+
+
+StepCommand = Perform | Witness | Decline | TakeBack | ReportLate | Correct | ReadLogger

@@ -8,9 +8,10 @@ from events.facts.base import Reading, Scan, TherapyFact
 from events.facts.course import ActDeclined, ActWithdrawn, ActWitnessed, FactCorrected, ReadingReported
 from events.facts.steps import PatientEnrolled
 from events.identifiers import read_code
-from protocol.commands import Correct, Decline, Entered, Perform, ReportLate, StepCommand, TakeBack, Witness
+from protocol.commands import Correct, Decline, Entered, Perform, ReadLogger, ReportLate, StepCommand, TakeBack, Witness
 from protocol.comparison import differing, differing_later
 from protocol.consequences import follow
+from protocol.decide.logger import read_logger
 from protocol.decision import Decision
 from protocol.gate import check_role, check_running, known_step
 from protocol.labels import check_answers, stood
@@ -40,6 +41,9 @@ def decide_step(therapy: Therapy, protocol: StudyProtocol, command: StepCommand,
             return _report_late(therapy, protocol, command, around)
         case Correct():
             return _correct(therapy, protocol, command, around)
+        case ReadLogger():
+            act, step = standing_act(therapy, protocol, command)
+            return read_logger(therapy, protocol, command, act, step, around)
         case _:
             assert_never(command)
 
@@ -147,7 +151,14 @@ def _not_to_stand(therapy: Therapy, command: Decline | TakeBack, around: Surroun
     return Decision((declined,), "declined", around.now)
 
 
-def _standing_act(therapy: Therapy, protocol: StudyProtocol, command: ReportLate | Correct) -> tuple[Act, Step]:
+def standing_act(
+    therapy: Therapy, protocol: StudyProtocol, command: ReportLate | Correct | ReadLogger
+) -> tuple[Act, Step]:
+    """The act that a command is about, standing or waiting for its second signature, and its step.
+
+    Raises:
+        Refused: the step has not been done.
+    """
     step = known_step(protocol, command.step)
     at = Instance(command.step, command.occurrence, read_code(command.material) if command.material else "")
     act = therapy.acts.get(at) or therapy.waiting(at)
@@ -166,7 +177,7 @@ def _standing_act(therapy: Therapy, protocol: StudyProtocol, command: ReportLate
 
 def _report_late(therapy: Therapy, protocol: StudyProtocol, command: ReportLate, around: Surroundings) -> Decision:
     check_running(therapy)
-    act, step = _standing_act(therapy, protocol, command)
+    act, step = standing_act(therapy, protocol, command)
     check_role((*step.performed_by, *(step.second[0] if step.second else ())), around.actor, f"report for {step.id}")
     readings = read_values(step, command.readings, around.now, late=True)
     for reading in readings:
@@ -215,7 +226,7 @@ def _touched(act: Act) -> tuple[str, ...]:
 
 
 def _correct(therapy: Therapy, protocol: StudyProtocol, command: Correct, around: Surroundings) -> Decision:
-    act, step = _standing_act(therapy, protocol, command)
+    act, step = standing_act(therapy, protocol, command)
     check_role((*step.performed_by, *(step.second[0] if step.second else ())), around.actor, f"correct {step.id}")
     if not command.why.strip():
         raise refuse(
@@ -229,6 +240,14 @@ def _correct(therapy: Therapy, protocol: StudyProtocol, command: Correct, around
             "record.known",
             f"Step {step.id} does not record {command.reading}.",
             f"It records: {', '.join(step.record_by_name)}.",
+            reading=command.reading,
+        )
+    read = therapy.loggers.get(act.at)
+    if read is not None and command.reading in read.computed:
+        raise refuse(
+            "logger.computed",
+            f"{command.reading} of {act.at} was computed from the temperature log; nobody types another value over it.",
+            "If the wrong file was read, read the right one and say why: `unbroken late THERAPY STEP --logger FILE --why ...`.",
             reading=command.reading,
         )
     standing = therapy.readings.get((act.at, command.reading))

@@ -20,13 +20,22 @@ from protocol.evolve.course import CourseFacts, evolve_course
 from protocol.evolve.deviations import DeviationFacts, evolve_deviations
 from protocol.evolve.incidents import IncidentFacts, evolve_incidents
 from protocol.evolve.labels import LabelFacts, evolve_labels
+from protocol.evolve.logger import LoggerFacts, evolve_logger
 from protocol.evolve.mismatch import MismatchFacts, evolve_mismatch
 from protocol.evolve.quality import QualityFacts, evolve_quality
 from protocol.evolve.steps import StepFacts, evolve_steps
 from protocol.state import Automatic, Signed, Therapy
 
 TherapyFacts = (
-    StepFacts | CourseFacts | QualityFacts | MismatchFacts | IncidentFacts | AlertFacts | LabelFacts | DeviationFacts
+    StepFacts
+    | CourseFacts
+    | QualityFacts
+    | MismatchFacts
+    | IncidentFacts
+    | AlertFacts
+    | LabelFacts
+    | DeviationFacts
+    | LoggerFacts
 )
 
 
@@ -96,6 +105,8 @@ def evolve(therapy: Therapy, fact: TherapyFacts, by: Signed) -> Therapy:
         return evolve_labels(therapy, fact, by)
     if isinstance(fact, DeviationFacts):
         return evolve_deviations(therapy, fact, by)
+    if isinstance(fact, LoggerFacts):
+        return evolve_logger(therapy, fact, by)
     assert_never(fact)
 
 

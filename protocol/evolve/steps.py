@@ -84,4 +84,6 @@ def _stands_not(therapy: Therapy, link: str) -> Therapy:
     # What was reported or corrected for this act went with it; a new act brings its own values.
     at = therapy.pending[link].at
     readings = {where: now for where, now in therapy.readings.items() if where[0] != at}
-    return replace(therapy, pending={k: a for k, a in therapy.pending.items() if k != link}, readings=readings)
+    loggers = {where: read for where, read in therapy.loggers.items() if where != at}
+    pending = {k: a for k, a in therapy.pending.items() if k != link}
+    return replace(therapy, pending=pending, readings=readings, loggers=loggers)

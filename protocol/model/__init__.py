@@ -7,6 +7,7 @@ from protocol.model.base import KINDS, Consequence, Consequences, Kind, Names, P
 from protocol.model.clocks import Clock, ClockLimit, Moment, Plan, Repeat, Visit
 from protocol.model.incidents import Detected, Incident, IncidentOption, Until
 from protocol.model.labels import LabelField, LabelTemplate, RequiredStatement
+from protocol.model.logger import Band, KineticMean, LoggerSpec, Unknown
 from protocol.model.quality import Handling, Quality
 from protocol.model.records import Limit, Record, ScanSpec
 from protocol.model.release import Measure, Release, ReleaseCriterion
@@ -15,6 +16,7 @@ from protocol.model.study import ChoiceSpec, Head, MaterialKind, Option, StudyPr
 
 __all__ = [
     "KINDS",
+    "Band",
     "ChoiceSpec",
     "Clock",
     "ClockLimit",
@@ -26,9 +28,11 @@ __all__ = [
     "Incident",
     "IncidentOption",
     "Kind",
+    "KineticMean",
     "LabelField",
     "LabelTemplate",
     "Limit",
+    "LoggerSpec",
     "MaterialKind",
     "Measure",
     "Moment",
@@ -48,6 +52,7 @@ __all__ = [
     "StudyProtocol",
     "Target",
     "Title",
+    "Unknown",
     "Until",
     "Visit",
 ]

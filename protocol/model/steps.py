@@ -9,6 +9,7 @@ from events.identifiers import Name
 from protocol.duration import Length
 from protocol.model.base import Kind, Names, Part, Title, listed
 from protocol.model.clocks import At, Clock, Plan, Repeat, Visit
+from protocol.model.logger import LoggerSpec
 from protocol.model.records import Record, ScanSpec, scan_words
 
 
@@ -45,6 +46,7 @@ class Step(Part):
     records: tuple[Record, ...] = ()
     consumes: Names = ()
     clocks: tuple[Clock, ...] = ()
+    logger: LoggerSpec | None = None
     needs: Needs = Field(default_factory=Needs.model_construct)
     one_patient_in: Name | None = None
     labels: Names = ()

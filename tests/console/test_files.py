@@ -102,11 +102,9 @@ def test_a_file_that_is_added_is_shown_and_copied_out(cli: Cli, tmp_path: Path) 
 
 
 def on_the_way(cli: Cli) -> None:
-    """Bruno's collection travels and stands before its receipt."""
-    for step in ("hand_over", "transport"):
-        by = {"hand_over": "apheresis.nurse.1", "transport": "courier.1"}[step]
-        cli.perform(step, by, patient=BRUNO)
-        cli.ok("take", BRUNO.therapy, step, by={"hand_over": "courier.1", "transport": "receiver.1"}[step])
+    """Bruno's collection is with the courier."""
+    cli.perform("hand_over", "apheresis.nurse.1", patient=BRUNO)
+    cli.ok("take", BRUNO.therapy, "hand_over", by="courier.1")
 
 
 def test_a_value_of_type_file_is_given_by_its_path(cli: Cli, tmp_path: Path) -> None:
@@ -114,20 +112,20 @@ def test_a_value_of_type_file_is_given_by_its_path(cli: Cli, tmp_path: Path) -> 
     export = tmp_path / "export.csv"
     export.write_bytes(CURVE)
     on_the_way(cli)
-    line = ["perform", BRUNO.therapy, "receipt", "--from", cli.file(cli.form("receipt", patient=BRUNO))]
-    asked = cli.ok("ask", *line[1:], "--read", f"logger_file=@{export}", by="receiver.1")
+    line = ["perform", BRUNO.therapy, "transport", "--from", cli.file(cli.form("transport", patient=BRUNO))]
+    asked = cli.ok("ask", *line[1:], "--read", f"logger_file=@{export}", by="courier.1")
     assert HASH in asked.out
     assert list(Files(cli.folder)) == [], "whoever only asks keeps nothing"
-    cli.refused("file.readable", *line, "--read", "logger_file=@nowhere.csv", by="receiver.1")
-    cli.refused("file.value", *line, "--read", f"viability=@{export}", by="receiver.1")
-    cli.ok(*line, "--read", f"logger_file=@{export}", by="receiver.1")
-    cli.ok("witness", BRUNO.therapy, "receipt", by="receiver.2")
+    cli.refused("file.readable", *line, "--read", "logger_file=@nowhere.csv", by="courier.1")
+    cli.refused("file.value", *line, "--read", f"highest=@{export}", by="courier.1")
+    cli.ok(*line, "--read", f"logger_file=@{export}", by="courier.1")
+    cli.ok("take", BRUNO.therapy, "transport", by="receiver.1")
     assert list(Files(cli.folder)) == [HASH]
 
     said = cli("file", "verify", "--json")
     assert (said.code, said.json["named"], said.json["kept"]) == (0, 1, 1)
     (named,) = cli.ok("file", "show", HASH, "--json").json["named"]
-    assert (named["therapy"], named["what"]) == (BRUNO.therapy, "logger_file of receipt")
+    assert (named["therapy"], named["what"]) == (BRUNO.therapy, "logger_file of transport")
     assert cli("verify", "--files").code == 0
 
     path = cli.folder / "files" / HASH

@@ -253,10 +253,10 @@ def test_samples_taken_at_receipt_have_a_parent(stage: Stage) -> None:
 
 def test_the_logger_file_is_kept_by_its_hash(stage: Stage) -> None:
     """A raw file is named by its SHA-256, not by a name that anybody may reuse."""
-    site = stage.at("receipt")
+    site = stage.at("transport")
     with site.refused("value.form"):
-        site.perform("receipt", values={"logger_file": "logger.csv"})
-    site.perform("receipt", values={"logger_file": "sha256:" + "A1" * 32})
+        site.perform("transport", values={"logger_file": "logger.csv"})
+    site.perform("transport", values={"logger_file": "sha256:" + "A1" * 32})
 
 
 def test_low_viability_at_receipt_is_a_major_deviation(stage: Stage) -> None:

@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from events import identifiers
 from events.checkpoint import Checkpoint, write_checkpoint
 from events.envelope import open_envelope, pre_authentication, seal
-from events.facts import base
+from events.facts import base, logger
 from events.facts.authority import LogOpened, PersonEnrolled, Place, Zone
 from events.facts.base import Fact, Value
 from events.facts.catalogue import AUTHORITY_FACTS, CATALOGUE
@@ -44,11 +44,15 @@ FORMS = {
     "Zone": Zone,
     "Place": Place,
     "Hex64": identifiers.Digest,
+    "Seconds": logger.Seconds,
+    "Celsius": logger.Celsius,
+    "DegreeMinutes": logger.DegreeMinutes,
 }
 _BY_PATTERN = {get_args(form)[1].pattern: name for name, form in FORMS.items()}
 VALUES = (
     base.ActKey, base.Reading, base.Scan, base.Used, base.NewMaterial, base.Choice, base.Slot, base.LabelFate,
     base.Criterion, base.RawFile, base.LabelLine, base.LabelStatement,
+    logger.OutsideBand, logger.LogFigures,
 )  # fmt: skip
 
 

@@ -1,0 +1,183 @@
+"""A logger's times become moments: its zone, the hour that comes twice, the hour that never comes, and how wrong its clock was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+from protocol.logger.declaration import STATED, ClockError, Declaration
+from protocol.logger.refusing import refuse_line
+from protocol.logger.spans import to_ms
+from protocol.logger.stamps import read_offset
+from protocol.logger.table import Table
+
+_EPOCH_PLAIN = datetime(1970, 1, 1)  # noqa: DTZ001  # differences of plain times only
+_MS = timedelta(milliseconds=1)
+
+
+class ZoneClock:
+    """Resolves the times of one file, in their order."""
+
+    def __init__(self, declared: Declaration, table: Table, in_rows: bool) -> None:
+        self._declared, self._table = declared, table
+        self._zone = self._which(table, in_rows)
+        self._kept: dict[tuple[datetime, int], tuple[int, int]] = {}
+        self._last: int | None = None
+        self._apart = 0
+        self._fold, self._inside, self._checked = 0, False, False
+        self._twice = 0
+        self._offsets: dict[int, int] = {}
+
+    def _which(self, table: Table, in_rows: bool) -> timezone | ZoneInfo | None:
+        """The zone of the times; None where each row says its own.
+
+        Raises:
+            Refused: `logger.zone`.
+        """
+        declared = self._declared.zone
+        stated = {read_offset(text.replace(" ", "").replace("−", "-")) for _, text in table.zones}
+        if len(stated) > 1:
+            told = ", ".join(f"line {line}: {text}" for line, text in table.zones)
+            advice = "Find out which one the times are in."
+            raise _zone_refused(table.zones[-1][0], f"two time zones are stated ({told})", advice)
+        if in_rows:
+            if declared not in (None, STATED):
+                reason = f"carries an offset in each time, the declaration says {declared}"
+                raise _zone_refused(None, reason, "Declare `zone: stated`.")
+            return None
+        if declared is None:
+            advice = "Declare it, such as Europe/Berlin or +01:00: which clock was the logger set by?"
+            raise _zone_refused(None, "has no time zone declared", advice)
+        if declared == STATED:
+            if not table.zones or (offset := next(iter(stated))) is None:
+                advice = "Declare it: --logger-zone Europe/Berlin, or +01:00."
+                raise _zone_refused(table.line, "no time zone is stated in the heading or before it", advice)
+            return timezone(offset)
+        fixed = read_offset(declared)
+        return timezone(fixed) if fixed is not None else ZoneInfo(declared)
+
+    def moment(self, local: datetime, offset: timedelta | None, line: int) -> int:
+        """The moment of a local time, in milliseconds UTC.
+
+        Raises:
+            Refused: `logger.zone`, an hour that never came, or came twice and is not said which.
+        """
+        plain = (local - _EPOCH_PLAIN) // _MS
+        if self._zone is None:
+            if offset is None:
+                raise _zone_refused(line, "this time carries no offset, others do", "Each time must say its zone.")
+            shift = offset // _MS
+            self._offsets.setdefault(shift, line)
+            return plain - shift
+        first, second = self._shifts(local)
+        if not self._checked:
+            self._check_stated(local, first)
+        if first < second:
+            raise _zone_refused(
+                line,
+                f"{local:%Y-%m-%d %H:%M:%S} never came in {self._declared.zone}: the clocks were put forward",
+                "The logger did not change its clock: declare the offset that it kept, such as +01:00.",
+            )
+        if first > second:
+            found = self._repeated(plain, first, second, line)
+            self._inside = True
+        else:
+            found = plain - first
+            self._fold, self._inside = 0, False
+        self._apart = found - self._last if self._last is not None and found > self._last else self._apart
+        self._last = found
+        return found
+
+    def _shifts(self, local: datetime) -> tuple[int, int]:
+        assert self._zone is not None  # asked only where there is one
+        key = (local.replace(minute=0, second=0, microsecond=0), local.minute // 15)
+        if key not in self._kept:
+            at = local.replace(tzinfo=self._zone)
+            early, late = at.utcoffset(), at.replace(fold=1).utcoffset()
+            assert early is not None  # a zone has an offset at every time
+            assert late is not None
+            self._kept[key] = (early // _MS, late // _MS)
+        return self._kept[key]
+
+    def _repeated(self, plain: int, first: int, second: int, line: int) -> int:
+        """A time in the hour that comes twice."""
+        rule, early, late = self._declared.repeated_hour, plain - first, plain - second
+        self._twice = self._twice or line
+        if rule == "refuse":
+            raise _zone_refused(
+                line,
+                f"this time came twice in {self._declared.zone}: the clocks were put back",
+                "Say how it is meant: `repeated_hour: order` (the rows' order tells), first, or second; or declare a fixed offset.",
+            )
+        if rule != "order":
+            return early if rule == "first" else late
+        near = self._apart + self._apart // 2
+        if self._last is None or (not self._inside and early - self._last > near):
+            raise _zone_refused(
+                line,
+                "this time came twice, and no reading shortly before it tells which it is",
+                "Declare `repeated_hour: first` or `second`, or a fixed offset.",
+            )
+        # The clock was put back where a time comes again, unless it is a row that stands twice.
+        if early < self._last or (early == self._last and late - self._last <= near):
+            self._fold = 1
+        return late if self._fold else early
+
+    def _check_stated(self, local: datetime, shift: int) -> None:
+        self._checked = True
+        if self._declared.zone == STATED or not self._table.zones:
+            return
+        line, text = self._table.zones[0]
+        stated = read_offset(text.replace(" ", "").replace("−", "-"))
+        if stated is not None and stated // _MS != shift:
+            raise _zone_refused(
+                line,
+                f"the file says {text}, the declaration {self._declared.zone} (on {local:%Y-%m-%d} that is {_shown(shift)})",
+                "Declare what the logger's clock was set to; two zones cannot both be right.",
+            )
+
+    def remarks(self) -> list[str]:
+        """What a reader should know of how times were resolved."""
+        told = []
+        if self._twice:
+            rule = self._declared.repeated_hour
+            told.append(
+                f"times of the hour that came twice (from line {self._twice}) are taken by `repeated_hour: {rule}`"
+            )
+        if len(self._offsets) > 1:
+            rows = ", ".join(f"{_shown(shift)} from line {line}" for shift, line in self._offsets.items())
+            told.append(f"times are stated in {len(self._offsets)} offsets: {rows}")
+        return told
+
+
+def _shown(shift: int) -> str:
+    total = abs(shift) // 60_000
+    return f"{'-' if shift < 0 else '+'}{total // 60:02d}:{total % 60:02d}"
+
+
+def _zone_refused(line: int | None, reason: str, advice: str) -> Exception:
+    return refuse_line("logger.zone", line or None, reason, advice)
+
+
+def correction(clock: ClockError | None, first: int, last: int) -> Callable[[int], int]:
+    """From what the logger's clock showed to what it was, in milliseconds; later stays later.
+
+    Args:
+        first, last: the file's first and last reading by the logger's clock.
+    """
+    if clock is None:
+        return lambda ms: ms
+    if clock.points:
+        begin, end = clock.points
+        from_, to = to_ms(begin.logger), to_ms(begin.true)
+        ran, passed = to_ms(end.logger) - from_, to_ms(end.true) - to
+        return lambda ms: to + (ms - from_) * passed // ran
+    all_along = (clock.fast.ms if clock.fast else 0) - (clock.slow.ms if clock.slow else 0)
+    if all_along:
+        return lambda ms: ms - all_along
+    at_end = (clock.fast_at_read_out.ms if clock.fast_at_read_out else 0) - (
+        clock.slow_at_read_out.ms if clock.slow_at_read_out else 0
+    )
+    length = max(last - first, 1)
+    return lambda ms: ms - at_end * (ms - first) // length

@@ -1,0 +1,156 @@
+"""The temperatures of a file: number, decimal mark, unit, a logger's words for knowing nothing. What is none of these is refused."""
+
+from __future__ import annotations
+
+import re
+from decimal import Context, Decimal, localcontext
+
+from protocol.logger.declaration import STATED, Declaration
+from protocol.logger.refusing import refuse_line, shown
+from protocol.logger.table import Table, unit_in
+
+EXACT = Context(prec=28)
+"""Every computation on readings; the same digits on every machine."""
+ABSOLUTE_ZERO = Decimal("-273.15")
+_NUMBER = re.compile(r"([+-]?[0-9]{1,12}(?:[.,][0-9]{1,12})?(?:[eE][+-]?[0-9]{1,2})?)\s*(.*)", re.ASCII | re.DOTALL)
+_DIGITS = re.compile(r"[+-]?[0-9]+", re.ASCII)
+_ODD_SIGNS = str.maketrans({"−": "-", "–": "-", "\u00a0": " ", "\u202f": " "})
+
+
+class Values:
+    """Reads the temperatures of one file."""
+
+    def __init__(self, declared: Declaration, table: Table) -> None:
+        self._declared, self._table = declared, table
+        self._unit = self._unit_of_all()
+        self._kept: dict[str, Decimal] = {}
+        self._missing = {word.casefold() for word in declared.missing}
+        self._marks = {word.casefold() for word in declared.marks}
+
+    def _unit_of_all(self) -> str | None:
+        """The unit of every value; None where each row states its own."""
+        declared, table = self._declared, self._table
+        heading = table.heading[table.temperature] if table.heading else ""
+        stated = unit_in(heading)
+        if table.unit is not None:
+            return None
+        if declared.unit == STATED:
+            if stated is None:
+                return None  # then each value must carry it
+            return stated
+        if stated is not None and stated != declared.unit:
+            raise refuse_line(
+                "logger.unit",
+                table.line,
+                f"{shown(heading)} states {stated}, the declaration says {declared.unit}",
+                "Declare the unit that the file is in.",
+            )
+        return declared.unit
+
+    def read(self, number: int, cells: list[str]) -> tuple[Decimal | None, str]:
+        """Degrees Celsius, or None and why the logger knows nothing; None and nothing for an event."""
+        self._check_width(number, cells)
+        text = cell(cells, self._table.temperature).translate(_ODD_SIGNS).strip()
+        unit = cell(cells, self._table.unit) if self._table.unit is not None else ""
+        if not text:
+            return None, "" if self._declared.empty == "event" else "no temperature"
+        if text.casefold() in self._missing:
+            return None, f"{shown(text)}, a sensor's error"
+        key = f"{text}\0{unit}"
+        if key not in self._kept:
+            self._kept[key] = self._number(number, text, unit)
+        return self._kept[key], ""
+
+    def _check_width(self, number: int, cells: list[str]) -> None:
+        heading = self._table.heading
+        for extra in cells[len(heading) :] if heading else ():
+            if _DIGITS.fullmatch(extra.strip()):
+                raise refuse_line(
+                    "logger.row",
+                    number,
+                    f"it has more cells than the heading, and one of them is the number {extra.strip()}",
+                    "Is a decimal comma taken for a comma between cells? Declare the delimiter that the file has.",
+                )
+
+    def _number(self, number: int, text: str, unit: str) -> Decimal:
+        match = _NUMBER.fullmatch(text)
+        if match is None:
+            raise refuse_line(
+                "logger.value",
+                number,
+                f"{shown(text)} is no temperature",
+                "If it is what the logger writes when it knows nothing, declare it under `missing`.",
+            )
+        digits, rest = match[1], match[2].strip()
+        other = "." if self._declared.decimal == "comma" else ","
+        if other in digits:
+            raise refuse_line(
+                "logger.decimal",
+                number,
+                f"{shown(text)} is not written with a decimal {self._declared.decimal}, as declared",
+                "One file has one decimal mark. If all are so, declare it; if only some, the file was edited or joined.",
+            )
+        stated = self._rest(number, text, rest)
+        if unit:
+            stated = self._row_unit(number, unit)
+        return _celsius(Decimal(digits.replace(",", ".")), self._settled(number, text, stated))
+
+    def _rest(self, number: int, text: str, rest: str) -> str | None:
+        """The unit behind a number; a mark that the format declares is passed over.
+
+        Raises:
+            Refused: anything else.
+        """
+        words = [word for word in rest.split() if word.casefold() not in self._marks]
+        if not words:
+            return None
+        told = "".join(words)
+        if told in ("C", "F", "K"):
+            return told
+        if (unit := unit_in(told)) is not None:
+            return unit
+        raise refuse_line(
+            "logger.value",
+            number,
+            f"{shown(text)}: {shown(' '.join(words))} behind the number is neither a unit (C, F, K) nor a declared mark",
+            "Declare an alarm's sign under `marks`; another unit is not read.",
+        )
+
+    def _row_unit(self, number: int, text: str) -> str:
+        unit = text.strip().upper()
+        if unit not in ("C", "F", "K"):
+            unit = unit_in(text) or ""
+        if not unit:
+            raise refuse_line("logger.unit", number, f"{shown(text)} is no unit of temperature", "C, F and K are read.")
+        return unit
+
+    def _settled(self, number: int, text: str, stated: str | None) -> str:
+        unit = self._unit or stated
+        if unit is None:
+            raise refuse_line(
+                "logger.unit",
+                number,
+                f"{shown(text)} has no unit, and the heading states none",
+                "Declare it: `unit: C`, F or K. Look at the logger, not at the values.",
+            )
+        if stated is not None and stated != unit:
+            raise refuse_line(
+                "logger.unit", number, f"{shown(text)} is in {stated}, the rest in {unit}", "One file, one unit."
+            )
+        if self._unit is None and self._table.unit is None:
+            self._unit = unit  # the first value's unit is everyone's
+        elif self._table.unit is not None and self._unit is None:
+            self._unit = unit
+        return unit
+
+
+def _celsius(value: Decimal, unit: str) -> Decimal:
+    with localcontext(EXACT):
+        if unit == "F":
+            return (value - 32) * 5 / 9
+        return value + ABSOLUTE_ZERO if unit == "K" else value
+
+
+def cell(cells: list[str], place: int | None) -> str:
+    """A cell without the space around it; nothing where the row has no such cell."""
+    return cells[place].strip() if place is not None and place < len(cells) else ""
