@@ -89,7 +89,7 @@ def entry(patient: Patient, therapy: Therapy, protocol: StudyProtocol, due: Due,
 
 def _enters(patient: Patient, step: Step, record: Record) -> bool:
     """Whether a value is entered with the step: not what comes late, and of what is optional only what a script asks for."""
-    return not record.late and (not record.optional or (step.id, record.name) in patient.values)
+    return (step.id, record.name) in patient.values if record.optional else not record.late
 
 
 def late_values(

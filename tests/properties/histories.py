@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from console.rehearsal import Patient, late_values
 from events.errors import Refused
+from events.facts.base import LabelFate
 from protocol.alerts import open_alerts
 from protocol.commands import (
     AcknowledgeAlert,
@@ -26,9 +27,12 @@ from protocol.commands import (
     DecideQuarantine,
     Decline,
     Dispose,
+    DropFates,
     Entered,
     FailScreening,
+    GiveFates,
     InvestigateDeviation,
+    IssueLabels,
     OpenDeviation,
     Perform,
     PlanAction,
@@ -42,10 +46,12 @@ from protocol.commands import (
     TakeBack,
     WithdrawPatient,
     Witness,
+    WitnessFates,
 )
 from protocol.desk import Receipt
 from protocol.due import Due, instances
 from protocol.incidents import undecided as undecided_incidents
+from protocol.labels import next_serials, roles_for
 from protocol.mismatch import open_mismatches, undecided
 from protocol.state import Act, Therapy
 from protocol.worklist import worklist
@@ -56,7 +62,7 @@ PATIENTS = (ANNA, BRUNO, CLARA)
 
 # How often each happens: mostly the right thing, so that a history gets somewhere.
 WEIGHTS = {
-    "next": 30, "witness": 28, "system": 4, "wait": 2, "late": 2, "clear": 8,
+    "next": 30, "witness": 28, "system": 4, "wait": 2, "late": 2, "clear": 8, "label": 6,
     "any step": 2, "wrong actor": 2, "wrong value": 4, "missing value": 1, "wrong scan": 3, "wrong time": 2,
     "wrong lot": 1, "same again": 2, "correct": 3, "decline": 2, "take back": 2, "witness by anybody": 2,
     "mismatch": 1, "agree": 6, "incident": 2, "choose": 3, "acknowledge": 3,
@@ -253,6 +259,28 @@ class History:
         if codes:
             close = CloseDeviation(deviation=chance.choice(codes), conclusion="no harm")
             self.act(patient, close, self.anybody_of_qa(chance))
+
+    def _label(self, patient: Patient, chance: random.Random) -> None:
+        """A second signature on a label's fate that waits; else a fate for one that has none; else one more is printed."""
+        therapy = self.site.therapy(patient)
+        for link, (waits, by) in therapy.label_acts.items():
+            drop = chance.random() < 0.2
+            command: AnyCommand = DropFates(act=link, reason="not so") if drop else WitnessFates(act=link)
+            return self.act(patient, command, self.site.who(waits.awaits, by.person))
+        open_ = [label for label in therapy.labels.values() if not label.fate]
+        if open_:
+            label = chance.choice(open_)
+            fate = LabelFate.model_validate({"serial": label.serial, "fate": chance.choice(["destroyed", "applied"])})
+            given = GiveFates(labels=(fate,), reason="torn", rescan=label.material)
+            return self.act(patient, given, self.site.who(roles_for(self.site.protocol, label.template)[0]))
+        labels = [label for label in therapy.labels.values() if therapy.materials[label.material].live]
+        if labels:
+            like = chance.choice(labels)
+            more = IssueLabels(
+                material=like.material, template=like.template, serials=next_serials(therapy, 1), why="another one"
+            )
+            return self.act(patient, more, self.site.who(roles_for(self.site.protocol, like.template)[0]))
+        return None
 
     def _quarantine(self, patient: Patient, chance: random.Random) -> None:
         held = [m.code for m in self.site.therapy(patient).materials.values() if m.status == "quarantined"]

@@ -27,6 +27,8 @@ class Plain:
     disposition: str = ""
     open_deviations: set[str] = field(default_factory=set)
     open_alerts: set[str] = field(default_factory=set)
+    labels_open: set[str] = field(default_factory=set)
+    fates_waiting: dict[str, list[str]] = field(default_factory=dict)
     lapsed: set[Key] = field(default_factory=set)
     records: int = 0
 
@@ -80,12 +82,20 @@ def _apply(plain: Plain, fact: dict[str, Any], link: str, account: str) -> None:
         plain.open_alerts.add(fact["alert"])
     elif name == "alert.acknowledged":
         plain.open_alerts.remove(fact["alert"])
+    elif name == "labels.issued":
+        plain.labels_open.update(fact["serials"])
+    elif name == "label_fates.given":
+        plain.fates_waiting[link] = [label["serial"] for label in fact["labels"]]
+    elif name in ("label_fates.witnessed", "label_fates.dropped"):
+        serials = plain.fates_waiting.pop(fact["act"])
+        plain.labels_open.difference_update(serials if name == "label_fates.witnessed" else [])
     elif name == "deadline.missed" and fact["deadline"] == "slot-hold":
         plain.lapsed.add(_key(fact))
 
 
 def _stands(plain: Plain, fact: dict[str, Any], signers: list[str]) -> None:
     plain.done[_key(fact)] = signers
+    plain.labels_open.difference_update(label["serial"] for label in fact.get("labels", []))
     for made in fact.get("created", []):
         plain.holder[made["code"]] = signers[0]
     for code in fact.get("consumed", []):

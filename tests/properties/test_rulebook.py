@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from events.facts.course import DeadlineMissed, DeadlineSet
-from events.facts.steps import ProductInfused, StepFact
+from events.facts.steps import LabelsReconciled, ProductInfused, StepFact
 from events.reading import read_record
 from events.verify import verify
 from projections import views
@@ -64,6 +64,7 @@ def check_each_record(history: History, before: int) -> None:
         for fact in happened.receipt.facts:
             if isinstance(fact, StepFact):
                 check_order(history.site, happened, fact)
+                check_labels(happened.before, fact)
             if isinstance(fact, ProductInfused):
                 statuses = {happened.before.materials[code].status for code in fact.infused}
                 assert statuses == {"released"}, f"{fact.infused} was {statuses}"
@@ -75,6 +76,16 @@ def check_two_people(therapy: Therapy) -> None:
         assert (act.second is not None) == bool(act.fact.awaits)
         if act.second is not None:
             assert act.second.person != act.by.person
+
+
+def check_labels(before: Therapy, fact: StepFact) -> None:
+    """No step but labelling touches a material of which a label is unaccounted for, and labelling leaves none."""
+    touched = {fact.key.material, *fact.moves, *fact.consumed, *(scan.code for scan in fact.scans)}
+    open_ = {label.serial for label in before.labels.values() if label.material in touched and not label.fate}
+    if isinstance(fact, LabelsReconciled):
+        assert sorted(fact.issued) == sorted(label.serial for label in fact.labels)
+    else:
+        assert open_ == set(), f"{fact.key} went on with {open_}"
 
 
 def check_order(site: Staged, happened: Happened, fact: StepFact) -> None:
@@ -150,6 +161,7 @@ def check_batch(row: dict[str, object], plain: Plain, url: str) -> None:
     assert row["deviations_open"] == len(plain.open_deviations)
     assert row["alerts"] == len(plain.open_alerts)
     assert row["records"] == plain.records
+    assert row["labels_open"] == len(plain.labels_open)
     done = {
         (line["step"], line["occurrence"], line["material"])
         for line in views.patient_schedule(url, name)
