@@ -17,6 +17,9 @@ from protocol.state import Deviation, Instance, Therapy
 DEVIATION, ACTION, ALERT = "deviation", "action", "alert"
 """How deadlines call what they are of, where a step's deadline names the step."""
 
+UNHEARD = "deadline.alert"
+"""The rule of what follows when nobody acknowledges an alert in time."""
+
 
 def quality_of(protocol: StudyProtocol) -> Quality:
     """The study's own part on quality; where it has none, every grade asks for its impact and nothing runs."""
@@ -118,7 +121,8 @@ def quality_deadlines(therapy: Therapy, protocol: StudyProtocol) -> Iterator[Dea
 
 def _of_deviations(therapy: Therapy, protocol: StudyProtocol) -> Iterator[Deadline]:
     for deviation in therapy.deviations.values():
-        if deviation.closed:
+        # One that opened because an alert went unheard raises no further alert: it would never end.
+        if deviation.closed or deviation.rule == UNHEARD:
             continue
         since = deviation.reopened[-1].recorded if deviation.reopened else deviation.opened
         again = f"-again-{len(deviation.reopened)}" if deviation.reopened else ""
@@ -144,4 +148,4 @@ def _of_alerts(therapy: Therapy, protocol: StudyProtocol) -> Iterator[Deadline]:
             name = f"acknowledge-{limit.at}".replace(" ", "")
             says = f"{alert.code} must be acknowledged by {' or '.join(alert.roles)} within {limit.at}"
             at = Instance(ALERT, alert.code)
-            yield Deadline(name, at, limit.at.after(alert.raised), says, limit.then, "deadline.alert", announced=False)
+            yield Deadline(name, at, limit.at.after(alert.raised), says, limit.then, UNHEARD, announced=False)

@@ -354,6 +354,19 @@ def test_what_stays_open_too_long_is_recorded_by_the_system_once_and_alerts_qa(s
     settled(site)
 
 
+def test_neglect_does_not_breed_neglect_for_ever(stage: Stage) -> None:
+    """Nobody closes it, nobody hears the alert: that is recorded too, and then the system has said all there is to say."""
+    site = opened(stage)
+    for _ in range(12):
+        site.pass_(days=31)
+        site.system()
+    mine = [d for d in site.now.deviations.values() if "D-1" in d.says or d.rule == "deadline.alert"]
+    assert len(mine) == 1, "one deviation for the alert that nobody heard"
+    assert len(site.now.alerts) == 1
+    assert site.system() == []
+    settled(site)
+
+
 def test_an_action_that_is_not_done_in_time_is_recorded_as_missed(stage: Stage) -> None:
     """The day of an action passes: the system says so, once, and the action can still be done."""
     site = opened(stage, "minor")
