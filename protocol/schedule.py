@@ -69,9 +69,13 @@ class _Planner:
         found = [self.entry(due) for due in instances(self.therapy, self.protocol)]
         known = {entry.at.step for entry in found}
         for step in self.protocol.steps:  # steps whose material does not exist yet still belong in a calendar
-            if step.id not in known and not step.reserve and could_apply(step, self.therapy):
+            if step.id not in known and not step.reserve and self.comes(step):
                 found.append(self.entry(Due(Instance(step.id), step, "waiting")))
         return [e for e in found if e.standing != "closed"]
+
+    def comes(self, step: Step) -> bool:
+        """Whether a step may still come: it is on this patient's path, and no other has taken its place."""
+        return could_apply(step, self.therapy) and not (step.unless and self.therapy.offered(step.unless))
 
     def entry(self, due: Due) -> Entry:
         act = self.therapy.acts.get(due.at) or self.therapy.waiting(due.at)
@@ -137,7 +141,8 @@ class _Planner:
 
     def before(self, step: Step) -> list[tuple[datetime, str, str]]:
         """When what comes before a step ends: (time, step, happened or planned)."""
-        ends = [(self.end_of(name, first), name) for name, first in step.predecessors]
+        on_path = [(name, first) for name, first in step.predecessors if self.comes(self.protocol.by_id[name])]
+        ends = [(self.end_of(name, first), name) for name, first in on_path or step.predecessors]
         return [(when, name, sure) for (when, sure), name in ends if when is not None]
 
     def booked(self, step: Step, at: Instance, slot: Slot) -> tuple[datetime, str]:

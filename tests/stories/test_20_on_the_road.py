@@ -19,6 +19,7 @@ from protocol.desk import Receipt
 from protocol.incidents import closed, open_for, undecided
 from protocol.reader import Reader
 from protocol.running import left, running
+from protocol.schedule import schedule
 from protocol.worklist import resting_state, worklist
 from tests.stage import ANNA, BRUNO, Stage, Staged, names
 
@@ -111,6 +112,8 @@ def test_the_clocks_run_on_and_are_shown_with_what_is_left(stage: Stage) -> None
     """Ten hours and forty minutes after the collection: 13 h 20 min are left of 24 h, 37 h 20 min of 48 h; no incident stops them."""
     site = at(waiting_for_the_courier(stage), 10 + 40 / 60)
     report(site)
+    why = next(e.why for e in schedule(site.now, site.protocol) if e.at.step == "hand_over")
+    assert why.startswith("after label_collection"), "a step that nobody offered is on nobody's calendar"
     assert told(site) == [
         "apheresis.end to wash_collection start: 13 h 20 min until deviation major (24 h), 37 h 20 min until quarantine (48 h)"
     ]
@@ -230,6 +233,10 @@ def test_the_collection_is_frozen_at_the_hospital_and_still_becomes_a_product(st
     site = at(waiting_for_the_courier(stage), 7.1)
     site.system()
     choose(site, "freeze_locally")
+    # In the calendar the frozen road has taken the place of the fresh one.
+    planned = {entry.at.step: entry.why for entry in schedule(site.now, site.protocol)}
+    assert {"transport", "receipt"}.isdisjoint(planned)
+    assert planned["hand_over"].startswith("after local_freeze")
     # The bag is not handed over fresh any more.
     with site.refused("order.after"):
         site.perform("hand_over")
