@@ -130,6 +130,13 @@ COMMANDS: dict[str, Entry | Group] = {
         "report": Entry("mismatch", "report", QUALITY),
         "decide": Entry("mismatch", "decide", QUALITY),
     }),
+    "manufacture": Group("Manufacture that failed: reported, and confirmed by a second person.", QUALITY, {
+        "failed": Entry("manufacture", "failed", QUALITY),
+        "confirm": Entry("manufacture", "confirm", QUALITY),
+        "decline": Entry("manufacture", "decline", QUALITY),
+    }),
+    "remake": Entry("manufacture", "remake", QUALITY),
+    "terminate": Entry("manufacture", "terminate", QUALITY),
     "dispose": Entry("course", "dispose", QUALITY),
     "withdraw": Entry("course", "withdraw", QUALITY),
     "death": Entry("course", "death", QUALITY),

@@ -94,6 +94,7 @@ def show_status(site: Site, therapy: str, answer: Answer, json: bool) -> int:
     lines += [
         ("waits for", f"{row['state']}: {row['waits_for']}"),
         ("next limit", at("due")),
+        ("batch", f"{row['batch']}; {row['batch'] - 1} given up before it" if row["batch"] > 1 else ""),
         ("product", row["product"]),
         ("disposition", row["disposition"] + (f", pending {row['pending_tests']}" if row["pending_tests"] else "")),
         ("deviations", f"{row['deviations_open']} open of {row['deviations']}{worst}"),

@@ -14,7 +14,16 @@ from console.labels.pdf import digest, labels_pdf
 from console.rehearsal import Patient, entry, late_values, prints
 from events.errors import Refused
 from events.facts.labels import LabelsIssued
-from protocol.commands import ClearHold, Dispose, Perform, Presented, ReportLate, WithdrawPatient, Witness
+from protocol.commands import (
+    ClearHold,
+    Dispose,
+    Perform,
+    Presented,
+    ReportLate,
+    TerminateTherapy,
+    WithdrawPatient,
+    Witness,
+)
 from protocol.desk import Desk, Sitting
 from protocol.due import Due, instances
 from protocol.model import StudyProtocol
@@ -138,7 +147,7 @@ class Play:
 
     def _choose(self, script: Script, therapy: Therapy) -> WorkItem | None:
         items = [i for i in worklist(therapy, self.protocol) if not self._leaves(script, i)]
-        for kind in ("hold", "second_signature", "late_value"):
+        for kind in ("hold", "way_out", "second_signature", "late_value"):
             found = [i for i in items if i.kind == kind]
             if found:
                 return found[0]
@@ -178,6 +187,10 @@ class Play:
                     step=item.step, occurrence=item.occurrence, material=item.material or None, readings=values
                 )
                 self.desk.act(name, late, self._who(item.roles))
+            case "way_out":
+                end = TerminateTherapy(reason="the patient goes on with another treatment")
+                ended_by = self.protocol.manufacture.ended_by if self.protocol.manufacture else ()
+                self.desk.act(name, end, self._who(ended_by))
             case "hold":
                 pending = next(iter(therapy.holds.values())).pending
                 clear = ClearHold(wristband=therapy.wristband, reason="right bag rescanned; the wrong one went back")
@@ -253,4 +266,4 @@ class Play:
 
 
 def _at(item: WorkItem) -> Instance:
-    return Instance(item.step, item.occurrence, item.material)
+    return Instance(item.step, item.occurrence, item.material, item.batch)

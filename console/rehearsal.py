@@ -31,6 +31,7 @@ class Patient:
     """Who is played: a number, what is chosen at enrolment, how many bags are filled, and values that differ.
 
     `values`: (step, reading) to what is entered there instead of a value inside the limits.
+    `reserve`: how many bags of the starting material are kept back, where the study lets that be.
     """
 
     number: int
@@ -38,6 +39,7 @@ class Patient:
     choices: Mapping[str, str] = field(default_factory=dict)
     bags: int = 1
     values: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    reserve: int = 0
 
     @property
     def din(self) -> Din:
@@ -178,17 +180,26 @@ def _codes(
             return [due.at.material]
         live = [[m.code for m in therapy.live(kind)] for kind in spec.kinds]
         return next((codes for codes in live if codes), [])[:most]
-    count = min(max(least, patient.bags if protocol.materials[spec.new].identifier == "bag" else 1), most)
+    usual = patient.bags if protocol.materials[spec.new].identifier == "bag" else 1
+    if least == 0 and any(spec.new in step.consumes for step in protocol.steps):
+        usual = patient.reserve  # what some step uses up, and may be none: a part that is kept back
+    count = min(max(least, usual), most)
     before = sum(1 for m in therapy.materials.values() if m.kind == spec.new)
-    return [_new_code(patient, protocol, spec.new, before + n) for n in range(count)]
+    return [_new_code(patient, therapy, protocol, spec.new, before + n) for n in range(count)]
 
 
-def _new_code(patient: Patient, protocol: StudyProtocol, kind: str, number: int) -> str:
+def _donation(patient: Patient, therapy: Therapy, protocol: StudyProtocol) -> Din:
+    """The number of the collection that the batch at hand is made from."""
+    known = [m for m in therapy.materials.values() if protocol.materials[m.kind].identifier == "din" and not m.earlier]
+    return Din(min(known, key=lambda m: m.code).code) if known else patient.din
+
+
+def _new_code(patient: Patient, therapy: Therapy, protocol: StudyProtocol, kind: str, number: int) -> str:
     match protocol.materials[kind].identifier:
         case "din":
             return Din(f"G123426{100000 + patient.number + 50000 * number:06d}").scanned()
         case "bag":
-            return Bag(patient.din, f"{PRODUCT_CODE}{chr(65 + number)}0").scanned()
+            return Bag(_donation(patient, therapy, protocol), f"{PRODUCT_CODE}{chr(65 + number)}0").scanned()
         case _:
             initials = "".join(word[0] for word in kind.split("_")).upper()
             return f"{initials}-{patient.number:04d}-{kind.upper().replace('_', '')[:12]}-{number + 1}"

@@ -89,8 +89,8 @@ def work_out(site: Site, desk: Desk, therapy: str, *, audited: bool) -> Answer:
     findings = audit(desk, therapy) if audited else None
     state = desk.therapy(therapy)
     signed: list[list[str]] = []
-    if state.acts:
-        last = max(state.acts.values(), key=lambda act: (act.second or act.by).number)
+    if state.every_act:
+        last = max(state.every_act.values(), key=lambda act: (act.second or act.by).number)
         from events.instant import to_wire
 
         signed = [[s.account, to_wire(s.recorded), s.meaning] for s in (last.by, last.second) if s is not None]

@@ -17,6 +17,7 @@ from events.facts import (
     incidents,
     labels,
     logger,
+    manufacture,
     mismatch,
     quality,
     site,
@@ -144,6 +145,24 @@ def _told(fact: Fact, when: When) -> list[str]:
             again = [f"  the one read before does not count: {fact.again}"] if fact.again else []
             lines = [f"{instance(fact.key)}: NO temperature log: {fact.why}", *again]
             return [*lines, f"  unknown: all {_minutes(fact.unknown)} of {stretch}", *_computed(fact.computed)]
+        case manufacture.ManufactureFailed():
+            waits = f", waits for {' or '.join(fact.awaits)}" if fact.awaits else ""
+            return [
+                f"MANUFACTURE FAILED {fact.failure} in {instance(fact.key)}: {fact.says}{waits}",
+                f"  ends: {', '.join(fact.ends) or 'nothing'}; retained: {', '.join(fact.retains) or 'nothing'}",
+            ]
+        case manufacture.ManufactureFailureDecided():
+            return [f"failure {fact.failure} {fact.decision}, reported in {fact.first[:16]}: {fact.reason}"]
+        case manufacture.RemakeBegun():
+            material = f" from {', '.join(fact.material)}" if fact.material else ""
+            return [
+                f"batch {fact.batch} begins at {fact.start}{material}: {fact.reason}",
+                f"  because {fact.ground}",
+                f"  done anew: {', '.join(fact.steps)}",
+                *([f"  offered: {', '.join(fact.offers)}"] if fact.offers else []),
+            ]
+        case manufacture.TherapyTerminated():
+            return [f"therapy ended, no way out taken: {fact.reason}", f"  because {fact.ground}"]
         case site.ProtocolAdopted():
             return [f"protocol {fact.protocol} {fact.version} adopted, digest {fact.digest}"]
         case authority.LogOpened():

@@ -57,7 +57,7 @@ def steps(desk: Desk, therapy: Therapy) -> list[Step]:
     """Every step that stands and every record of the system's own, as the run shows them."""
     authority = desk.log.authority()
     shown = []
-    for act in sorted(therapy.acts.values(), key=lambda act: (act.second or act.by).number):
+    for act in sorted(therapy.every_act.values(), key=lambda act: (act.second or act.by).number):
         names = [authority.printed_name(act.by.account)]
         if act.second is not None:
             names.append(authority.printed_name(act.second.account))

@@ -50,6 +50,7 @@ def _schedule(therapy: Therapy, protocol: StudyProtocol) -> list[Row]:
             "step": entry.at.step,
             "occurrence": entry.at.occurrence,
             "material": entry.at.material,
+            "batch": entry.at.batch,
             "title": entry.title,
             "roles": ", ".join(entry.roles),
             "standing": entry.standing,
@@ -115,6 +116,7 @@ def _worklist(therapy: Therapy, protocol: StudyProtocol) -> list[Row]:
             "opens": _time(item.opens),
             "due": _time(item.due),
             "required": int(item.required),
+            "batch": item.batch,
         }
         for line, item in enumerate(worklist(therapy, protocol), start=1)
     ]

@@ -14,15 +14,15 @@ _BATCH_TEXT = (
     "screening subject coi choices protocol digest opened last_step last_ended state waits_for due disposition "
     "pending_tests product worst_deviation stopped completed head finding"
 ).split()
-_BATCH_NUMBERS = (
-    "steps_done deviations_open deviations quarantined held incidents mismatches alerts labels_open records".split()
-)
+_BATCH_NUMBERS = "steps_done deviations_open deviations quarantined batch held incidents mismatches alerts labels_open records".split()
 _LINES = {
     "patient_schedule": "step occurrence material title roles standing earliest planned latest started ended why".split(),
     "custody_trail": "material kind since until place holder given_by how link".split(),
     "deviations": "deviation grade rule says concerns opened opened_by record lacks due closed".split(),
     "worklist": "kind step occurrence material title roles says act since opens due".split(),
 }
+_WHOLE = {"patient_schedule": ("batch",), "worklist": ("required", "batch")}
+"""Columns of whole numbers, beside `line`."""
 # No length: one name that is longer than the rest must not stop everybody's views. And the order of bytes, as SQLite has
 # it, so that a list reads the same wherever it is kept.
 _NAME = Text().with_variant(Text(collation="C"), "postgresql")
@@ -45,7 +45,7 @@ def views(stem: str = "") -> Views:
     batch = Table(f"{stem}batch_status", metadata, Column("therapy", _NAME, primary_key=True), *texts, *numbers)
     tables = {"batch_status": batch}
     for name, columns in _LINES.items():
-        more = [Column("required", Integer, nullable=False, default=1)] if name == "worklist" else []
+        more = [Column(column, Integer, nullable=False, default=1) for column in _WHOLE.get(name, ())]
         tables[name] = Table(
             f"{stem}{name}",
             metadata,

@@ -19,6 +19,7 @@ from protocol.decision import Decision, slot_stream
 from protocol.deviations import quality_deadlines
 from protocol.due import HOLD, WINDOW, Due, applies, instances, of_step, successor_begun
 from protocol.incidents import concerned, report
+from protocol.manufacture import ground, open_failure
 from protocol.mismatch import open_mismatches
 from protocol.model import Consequence, Consequences, Detected, Incident, StudyProtocol
 from protocol.perform import window
@@ -170,7 +171,7 @@ def _known(therapy: Therapy, deadline: Deadline) -> bool:
 def _live(therapy: Therapy, due: Due) -> tuple[str, ...]:
     """The materials that wait for this step: those it consumes, moves or scans."""
     kinds = touched_kinds(due)
-    return tuple(sorted(m.code for m in therapy.materials.values() if m.live and m.kind in kinds))
+    return tuple(sorted(m.code for kind in kinds for m in therapy.live(kind)))
 
 
 def _release_evaluated(therapy: Therapy, protocol: StudyProtocol) -> list[TherapyFact]:
@@ -192,10 +193,10 @@ def _outcome(therapy: Therapy, protocol: StudyProtocol) -> str:
         return ""
     if not therapy.stopped:
         return "followed_to_the_end" if therapy.acts else ""
-    if _unaccounted(therapy, protocol):
+    # While the study leaves a way out, somebody has to take one, or to end the therapy.
+    if open_failure(therapy) or ground(therapy, protocol) or _unaccounted(therapy, protocol):
         return ""
-    words = {"screen failure": "screen_failure", "product rejected": "product_rejected"}
-    return words.get(therapy.stopped, therapy.stopped)
+    return therapy.stopped.replace(" ", "_")
 
 
 def _unaccounted(therapy: Therapy, protocol: StudyProtocol) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from protocol.check_kinds import check_kinds
 from protocol.check_labels import check_labels
 from protocol.check_logger import check_logger
+from protocol.check_manufacture import check_manufacture
 from protocol.check_order import check_names, check_order
 from protocol.check_quality import check_quality
 from protocol.check_release import check_release
@@ -27,6 +28,7 @@ def check_protocol(protocol: StudyProtocol) -> list[Problem]:
         *check_road(study),
         *check_logger(study),
         *check_release(study),
+        *check_manufacture(study),
         *check_labels(study),
         *check_quality(study),
     ]

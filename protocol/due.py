@@ -90,21 +90,22 @@ def of_step(therapy: Therapy, protocol: StudyProtocol, step: Step) -> Iterator[D
 def _enumerate(therapy: Therapy, protocol: StudyProtocol, step: Step) -> list[Instance]:
     if step.visits:
         occurrences = [v.id for v in step.visits if _chosen(v.when, therapy)]
-        return [Instance(step.id, occurrence) for occurrence in occurrences]
+        return [therapy.at(step.id, occurrence) for occurrence in occurrences]
     materials = [""] if step.for_each is None else _materials_of(therapy, step)
-    return [Instance(step.id, o, m) for m in materials for o in _occurrences(therapy, protocol, step, m)]
+    return [therapy.at(step.id, o, m) for m in materials for o in _occurrences(therapy, protocol, step, m)]
 
 
 def _materials_of(therapy: Therapy, step: Step) -> list[str]:
-    """The live materials of the kind, and those for which this step has been done."""
+    """The live materials of the kind that are not an earlier batch's, and those for which this step has been done."""
     done = {at.material for at in therapy.acts if at.step == step.id}
-    found = (m for m in therapy.materials.values() if m.kind == step.for_each and (m.live or m.code in done))
-    return sorted(m.code for m in found if m.code in done or belongs(step, therapy, m.code))
+    known = (m for m in therapy.materials.values() if m.kind == step.for_each)
+    there = (m for m in known if (m.live and not m.earlier) or m.code in done)
+    return sorted(m.code for m in there if m.code in done or belongs(step, therapy, m.code))
 
 
 def _occurrences(therapy: Therapy, protocol: StudyProtocol, step: Step, material: str) -> list[str]:
     if step.kind == "booking":
-        lapsed = sum(1 for name, at in therapy.missed if name == HOLD and at.step == step.id)
+        lapsed = sum(1 for name, at in therapy.missed if name == HOLD and at == therapy.at(step.id, at.occurrence))
         return [str(n) for n in range(1, lapsed + 1 + _times(step, therapy))]
     if step.repeat is None:
         return [str(n) for n in range(1, 1 + _times(step, therapy))]
@@ -142,7 +143,7 @@ def _standing(therapy: Therapy, protocol: StudyProtocol, step: Step, at: Instanc
         return "closed", ()
     waits = tuple(name for name, first in step.predecessors if not _satisfied(therapy, protocol, name, first, step, at))
     if step.repeat and at.occurrence != "1":
-        before = Instance(at.step, str(int(at.occurrence) - 1), at.material)
+        before = at._replace(occurrence=str(int(at.occurrence) - 1))
         waits += () if before in therapy.acts else (step.id,)
     if step.kind in NEEDS_RELEASE and not waits and not _released(therapy, step, at):
         waits = (next((s.id for s in protocol.steps if s.kind == "disposition"), "disposition"),)
@@ -156,7 +157,8 @@ def _released(therapy: Therapy, step: Step, at: Instance) -> bool:
     """
     decided = therapy.disposition
     once = set(decided.materials) if decided is not None and decided.decision == "released" else set()
-    known = [therapy.materials[at.material]] if at.material else list(therapy.materials.values())
+    all_of_it = [m for m in therapy.materials.values() if not m.earlier]
+    known = [therapy.materials[at.material]] if at.material else all_of_it
     told = step.kind != "conditioning"
     return any(m.status == "released" or (told and m.status == "quarantined" and m.code in once) for m in known)
 
@@ -185,7 +187,7 @@ def _satisfied(therapy: Therapy, protocol: StudyProtocol, name: str, first: bool
         codes = begun if first else begun | set(_materials_of(therapy, step))
         if (
             not codes
-            and any(m.kind == step.for_each for m in therapy.materials.values())
+            and any(m.kind == step.for_each and not m.earlier for m in therapy.materials.values())
             and (step.unless or step.reserve)
         ):
             return True  # all that there is takes another way

@@ -139,8 +139,9 @@ def check_independent(therapy: Therapy, protocol: StudyProtocol, step: Step, act
     Raises:
         Refused: naming the step that the person performed.
     """
-    acts = [*therapy.acts.values(), *therapy.pending.values()]
-    for act in acts:
+    # Who made an earlier batch is not independent of the therapy; who decided on it may decide on the next.
+    earlier = [act for act in therapy.earlier_acts.values() if act.at.step != step.id]
+    for act in [*earlier, *therapy.acts.values(), *therapy.pending.values()]:
         if act.by.person == actor.person and ("all" in step.not_by or act.at.step in step.not_by):
             raise refuse(
                 "authority.independent",

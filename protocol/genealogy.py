@@ -61,7 +61,7 @@ def _of(therapy: Therapy, code: str) -> tuple[str, ...]:
 
 def _made(therapy: Therapy, code: str) -> int:
     """The number of the record that made a material."""
-    act = therapy.acts.get(therapy.materials[code].made_in)
+    act = therapy.every_act.get(therapy.materials[code].made_in)
     return act.by.number if act else 0
 
 

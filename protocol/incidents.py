@@ -13,7 +13,7 @@ from protocol.due import Due, of_step
 from protocol.model import Incident, IncidentOption, Step, StudyProtocol
 from protocol.readings import Breach
 from protocol.running import length, touched_kinds
-from protocol.state import Happening, Instance, Therapy
+from protocol.state import Happening, Therapy
 
 
 def undecided(therapy: Therapy, protocol: StudyProtocol) -> list[tuple[Happening, Incident]]:
@@ -71,7 +71,7 @@ def _not_offered(therapy: Therapy, protocol: StudyProtocol, step: Step, happenin
         # What comes after it, or instead of it, has been done: that way is closed.
         later = [s for s in protocol.steps if s.unless == step.id or any(n == step.id for n, _ in s.predecessors)]
         for other in later:
-            at = Instance(other.id, "1", code if other.for_each == step.for_each else "")
+            at = therapy.at(other.id, "1", code if other.for_each == step.for_each else "")
             if code and (at in therapy.acts or therapy.waiting(at) is not None):
                 return f"{at} has been done"
     if not codes and any(d.standing != "done" for d in _offered_before(therapy, protocol, step)):
@@ -91,7 +91,7 @@ def concerned(therapy: Therapy, due: Due) -> tuple[str, ...]:
     if act is not None and act.fact.moves:
         return tuple(code for code in act.fact.moves if therapy.materials[code].live)
     kinds = touched_kinds(due)
-    return tuple(sorted(m.code for m in therapy.materials.values() if m.live and m.kind in kinds))
+    return tuple(sorted(m.code for kind in kinds for m in therapy.live(kind)))
 
 
 def report(

@@ -38,7 +38,7 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
         act = admit(therapy, protocol, command, around)
         fact_class, special = special_fields(therapy, protocol, command, act, around)
     except WrongItem as wrong:
-        return stopped(therapy, Instance(command.step, command.occurrence or "1"), wrong, around)
+        return stopped(therapy, therapy.at(command.step, command.occurrence or "1"), wrong, around)
     readings = read_values(act.step, command.readings, act.started, computed=said_by_log(act.step, command))
     log = read_out(
         therapy,

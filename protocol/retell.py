@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from events.facts import alerts, course, deviations, incidents, labels, logger, mismatch, quality, steps
+from events.facts import alerts, course, deviations, incidents, labels, logger, manufacture, mismatch, quality, steps
 from events.facts.base import Fact
 from events.facts.logger import LogFigures
 from events.reading import Record
@@ -75,7 +75,7 @@ def _other(fact: Fact) -> AnyCommand | None:
         case course.FactCorrected(key=key, new=new):
             return said.Correct(
                 step=key.step, occurrence=key.occurrence, material=key.material,
-                reading=new.name, value=new.value, unit=new.unit, why=fact.why,
+                batch=key.batch, reading=new.name, value=new.value, unit=new.unit, why=fact.why,
             )  # fmt: skip
         case logger.LoggerRead(key=key):
             return said.ReadLogger(
@@ -142,5 +142,16 @@ def _other(fact: Fact) -> AnyCommand | None:
             return said.CheckAction(action=fact.action, result=fact.result, says=fact.says)
         case alerts.AlertAcknowledged():
             return said.AcknowledgeAlert(alert=fact.alert, note=fact.note or None)
+        case manufacture.ManufactureFailed(key=key):
+            return said.FailManufacture(
+                step=key.step, occurrence=key.occurrence, material=key.material, says=fact.says, ends=fact.ends,
+                retains=fact.retains,
+            )  # fmt: skip
+        case manufacture.ManufactureFailureDecided():
+            return said.DecideFailure(failure=fact.failure, decision=fact.decision, reason=fact.reason)
+        case manufacture.RemakeBegun():
+            return said.BeginRemake(start=fact.start, reason=fact.reason)
+        case manufacture.TherapyTerminated():
+            return said.TerminateTherapy(reason=fact.reason)
         case _:
             return None

@@ -171,6 +171,15 @@ def _check_known(therapy: Therapy, step: Step, spec: ScanSpec, scan: Scan, mater
             code=scan.code,
             ended=item.ended,
         )
+    if item.earlier:
+        raise refuse(
+            "identity.batch",
+            f"{scan.code} belongs to batch {item.made_in.batch}, which was given up; {step.id} is done for batch "
+            f"{therapy.at(step.id).batch}.",
+            "Take what was made for this batch. What is left of the earlier one is kept, or QA disposes of it.",
+            code=scan.code,
+            step=step.id,
+        )
     if material and step.for_each == spec.what and scan.code != material:
         raise _mismatch(step, scan, material)
 

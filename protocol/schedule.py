@@ -32,7 +32,7 @@ class Entry:
 
 def schedule(therapy: Therapy, protocol: StudyProtocol) -> list[Entry]:
     """The calendar of a therapy: alerts that nobody has acknowledged, what happened in order, what is planned in order."""
-    entries = [*_alerts(therapy), *_Planner(therapy, protocol).entries()]
+    entries = [*_alerts(therapy), *_earlier(therapy, protocol), *_Planner(therapy, protocol).entries()]
     return sorted(entries, key=lambda e: (e.standing != "alert", _when(e) is None, _when(e) or _NEVER, str(e.at)))
 
 
@@ -54,6 +54,18 @@ def _alerts(therapy: Therapy) -> list[Entry]:
     ]
 
 
+def _earlier(therapy: Therapy, protocol: StudyProtocol) -> list[Entry]:
+    """What was done for batches that were given up stays in the calendar."""
+    found = []
+    for at, act in therapy.earlier_acts.items():
+        step = protocol.by_id.get(at.step)
+        title, roles = (step.title, step.performed_by) if step else (at.step, ())
+        happened = (act.fact.started, act.fact.ended)
+        why = f"batch {at.batch}, which was given up"
+        found.append(Entry(at, title, roles, "done", None, None, None, happened, why))
+    return found
+
+
 def _when(entry: Entry) -> datetime | None:
     return entry.happened[0] if entry.happened else entry.planned
 
@@ -70,7 +82,7 @@ class _Planner:
         known = {entry.at.step for entry in found}
         for step in self.protocol.steps:  # steps whose material does not exist yet still belong in a calendar
             if step.id not in known and not step.reserve and self.comes(step):
-                found.append(self.entry(Due(Instance(step.id), step, "waiting")))
+                found.append(self.entry(Due(self.therapy.at(step.id), step, "waiting")))
         return [e for e in found if e.standing != "closed"]
 
     def comes(self, step: Step) -> bool:
@@ -121,7 +133,7 @@ class _Planner:
         return self.protocol.by_id[what.step]
 
     def planned(self, step: Step, at: Instance) -> tuple[datetime | None, str]:
-        first = self.therapy.acts.get(Instance(at.step, "1", at.material)) if at.occurrence != "1" else None
+        first = self.therapy.acts.get(at._replace(occurrence="1")) if at.occurrence != "1" else None
         if first is not None and step.repeat is not None and step.repeat.every is not None:
             when = self.nth(step, at, first.fact.started)
             return when, f"every {step.repeat.every} after the first ({first.fact.started:%Y-%m-%d %H:%M}, {HAPPENED})"
@@ -189,5 +201,5 @@ class _Planner:
             return max((when for when, _, _ in self.before(step)), default=None), PLANNED
         if visits:
             visit = visits[0] if first else visits[-1]
-            return self.place(Due(Instance(step.id, visit.id), step, "waiting", visit=visit), None)[1], PLANNED
-        return self.place(Due(Instance(step.id, str(needed)), step, "waiting"), None)[1], PLANNED
+            return self.place(Due(self.therapy.at(step.id, visit.id), step, "waiting", visit=visit), None)[1], PLANNED
+        return self.place(Due(self.therapy.at(step.id, str(needed)), step, "waiting"), None)[1], PLANNED

@@ -17,24 +17,26 @@ from protocol.quality_state import Action, Investigation, Regraded
 
 
 class Instance(NamedTuple):
-    """One instance of a step: its occurrence, and the material where it is done per material."""
+    """One instance of a step: its occurrence, the material where it is done per material, the batch that it belongs to."""
 
     step: str
     occurrence: str = "1"
     material: str = ""
+    batch: int = 1
 
     def key(self) -> ActKey:
         """As it stands in a fact."""
-        return ActKey(step=self.step, occurrence=self.occurrence, material=self.material or None)
+        return ActKey(step=self.step, occurrence=self.occurrence, material=self.material or None, batch=self.batch)
 
     def __str__(self) -> str:
         words = self.step if self.occurrence == "1" else f"{self.step} {self.occurrence}"
-        return f"{words} of {self.material}" if self.material else words
+        words += f" of {self.material}" if self.material else ""
+        return words if self.batch == 1 else f"{words} (batch {self.batch})"
 
 
 def instance(key: ActKey) -> Instance:
     """The instance that a fact's key names."""
-    return Instance(key.step, key.occurrence, key.material or "")
+    return Instance(key.step, key.occurrence, key.material or "", key.batch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ class Current(NamedTuple):
 class Material:
     """A material: what it is, where it came from, who holds it, and how it ended.
 
-    `also`: further parents, where several were pooled. `rules`: those that quarantine it.
+    `also`: further parents, where several were pooled. `rules`: those that quarantine it. `earlier`: it belongs to an
+    earlier batch, and no step of a later one uses it.
     """
 
     code: str
@@ -99,6 +102,7 @@ class Material:
     quarantined: datetime | None = None
     rules: frozenset[str] = frozenset()
     also: tuple[str, ...] = ()
+    earlier: bool = False
 
     @property
     def live(self) -> bool:
@@ -210,6 +214,21 @@ class Mismatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """A manufacture that failed: in which batch, what ends and what is retained; `decision` is empty while nobody confirmed."""
+
+    code: str
+    at: Instance
+    says: str
+    ends: tuple[str, ...]
+    retains: tuple[str, ...]
+    awaits: tuple[str, ...]
+    batch: int
+    by: Signed
+    decision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """Something that somebody in one of `roles` must know; `acknowledged` says who knows it, None while nobody does."""
 
@@ -252,6 +271,9 @@ class Label:
 class Therapy:
     """Everything that is known of one therapy; `number` and `link` are the head of its stream.
 
+    `batch`: the number of the batch that is being made; `restarted`: the batch that a step is done for, where it is a
+        later one than the first. `earlier_acts`, `earlier_readings`, `earlier_dispositions`: of batches that were given
+        up; no step looks at them.
     `label_acts`: fates of labels that wait for their second signature, by the link of the record that gives them.
     `quarantined_early`: materials quarantined while the act that makes them still waits for its second signature, and by
         which rules.
@@ -270,6 +292,13 @@ class Therapy:
     pending: dict[str, Act] = field(default_factory=dict)
     readings: dict[tuple[Instance, str], Current] = field(default_factory=dict)
     loggers: dict[Instance, ReadOut] = field(default_factory=dict)
+    batch: int = 1
+    restarted: dict[str, int] = field(default_factory=dict)
+    earlier_acts: dict[Instance, Act] = field(default_factory=dict)
+    earlier_readings: dict[tuple[Instance, str], Current] = field(default_factory=dict)
+    earlier_dispositions: tuple[DispositionDecided, ...] = ()
+    failures: dict[str, Failure] = field(default_factory=dict)
+    terminated: str = ""
     materials: dict[str, Material] = field(default_factory=dict)
     quarantined_early: dict[str, frozenset[str]] = field(default_factory=dict)
     custody: tuple[CustodyEntry, ...] = ()
@@ -309,13 +338,23 @@ class Therapy:
         """The acts of a step that stand, in the order in which they were signed."""
         return sorted((act for at, act in self.acts.items() if at.step == step), key=lambda act: act.by.number)
 
+    def at(self, step: str, occurrence: str = "1", material: str = "") -> Instance:
+        """An instance of a step as it is done now: of the batch that is being made."""
+        return Instance(step, occurrence, material, self.restarted.get(step, 1))
+
+    @property
+    def every_act(self) -> dict[Instance, Act]:
+        """The acts that stand, those of earlier batches among them."""
+        return {**self.earlier_acts, **self.acts}
+
     def waiting(self, at: Instance) -> Act | None:
         """The act of this instance that waits for its second signature."""
         return next((act for act in self.pending.values() if act.at == at), None)
 
     def live(self, kind: str) -> list[Material]:
-        """The live materials of a kind, by code."""
-        return sorted((m for m in self.materials.values() if m.kind == kind and m.live), key=lambda m: m.code)
+        """The live materials of a kind, by code; not those of an earlier batch."""
+        found = (m for m in self.materials.values() if m.kind == kind and m.live and not m.earlier)
+        return sorted(found, key=lambda m: m.code)
 
     def uses(self, code: str) -> bool:
         """Whether a code is in use here. One that an act brought which did not stand is not: its label is still there."""

@@ -16,7 +16,7 @@ from protocol.worklist import resting_state, worklist
 
 def batch_status(therapy: Therapy, protocol: StudyProtocol) -> dict[str, Any]:
     """The row of a batch; every value is a string, a number or None, so that two ways of making it can be compared."""
-    acts = sorted(therapy.acts.values(), key=lambda act: (act.second or act.by).number)
+    acts = sorted(therapy.every_act.values(), key=lambda act: (act.second or act.by).number)
     last = acts[-1] if acts else None
     state, says = resting_state(therapy, protocol)
     product = protocol.release.product if protocol.release else ""
@@ -39,6 +39,7 @@ def batch_status(therapy: Therapy, protocol: StudyProtocol) -> dict[str, Any]:
         "due": min((to_wire(i.due) for i in items if i.due and i.required), default=""),
         "disposition": therapy.disposition.decision if therapy.disposition else "",
         "pending_tests": ", ".join(therapy.disposition.pending) if therapy.disposition else "",
+        "batch": therapy.batch,
         "product": ", ".join(f"{m.code} {m.ended or m.status}" for m in bags),
         "deviations_open": sum(1 for d in therapy.deviations.values() if not d.closed),
         "deviations": len(therapy.deviations),

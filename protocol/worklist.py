@@ -13,6 +13,7 @@ from protocol.deviations import handling, investigators, lacking, limit_of, need
 from protocol.due import Due, instances
 from protocol.incidents import undecided as undecided_incidents
 from protocol.labels import differs, labelled, roles_for, sets, unaccounted_in
+from protocol.manufacture import ground, open_failure, told, ways_out
 from protocol.mismatch import open_mismatches, stopping, undecided
 from protocol.model import StudyProtocol
 from protocol.perform import window
@@ -30,6 +31,8 @@ What = Literal[
     "incident",
     "alert",
     "label",
+    "failure",
+    "way_out",
     "quarantine",
     "deviation",
     "action",
@@ -53,6 +56,7 @@ class WorkItem:
     opens: datetime | None = None
     due: datetime | None = None
     required: bool = True
+    batch: int = 1
 
 
 def worklist(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
@@ -75,6 +79,7 @@ def worklist(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
             items.append(_to_sign(therapy, due))
     return [
         *_held(therapy, protocol),
+        *_ways_out(therapy, protocol),
         *_alerts(therapy),
         *_incidents(therapy, protocol),
         *items,
@@ -112,6 +117,7 @@ def _to_perform(therapy: Therapy, protocol: StudyProtocol, due: Due) -> WorkItem
         opens=opens,
         due=min(ends, default=None),
         required=due.required,
+        batch=at.batch,
     )
 
 
@@ -136,6 +142,7 @@ def _to_sign(therapy: Therapy, due: Due) -> WorkItem:
         says,
         act=act.by.link,
         since=act.by.recorded,
+        batch=due.at.batch,
     )
 
 
@@ -158,6 +165,7 @@ def _late(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
                         says,
                         since=act.fact.ended,
                         required=False,
+                        batch=at.batch,
                     )
                 )
     return items
@@ -269,14 +277,37 @@ def _incidents(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
     ]  # fmt: skip
 
 
+def _ways_out(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
+    """A failure that waits for its second person; and where there will be no product, who decides what follows."""
+    failure = open_failure(therapy)
+    if failure is not None:
+        says = f"FAILED: {failure.at}, {failure.says}; reported by {failure.by.account}, waits to be confirmed"
+        title, at = f"Confirm {failure.code}", failure.at
+        return [
+            WorkItem(
+                therapy.id, "failure", "", "", failure.code, title, failure.awaits, says,
+                act=failure.by.link, since=failure.by.recorded, batch=at.batch,
+            )
+        ]  # fmt: skip
+    why = ground(therapy, protocol)
+    if not why or protocol.manufacture is None:
+        return []
+    deciders = [role for way in ways_out(therapy, protocol) if not way.closed for role in way.way.decided_by]
+    roles = tuple(dict.fromkeys([*deciders, *protocol.manufacture.ended_by]))
+    says = f"NO PRODUCT: {why}. {told(therapy, protocol)}"
+    return [WorkItem(therapy.id, "way_out", "", "", "", "Decide what follows", roles, says, batch=therapy.batch)]
+
+
 def _quality(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
     roles = protocol.qa_roles
+    failure = open_failure(therapy)
+    lost = failure.ends if failure else ()
     items = [
         WorkItem(
             therapy.id, "quarantine", "", "", m.code, f"Decide on {m.code}", roles, f"{m.code} quarantined: {m.why}"
         )
         for m in sorted(therapy.materials.values(), key=lambda m: m.code)
-        if m.live and m.status == "quarantined" and stopping(therapy, m.code) is None
+        if m.live and m.status == "quarantined" and stopping(therapy, m.code) is None and m.code not in lost
     ]
     for deviation in therapy.deviations.values():
         if not deviation.closed:
@@ -339,6 +370,8 @@ def resting_state(therapy: Therapy, protocol: StudyProtocol) -> tuple[str, str]:
         "mismatch": "Held",
         "alert": "Alerted",
         "incident": "Incident",
+        "failure": "AwaitingSignature",
+        "way_out": "AwaitingDecision",
         "quarantine": "Quarantined",
     }.get(first.kind, "AwaitingStep")
     told = [f"{i.step or i.title}{_occurrence(i)}: waiting for {' or '.join(i.roles)}" for i in items[:3]]
@@ -348,4 +381,5 @@ def resting_state(therapy: Therapy, protocol: StudyProtocol) -> tuple[str, str]:
 
 def _occurrence(item: WorkItem) -> str:
     words = f" {item.occurrence}" if item.occurrence not in ("", "1") else ""
-    return f"{words} of {item.material}" if item.material and item.step else words
+    words += f" of {item.material}" if item.material and item.step else ""
+    return f"{words} (batch {item.batch})" if item.batch > 1 and item.step else words

@@ -453,7 +453,7 @@ class Told:
 
 
 def _at(item: WorkItem) -> Instance:
-    return Instance(item.step, item.occurrence, item.material)
+    return Instance(item.step, item.occurrence, item.material, item.batch)
 
 
 def entered(values: Mapping[str, str]) -> dict[str, Entered]:

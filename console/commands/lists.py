@@ -66,7 +66,14 @@ def worklist(
             r["therapy"],
             r["kind"].replace("_", " "),
             " ".join(
-                word for word in (r["step"], r["occurrence"] if r["occurrence"] != "1" else "", r["material"]) if word
+                word
+                for word in (
+                    r["step"],
+                    r["occurrence"] if r["occurrence"] != "1" else "",
+                    r["material"],
+                    f"(batch {r['batch']})" if r["batch"] > 1 and r["step"] else "",
+                )
+                if word
             ),
             r["roles"],
             screen.when(from_wire(r["due"])) if r["due"] else "",

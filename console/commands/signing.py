@@ -176,6 +176,9 @@ def correct(
     why: Why,
     occurrence: Occurrence = None,
     material: OfMaterial = None,
+    batch: Annotated[
+        int | None, typer.Option("--batch", metavar="N", help="Of an earlier batch, where one was given up.")
+    ] = None,
     account: As = None,
     secret: Secret = None,
     json: Json = False,
@@ -188,6 +191,7 @@ def correct(
     keep_named(site, therapy, step, value)
     document = {
         "step": step, "reading": reading, "value": value[reading], "why": why, "occurrence": occurrence or "1", "material": material,
+        "batch": batch,
     }  # fmt: skip
     act(site, therapy, command(Correct, document), account, secret, json)
 

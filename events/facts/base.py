@@ -147,11 +147,15 @@ class RawFile(Value):
 
 
 class ActKey(Value):
-    """Which instance of a step: the step, its occurrence, and the material where the step is done per material."""
+    """Which instance of a step: the step, its occurrence, the material where the step is done per material, the batch.
+
+    `batch`: the first is 1; a step that is done again for a remake belongs to the next one.
+    """
 
     step: Name
     occurrence: Name = "1"
     material: Code | None = None
+    batch: Count = 1
 
 
 __all__ = [

@@ -132,4 +132,6 @@ class TherapyCompleted(TherapyFact):
     """The system's own: every step and visit of the protocol is done, or its end was reached."""
 
     wire: ClassVar[str] = "therapy.completed.v1"
-    outcome: Literal["followed_to_the_end", "screen_failure", "withdrawn", "died", "product_rejected"]
+    outcome: Literal[
+        "followed_to_the_end", "screen_failure", "withdrawn", "died", "product_rejected", "manufacture_failed"
+    ]

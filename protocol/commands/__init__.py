@@ -19,6 +19,13 @@ from protocol.commands.deviations import (
 )
 from protocol.commands.incidents import ChooseOption, IncidentCommand, ReportIncident
 from protocol.commands.labels import DropFates, GiveFates, IssueLabels, LabelCommand, WitnessFates
+from protocol.commands.manufacture import (
+    BeginRemake,
+    DecideFailure,
+    FailManufacture,
+    ManufactureCommand,
+    TerminateTherapy,
+)
 from protocol.commands.mismatch import DecideMismatch, MismatchCommand, ReportMismatch
 from protocol.commands.quality import ClearHold, DecideQuarantine, Dispose, QualityCommand
 from protocol.commands.steps import (
@@ -43,6 +50,7 @@ AnyCommand = (
     | AlertCommand
     | LabelCommand
     | DeviationCommand
+    | ManufactureCommand
 )
 
 __all__ = [
@@ -50,6 +58,7 @@ __all__ = [
     "AlertCommand",
     "AnyCommand",
     "AssessDeviation",
+    "BeginRemake",
     "BookedSlot",
     "CheckAction",
     "ChooseOption",
@@ -58,6 +67,7 @@ __all__ = [
     "Command",
     "Correct",
     "CourseCommand",
+    "DecideFailure",
     "DecideMismatch",
     "DecideQuarantine",
     "Decline",
@@ -65,6 +75,7 @@ __all__ = [
     "Dispose",
     "DropFates",
     "Entered",
+    "FailManufacture",
     "FailScreening",
     "GiveFates",
     "IncidentCommand",
@@ -72,6 +83,7 @@ __all__ = [
     "IssueLabels",
     "LabelCommand",
     "LetPass",
+    "ManufactureCommand",
     "MismatchCommand",
     "Moment",
     "OpenDeviation",
@@ -88,6 +100,7 @@ __all__ = [
     "ReportMismatch",
     "StepCommand",
     "TakeBack",
+    "TerminateTherapy",
     "Text",
     "WithdrawPatient",
     "Witness",

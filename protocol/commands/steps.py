@@ -91,11 +91,12 @@ class ReportLate(Command):
 
 
 class Correct(Command):
-    """Correct a recorded value, with the reason why."""
+    """Correct a recorded value, with the reason why; of an earlier batch where `batch` says so."""
 
     step: Name
     occurrence: Name = "1"
     material: str | None = None
+    batch: int | None = None
     reading: Name
     value: Number
     unit: Short | None = None

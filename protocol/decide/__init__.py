@@ -14,6 +14,7 @@ from protocol.commands import (
     DeviationCommand,
     IncidentCommand,
     LabelCommand,
+    ManufactureCommand,
     MismatchCommand,
     QualityCommand,
     StepCommand,
@@ -23,6 +24,7 @@ from protocol.decide.course import decide_course
 from protocol.decide.deviations import decide_deviations
 from protocol.decide.incidents import decide_incident
 from protocol.decide.labels import decide_labels
+from protocol.decide.manufacture import decide_manufacture
 from protocol.decide.mismatch import decide_mismatch
 from protocol.decide.quality import decide_quality
 from protocol.decide.signing import decide_step
@@ -57,4 +59,6 @@ def decide(therapy: Therapy, protocol: StudyProtocol, command: AnyCommand, aroun
         return decide_labels(therapy, protocol, command, around)
     if isinstance(command, DeviationCommand):
         return decide_deviations(therapy, protocol, command, around)
+    if isinstance(command, ManufactureCommand):
+        return decide_manufacture(therapy, protocol, command, around)
     assert_never(command)

@@ -159,6 +159,24 @@ def _rescan(therapy: Therapy, command: ClearHold) -> tuple[str | None, str | Non
     return scanned.get("wristband"), scanned.get("item")
 
 
+def check_can_end(therapy: Therapy, code: str) -> None:
+    """Refuse the end of a material that waits for somebody.
+
+    Raises:
+        Refused: two people of QA have to decide on it, or an act on it waits for its second signature.
+    """
+    _check_mismatch(therapy, code)
+    for act in therapy.pending.values():
+        if code in act.touches:
+            raise refuse(
+                "order.pending",
+                f"{code} is part of {act.at}, which {act.by.account} signed and nobody has signed second.",
+                "Sign it second, decline it, or let the performer take it back; then dispose of it.",
+                code=code,
+                step=str(act.at),
+            )
+
+
 def _dispose(therapy: Therapy, protocol: StudyProtocol, command: Dispose, around: Surroundings) -> Decision:
     check_role(protocol.qa_roles, around.actor, "dispose of material")
     codes = tuple(dict.fromkeys(read_code(code) for code in command.materials))
@@ -171,17 +189,8 @@ def _dispose(therapy: Therapy, protocol: StudyProtocol, command: Dispose, around
                 "It has no holder any more.",
                 code=code,
             )
-        _check_mismatch(therapy, code)
-        for act in therapy.pending.values():
-            if code in act.touches:
-                raise refuse(
-                    "order.pending",
-                    f"{code} is part of {act.at}, which {act.by.account} signed and nobody has signed second.",
-                    "Sign it second, decline it, or let the performer take it back; then dispose of it.",
-                    code=code,
-                    step=str(act.at),
-                )
-        usable = material.status in ("available", "released") and not therapy.stopped
+        check_can_end(therapy, code)
+        usable = material.status in ("available", "released") and not therapy.stopped and not material.earlier
         if usable and not therapy.infused:
             raise refuse(
                 "custody.dispose",

@@ -21,7 +21,7 @@ from protocol.perform import perform
 from protocol.readings import breaches, read_value, read_values
 from protocol.recheck import late_failures
 from protocol.refusals import refuse
-from protocol.state import Act, Instance, Therapy
+from protocol.state import Act, Therapy
 from protocol.surroundings import Surroundings
 from protocol.wrong_item import WrongItem, stopped
 
@@ -160,8 +160,10 @@ def standing_act(
         Refused: the step has not been done.
     """
     step = known_step(protocol, command.step)
-    at = Instance(command.step, command.occurrence, read_code(command.material) if command.material else "")
-    act = therapy.acts.get(at) or therapy.waiting(at)
+    at = therapy.at(command.step, command.occurrence, read_code(command.material) if command.material else "")
+    batch = command.batch if isinstance(command, Correct) else None
+    at = at if batch is None else at._replace(batch=batch)
+    act = therapy.every_act.get(at) or therapy.waiting(at)
     if act is None:
         fitting = [a for a in therapy.acts.values() if a.at.step == step.id]
         if len(fitting) != 1 or command.material or command.occurrence != "1":
@@ -215,6 +217,8 @@ def _with_what_follows(
     for later, breach in differing_later(therapy, protocol, act.at, readings):
         held = tuple(c for c in _touched(later) if c in therapy.materials and therapy.materials[c].live)
         follows += follow(therapy, later.at, [breach], held, follows)
+    if act.at in therapy.earlier_acts:
+        return (fact, *follows)  # the batch was given up; the gate of this one does not look at it
     follows += late_failures(therapy, protocol, act.at, readings, follows)
     return (fact, *follows)
 
@@ -250,7 +254,8 @@ def _correct(therapy: Therapy, protocol: StudyProtocol, command: Correct, around
             "If the wrong file was read, read the right one and say why: `unbroken late THERAPY STEP --logger FILE --why ...`.",
             reading=command.reading,
         )
-    standing = therapy.readings.get((act.at, command.reading))
+    known = therapy.earlier_readings if act.at in therapy.earlier_acts else therapy.readings
+    standing = known.get((act.at, command.reading))
     written = next((r for r in act.fact.readings if r.name == command.reading), None)
     if standing is None and written is None:
         raise refuse(

@@ -21,6 +21,7 @@ from protocol.evolve.deviations import DeviationFacts, evolve_deviations
 from protocol.evolve.incidents import IncidentFacts, evolve_incidents
 from protocol.evolve.labels import LabelFacts, evolve_labels
 from protocol.evolve.logger import LoggerFacts, evolve_logger
+from protocol.evolve.manufacture import ManufactureFacts, evolve_manufacture
 from protocol.evolve.mismatch import MismatchFacts, evolve_mismatch
 from protocol.evolve.quality import QualityFacts, evolve_quality
 from protocol.evolve.steps import StepFacts, evolve_steps
@@ -36,6 +37,7 @@ TherapyFacts = (
     | LabelFacts
     | DeviationFacts
     | LoggerFacts
+    | ManufactureFacts
 )
 
 
@@ -107,6 +109,8 @@ def evolve(therapy: Therapy, fact: TherapyFacts, by: Signed) -> Therapy:
         return evolve_deviations(therapy, fact, by)
     if isinstance(fact, LoggerFacts):
         return evolve_logger(therapy, fact, by)
+    if isinstance(fact, ManufactureFacts):
+        return evolve_manufacture(therapy, fact, by)
     assert_never(fact)
 
 

@@ -40,9 +40,14 @@ def evolve_steps(therapy: Therapy, fact: StepFacts, by: Signed) -> Therapy:
             return replace(therapy, readings={**therapy.readings, **new})
         case course.FactCorrected():
             where = (instance(fact.key), fact.new.name)
-            before = therapy.readings.get(where)
+            earlier = where[0] in therapy.earlier_acts
+            readings = therapy.earlier_readings if earlier else therapy.readings
+            before = readings.get(where)
             now = Current(fact.new.value, fact.new.unit, by.link, 1 + (before.corrections if before else 0))
-            return replace(therapy, readings={**therapy.readings, where: now})
+            changed = {**readings, where: now}
+            if earlier:
+                return replace(therapy, earlier_readings=changed)
+            return replace(therapy, readings=changed)
         case _:
             assert_never(fact)
 

@@ -8,6 +8,7 @@ from protocol.model.clocks import Clock, ClockLimit, Moment, Plan, Repeat, Visit
 from protocol.model.incidents import Detected, Incident, IncidentOption, Until
 from protocol.model.labels import LabelField, LabelTemplate, RequiredStatement
 from protocol.model.logger import Band, KineticMean, LoggerSpec, Unknown
+from protocol.model.manufacture import FailureRule, Manufacture, Remake
 from protocol.model.quality import Handling, Quality
 from protocol.model.records import Limit, Record, ScanSpec
 from protocol.model.release import Measure, Release, ReleaseCriterion
@@ -23,6 +24,7 @@ __all__ = [
     "Consequence",
     "Consequences",
     "Detected",
+    "FailureRule",
     "Handling",
     "Head",
     "Incident",
@@ -33,6 +35,7 @@ __all__ = [
     "LabelTemplate",
     "Limit",
     "LoggerSpec",
+    "Manufacture",
     "MaterialKind",
     "Measure",
     "Moment",
@@ -45,6 +48,7 @@ __all__ = [
     "Record",
     "Release",
     "ReleaseCriterion",
+    "Remake",
     "Repeat",
     "RequiredStatement",
     "ScanSpec",

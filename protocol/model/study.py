@@ -10,6 +10,7 @@ from events.identifiers import Name
 from protocol.model.base import Part, Title
 from protocol.model.incidents import Incident
 from protocol.model.labels import LabelTemplate
+from protocol.model.manufacture import Manufacture
 from protocol.model.quality import Quality
 from protocol.model.release import Release
 from protocol.model.steps import Step
@@ -68,6 +69,7 @@ class StudyProtocol(Part):
     release: Release | None = None
     labels: dict[Name, LabelTemplate] = {}
     quality: Quality | None = None
+    manufacture: Manufacture | None = None
     digest: str = ""
     text: str = Field(default="", repr=False)
 

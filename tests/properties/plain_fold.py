@@ -14,7 +14,7 @@ STEPS = frozenset(
     "transport.reported material.received process.performed sample.tested disposition.decided conditioning.given "
     "identity.checked product.thawed product.infused patient.observed".split()
 )
-Key = tuple[str, str, str]
+Key = tuple[str, str, str, int]
 
 
 @dataclass
@@ -55,7 +55,7 @@ def plain_fold(values: Iterable[bytes]) -> dict[str, Plain]:
 
 def _key(fact: dict[str, Any]) -> Key:
     key = fact["key"]
-    return key["step"], key.get("occurrence", "1"), key.get("material", "")
+    return key["step"], key.get("occurrence", "1"), key.get("material", ""), key.get("batch", 1)
 
 
 def _apply(plain: Plain, fact: dict[str, Any], link: str, account: str) -> None:
@@ -72,6 +72,8 @@ def _apply(plain: Plain, fact: dict[str, Any], link: str, account: str) -> None:
         del plain.waiting[fact["act"]]
     elif name == "material.disposed":
         plain.holder.update(dict.fromkeys(fact["materials"], ""))
+    elif name == "remake.begun":
+        plain.disposition = ""
     elif name == "deviation.opened":
         plain.open_deviations.add(fact["deviation"])
     elif name == "deviation.closed":

@@ -23,6 +23,7 @@ from protocol.commands import (
     DecideQuarantine,
     Dispose,
     Entered,
+    FailManufacture,
     GiveFates,
     IssueLabels,
     Perform,
@@ -158,7 +159,7 @@ class Trial:
 
     def other_commands(self) -> None:
         """Every code in every command that names an item of this patient."""
-        at = {"step": "apheresis", "occurrence": "1"}
+        at: dict[str, Any] = {"step": "apheresis", "occurrence": "1"}
         for code in self.foreign:
             says = {"reason": "as told", "materials": (code,)}
             lost = "lost_logger"
@@ -167,6 +168,8 @@ class Trial:
                 (DecideMismatch.model_validate({**says, "mismatch": "M-1", "decision": "lifted"}), "qa.releaser.1"),
                 (DecideQuarantine.model_validate({**says, "decision": "lifted"}), "qa.releaser.1"),
                 (Dispose.model_validate(says), "qa.releaser.1"),
+                (FailManufacture(step="selection", says="lost", ends=(code,)), "operator.1"),
+                (FailManufacture(step="receipt", says="lost", material=code), "operator.1"),
                 (ReportIncident(name=lost, says="it is gone", material=code), "courier.1"),
                 (ChooseOption(incident=code, option="rebook", why="as told"), "coordinator.1"),
                 (IssueLabels(material=code, serials=("L-NEW-1",)), "operator.1"),
@@ -184,6 +187,7 @@ def _plain(code: str) -> str:
 
 def met(stage: Stage, first: Patient, second: Patient) -> Trial:
     """The second patient has been followed to the end; the first is about to begin. Every identifier, in every spelling."""
+    second = replace(second, reserve=1)
     site = stage.of(f"{second.therapy} to the end", lambda site: site.play(second), first)
     codes = codes_of(site.therapy(second))
     kinds = {m.kind for m in site.therapy(second).materials.values()}

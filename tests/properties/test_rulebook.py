@@ -16,7 +16,7 @@ from events.verify import verify
 from projections import views
 from protocol.custody import gaps
 from protocol.evolve import fold
-from protocol.state import Instance, Therapy
+from protocol.state import Therapy, instance
 from tests.properties.histories import HISTORIES, PATIENTS, Happened, History, begun, codes_of, played
 from tests.properties.plain_fold import Plain, plain_fold
 from tests.stage import Stage, Staged, copy_sqlite
@@ -99,8 +99,7 @@ def check_order(site: Staged, happened: Happened, fact: StepFact) -> None:
         other_way = step.unless is not None and step.unless in therapy.offers
         if applies and not step.reserve and not other_way:
             assert step.id in done, f"{fact.key.step} before {step.id}"
-    key = Instance(fact.key.step, fact.key.occurrence, fact.key.material or "")
-    assert key not in therapy.acts, "an instance is done once"
+    assert instance(fact.key) not in therapy.every_act, "an instance is done once"
 
 
 def check_the_whole(site: Staged) -> None:
@@ -144,8 +143,8 @@ def check_the_views(site: Staged, live: str) -> None:
     assert {row["therapy"] for row in views.batches(live)} == set(plain)
     for patient in PATIENTS:
         signed = {
-            (at.step, at.occurrence, at.material): [act.by.account, *([act.second.account] if act.second else [])]
-            for at, act in site.therapy(patient).acts.items()
+            tuple(at): [act.by.account, *([act.second.account] if act.second else [])]
+            for at, act in site.therapy(patient).every_act.items()
         }
         assert signed == (plain[patient.therapy].done if patient.therapy in plain else {})
     for file in site.path.parent.glob(f"{site.path.stem}.*"):
@@ -163,7 +162,7 @@ def check_batch(row: dict[str, object], plain: Plain, url: str) -> None:
     assert row["records"] == plain.records
     assert row["labels_open"] == len(plain.labels_open)
     done = {
-        (line["step"], line["occurrence"], line["material"])
+        (line["step"], line["occurrence"], line["material"], line["batch"])
         for line in views.patient_schedule(url, name)
         if line["standing"] == "done"
     }

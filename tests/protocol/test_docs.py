@@ -49,6 +49,9 @@ HEADINGS: dict[type[Part], str] = {
     model.RequiredStatement: "### A statement of a label",
     model.Quality: "## Quality",
     model.Handling: "### The handling of a grade",
+    model.Manufacture: "## When there is no product",
+    model.FailureRule: "### A failure",
+    model.Remake: "### A remake",
 }
 WRITTEN_AS_WORDS = {model.Consequence, model.Moment}
 """Parts that a file writes as one text; the page explains them in words."""

@@ -239,6 +239,22 @@ QUALITY = [
     Wrong("a late failure that alerts no role", "  product: bag\n", "  product: bag\n  alerts: docter\n", "docter", "release.alerts", "did you mean doctor?"),
 ]  # fmt: skip
 
+MANUFACTURE = [
+    Wrong("a failure that nobody reports", "reported_by: maker", "reported_by: machine", "machine", "manufacture.failure.reported_by", "no role 'machine'"),
+    Wrong("a failure that nobody confirms", "confirmed_by: qa", "confirmed_by: [qa, qc]", "[qa, qc]", "manufacture.failure.confirmed_by[1]", "no role 'qc'"),
+    Wrong("a failure that is refused", "then: [deviation major, alert doctor]", "then: [deviation major, refuse]", "refuse",
+          "manufacture.failure.then[1]", "a failure has happened"),
+    Wrong("a failure that alerts nobody", "alert doctor]", "alert docter]", "docter", "manufacture.failure.then[1]", "did you mean doctor?"),
+    Wrong("a therapy that nobody ends", "ended_by: [doctor]", "ended_by: [doctr]", "doctr", "manufacture.ended_by[0]", "did you mean doctor?"),
+    Wrong("a remake from nowhere", "{from: make, title: From", "{from: fermentation, title: From", "fermentation", "manufacture.remakes[0].from", "no step 'fermentation'"),
+    Wrong("a remake that is decided by nobody", "decided_by: qa, needs", "decided_by: qaa, needs", "qaa", "manufacture.remakes[0].decided_by", "did you mean qa?"),
+    Wrong("a remake from nothing", "needs: blood", "needs: blod", "blod", "manufacture.remakes[0].needs", "did you mean blood?"),
+    Wrong("a remake from what it makes", "needs: blood", "needs: bag", "needs: bag", "manufacture.remakes[0].needs", "cannot be retained"),
+    Wrong("a remake that is never released", "{from: make, title: From", "{from: chemo, title: From", "from: chemo", "manufacture.remakes[0].from", "the disposition does not come after chemo"),
+    Wrong("a remake before enrolment", "{from: apheresis, title: Coll", "{from: screening, title: Coll", "from: screening", "manufacture.remakes[1].from", "before the patient is enrolled"),
+    Wrong("two remakes from one step", "{from: apheresis, title: Coll", "{from: make, title: Coll", "title: Coll", "manufacture.remakes[1].from", "two remakes begin at make"),
+]  # fmt: skip
+
 YAML = [
     Wrong("a field twice", "title: Labels\n", "title: Labels\n    title: Stickers\n", "title: Stickers", "steps[6] labels.title", "stands twice; the first is on line"),
     Wrong("a tab", "    title: Labels\n", "\ttitle: Labels\n", "\ttitle: Labels", "", "indents with a tab"),
@@ -269,7 +285,7 @@ def problems(text: str) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize(
     "case",
-    [*FIELDS, *NAMES, *ORDER, *STEPS, *KIND, *RELEASE, *QUALITY, *YAML],
+    [*FIELDS, *NAMES, *ORDER, *STEPS, *KIND, *RELEASE, *QUALITY, *MANUFACTURE, *YAML],
     ids=lambda case: case.words.replace(" ", "-"),
 )
 def test_a_wrong_file_is_refused_with_line_field_and_reason(case: Wrong) -> None:

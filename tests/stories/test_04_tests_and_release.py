@@ -7,7 +7,14 @@ from datetime import timedelta
 import pytest
 
 from events.facts.steps import DispositionDecided
-from protocol.commands import AssessDeviation, CloseDeviation, DecideQuarantine, Dispose, OpenDeviation
+from protocol.commands import (
+    AssessDeviation,
+    CloseDeviation,
+    DecideQuarantine,
+    Dispose,
+    OpenDeviation,
+    TerminateTherapy,
+)
 from protocol.custody import custody_trail, gaps
 from protocol.file import read_protocol
 from protocol.release import evaluate, unmet
@@ -263,7 +270,7 @@ def test_a_quarantined_bag_is_not_released_with_the_others(stage: Stage) -> None
 
 
 def test_a_rejected_product_goes_nowhere_and_its_custody_ends_with_disposal(stage: Stage) -> None:
-    """Rejection stops the therapy; it is complete when the material has been disposed of."""
+    """Rejection stops the therapy; it is complete when the material is disposed of and nobody makes the product again."""
     site = stage.at("disposition")
     bag = site.one("drug_product")
     site.perform("disposition", decision="rejected")
@@ -274,6 +281,9 @@ def test_a_rejected_product_goes_nowhere_and_its_custody_ends_with_disposal(stag
     site.act(Dispose(materials=(bag,), reason="rejected"), "qa.releaser.1")
     assert custody_trail(site.now, bag)[-1].holder == ""
     assert gaps(site.now) == []
+    # The study leaves ways out: until somebody takes one, or ends the therapy, it waits.
+    assert site.system() == []
+    site.act(TerminateTherapy(reason="no time to make it again"), "investigator.1")
     assert names(site.system()) == ["therapy.completed"]
     assert site.now.completed == "product_rejected"
 

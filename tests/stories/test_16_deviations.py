@@ -25,6 +25,7 @@ from protocol.commands import (
     PlanAction,
     RegradeDeviation,
     ReportAction,
+    TerminateTherapy,
 )
 from protocol.deviations import lacking
 from protocol.file import read_protocol
@@ -387,6 +388,7 @@ def test_a_therapy_that_is_over_does_not_end_the_duties_of_qa(stage: Stage) -> N
     bag = site.one("drug_product")
     site.perform("disposition", decision="rejected", by=OTHER_QA)
     site.act(Dispose(materials=(bag,), reason="rejected"), QA)
+    site.act(TerminateTherapy(reason="no time to make it again"), "investigator.1")
     site.system()
     assert site.now.completed == "product_rejected"
     assert site.desk.next_deadline(ANNA.therapy) is not None
