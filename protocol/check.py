@@ -58,6 +58,13 @@ def staffing_gaps(protocol: StudyProtocol, people: Mapping[str, tuple[str, froze
         for wanted in (incident.reported_by, incident.decided_by):
             if wanted and not _any_of(wanted, holders):
                 nobody.setdefault(wanted, []).append(f"incident {incident.id}")
+    for name, label in protocol.labels.items():
+        lacking = [wanted for wanted in (label.printed_by, label.witnessed_by) if not _any_of(wanted, holders)]
+        for wanted in dict.fromkeys(lacking):
+            nobody.setdefault(wanted, []).append(f"label {name}")
+        first, second = _any_of(label.printed_by, holders), _any_of(label.witnessed_by, holders)
+        if not lacking and not any(second - {person} for person in first):
+            alone.setdefault((label.printed_by, label.witnessed_by), []).append(f"label {name}")
     gaps = [f"Nobody is {_or(wanted)}; that is asked for by {_and(steps)}." for wanted, steps in nobody.items()]
     gaps += [
         f"Only one person can sign as {_or(first)} and as {_or(second)}; two people must sign {_and(steps)}."

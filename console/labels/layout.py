@@ -19,8 +19,6 @@ LEAST_MODULE, MOST_MODULE = 0.25 * MM, 1.0 * MM
 """Side of one module of a symbol: ISBT 128 prints none smaller, and a scanner in the hand needs none larger."""
 LEAST_LETTER = 4.6
 """Points. Smaller letters are not read in a cold store."""
-LEAST_SERIAL = 3.8
-"""Of a serial that is very long: it is scanned, and read only when the scanner fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ def _try(issued: LabelsIssued, serial: str, sides: tuple[int, int], scale: float
     base = max(big, 0.55) * scale
     top = _heading(placed, issued, x, room, height - margin, base)
     foot = _foot(placed, serial, x, room, margin, base)
-    if top is None or foot is None:
+    if top is None:
         return None
     bottom = _statements(placed, issued, x, room, foot, base)
     return placed if _fields(placed, issued, x, room, top, base) >= bottom else None
@@ -208,17 +206,17 @@ def _half(item: tuple[float, str, str], points: float) -> float:
     return _wide(item[1], PLAIN, points) + _wide(item[2], BOLD, points)
 
 
-def _foot(placed: Placed, serial: str, x: float, room: float, margin: float, base: float) -> float | None:
-    """The serial, beside its own symbol."""
-    points = max(7.0 * base, LEAST_LETTER)
-    text = f"Label {serial}"
-    if _wide(text, PLAIN, points) > room:
-        text = serial
-        points *= min(1.0, room / _wide(text, PLAIN, points))
-    if points < LEAST_SERIAL:
-        return None
-    placed.lines.append(Written(text, x, margin + points * 0.1, PLAIN, points))
-    return margin + points * 1.3
+def _foot(placed: Placed, serial: str, x: float, room: float, margin: float, base: float) -> float:
+    """The serial, beside its own symbol: with the word before it, or alone, or in two lines where it is very long."""
+    points, middle = max(7.0 * base, LEAST_LETTER), len(serial) // 2
+    choices = [[f"Label {serial}"], [serial], [serial[:middle], serial[middle:]]]
+    fitting = [lines for lines in choices if max(_wide(line, PLAIN, points) for line in lines) <= room]
+    if not fitting:
+        points = LEAST_LETTER
+    lines = fitting[0] if fitting else choices[-1]
+    for above, line in zip(range(len(lines) - 1, -1, -1), lines, strict=True):
+        placed.lines.append(Written(line, x, margin + points * (0.1 + 1.15 * above), PLAIN, points))
+    return margin + points * (0.15 + 1.15 * len(lines))
 
 
 def _statements(placed: Placed, issued: LabelsIssued, x: float, room: float, bottom: float, base: float) -> float:
