@@ -18,9 +18,10 @@ from events.facts.logger import LogFigures
 from events.grammar import dump_json
 from events.instant import whole_milliseconds
 from events.verify import Finding
+from protocol.choosing import choose
 from protocol.commands import Perform, ReadLogger
 from protocol.decide.signing import standing_act
-from protocol.gate import choose, known_step
+from protocol.gate import known_step
 from protocol.logger.asked import Asked, asked_by
 from protocol.logger.deciding import asked_of, figures_in_words
 from protocol.logger.declaration import Declaration, read_declaration, validated
@@ -165,7 +166,7 @@ def with_log(site: Site, therapy: str, command: Perform, log: GivenLog, *, keep:
     step = known_step(protocol, command.step)
     # The end is fixed here: the figures are for a stretch, and the stretch ends when the step did.
     ended = command.ended or command.started or whole_milliseconds(desk.clock())
-    asked = asked_of(state, protocol, step, choose(state, protocol, step, command).at, ended)
+    asked = asked_of(state, protocol, step, choose(state, protocol, step, command, ended).at, ended)
     figures = _figures(site, log, asked, keep)
     return command.model_copy(update={"logger": figures, "ended": ended, "started": command.started or ended})
 

@@ -14,6 +14,7 @@ from events.facts import (
     authority,
     course,
     deviations,
+    endings,
     incidents,
     labels,
     logger,
@@ -110,6 +111,25 @@ def _told(fact: Fact, when: When) -> list[str]:
             return [f"INCIDENT {fact.incident} {fact.name} {where}: {fact.says}"]
         case incidents.IncidentOptionChosen():
             return [f"incident {fact.incident}: {fact.option} chosen: {fact.why}"]
+        case endings.DisposalSigned():
+            waits = f"waits for {' or '.join(fact.awaits)}"
+            return [f"disposal of {', '.join(fact.materials)} signed, {waits}: {fact.reason}"]
+        case endings.DisposalWitnessed():
+            return [f"disposal in {fact.act[:16]}: seen by a second person"]
+        case endings.DisposalDropped():
+            return [f"disposal in {fact.act[:16]} does not stand: {fact.reason}"]
+        case quality.MaterialDisposed():
+            return [f"disposed of {', '.join(fact.materials)}, {when(fact.at)}: {fact.reason}"]
+        case endings.MaterialKept():
+            kept = f"kept {', '.join(fact.materials)} at {fact.place}, as consent to {fact.permit} permits"
+            return [f"{kept}: {fact.reason}"]
+        case endings.MaterialReturned():
+            return [f"returned {', '.join(fact.materials)} to {fact.to}: {fact.reason}"]
+        case endings.MaterialLost():
+            how = "LOST" if fact.how == "lost" else "DESTROYED BY ACCIDENT"
+            return [f"{how} {', '.join(fact.materials)}, {when(fact.at)}: {fact.says}"]
+        case endings.MaterialFound():
+            return [f"found again {', '.join(fact.materials)}, {when(fact.at)}, now at {fact.place}: {fact.says}"]
         case labels.LabelsIssued():
             return _issued(fact)
         case labels.LabelFatesGiven():

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from events.errors import Refused
+
+if TYPE_CHECKING:
+    from console.site import Site
+
+
+def moment_or_now(site: Site, text: str | None) -> datetime:
+    """A time as typed; now, where none was."""
+    return read_time(text, site.zone) if text else site.now()
 
 
 def read_time(text: str, zone: ZoneInfo) -> datetime:

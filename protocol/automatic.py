@@ -18,6 +18,7 @@ from protocol.deadline import Deadline
 from protocol.decision import Decision, slot_stream
 from protocol.deviations import quality_deadlines
 from protocol.due import HOLD, WINDOW, Due, applies, instances, of_step, successor_begun
+from protocol.endings import unsettled
 from protocol.incidents import concerned, report
 from protocol.manufacture import ground, open_failure
 from protocol.mismatch import open_mismatches
@@ -46,7 +47,9 @@ def deadlines(therapy: Therapy, protocol: StudyProtocol) -> Iterator[Deadline]:
             continue
         for strike in strikes(therapy, protocol, due.step, due.at):
             if (strike.name, due.at) not in therapy.missed:
-                yield _deadline(therapy, strike.name, due, strike.due, strike.says, strike.limit.then)
+                yield _deadline(
+                    therapy, strike.name, due, strike.due, strike.says, strike.limit.then, own=strike.materials
+                )
         if due.visit is not None and (span := window(therapy, protocol, due.step, due.visit)):
             says = f"visit {due.visit.id} of {due.step.id} must be done by the end of its window"
             yield _deadline(therapy, WINDOW, due, span[1], says, MINOR)
@@ -94,8 +97,9 @@ def _deadline(
     says: str,
     then: Consequences,
     incident: Incident | None = None,
+    own: tuple[str, ...] = (),
 ) -> Deadline:
-    materials = (due.at.material,) if due.at.material else _live(therapy, due)
+    materials = ((due.at.material,) if due.at.material else own) or _live(therapy, due)
     rule = f"deadline.{due.step.id}"
     return Deadline(name, due.at, strikes_at, says, then, rule, materials, due=due, incident=incident)
 
@@ -191,16 +195,11 @@ def _outcome(therapy: Therapy, protocol: StudyProtocol) -> str:
     todo = [d for d in instances(therapy, protocol) if d.standing in _OPEN and d.required]
     if todo:
         return ""
+    if therapy.disposals or unsettled(therapy, protocol):
+        return ""
     if not therapy.stopped:
         return "followed_to_the_end" if therapy.acts else ""
     # While the study leaves a way out, somebody has to take one, or to end the therapy.
-    if open_failure(therapy) or ground(therapy, protocol) or _unaccounted(therapy, protocol):
+    if open_failure(therapy) or ground(therapy, protocol):
         return ""
     return therapy.stopped.replace(" ", "_")
-
-
-def _unaccounted(therapy: Therapy, protocol: StudyProtocol) -> bool:
-    kept = {kind for step in protocol.steps for kind in step.consumes}
-    if protocol.release:
-        kept.add(protocol.release.product)
-    return any(m.live and m.kind in kept for m in therapy.materials.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from protocol.check_endings import check_endings
 from protocol.check_kinds import check_kinds
 from protocol.check_labels import check_labels
 from protocol.check_logger import check_logger
@@ -31,6 +32,7 @@ def check_protocol(protocol: StudyProtocol) -> list[Problem]:
         *check_manufacture(study),
         *check_labels(study),
         *check_quality(study),
+        *check_endings(study),
     ]
     return list(dict.fromkeys(found))
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from protocol.model import ClockLimit, Moment, Step, StudyProtocol
+from events.facts.steps import CellsCollected
+from protocol.genealogy import origins
+from protocol.model import Clock, ClockLimit, Moment, Step, StudyProtocol
 from protocol.readings import Breach
-from protocol.state import Instance, Therapy
+from protocol.state import Act, Instance, Therapy
 
 
 class Strike(NamedTuple):
@@ -20,15 +22,62 @@ class Strike(NamedTuple):
     says: str
     edge: str
     since: str
+    materials: tuple[str, ...] = ()
 
 
 def moment(therapy: Therapy, protocol: StudyProtocol, what: Moment, material: str = "") -> datetime | None:
-    """When a moment happened (of the step's last occurrence); None while it has not, as often as it must."""
+    """When a moment happened (of the step's last occurrence); None while it has not, as often as it must.
+
+    Args:
+        material: of a step done on each material, the one for this. A moment of a collection is the one of the collection
+            that this material came from, the oldest where several were pooled.
+    """
     step = protocol.by_id[what.step]
+    if step.kind == "collection" and (own := _collected(therapy, material)):
+        return min(_edge(act, what) for act in own)
     acts = [a for a in therapy.of_step(what.step) if not (step.for_each and material) or a.at.material == material]
     if len(acts) < (step.repeat.at_least if step.repeat else 1):
         return None
-    return max(a.fact.started if what.edge == "start" else a.fact.ended for a in acts)
+    return max(_edge(act, what) for act in acts)
+
+
+def _edge(act: Act, what: Moment) -> datetime:
+    return act.fact.started if what.edge == "start" else act.fact.ended
+
+
+def _collected(therapy: Therapy, material: str) -> list[Act]:
+    """The collections at the head of a material's genealogy."""
+    made = [therapy.materials[code].made_in for code in origins(therapy, material)] if material else []
+    return [therapy.acts[at] for at in made if at in therapy.acts and isinstance(therapy.acts[at].fact, CellsCollected)]
+
+
+class _Start(NamedTuple):
+    begun: datetime
+    materials: tuple[str, ...] = ()
+    mark: str = ""
+
+
+def _starts(therapy: Therapy, protocol: StudyProtocol, clock: Clock, step: Step, at: Instance) -> list[_Start]:
+    """When a clock began to run for an instance: once, or for each of the materials by the collection it came from.
+
+    `mark` tells the further clocks of one instance apart; the first collection has none.
+    """
+    if protocol.by_id[clock.start.step].kind == "collection" and not at.material:
+        found: dict[Instance, _Start] = {}
+        for material in _waiting(therapy, step):
+            for act in sorted(_collected(therapy, material), key=lambda act: act.fact.ended)[:1]:
+                mark = "" if act.at == Instance(clock.start.step) else act.fact.created[0].code
+                known = found.get(act.at, _Start(_edge(act, clock.start), (), mark))
+                found[act.at] = known._replace(materials=(*known.materials, material))
+        if found:
+            return list(found.values())
+    begun = moment(therapy, protocol, clock.start, at.material)
+    return [] if begun is None else [_Start(begun)]
+
+
+def _waiting(therapy: Therapy, step: Step) -> list[str]:
+    kinds = {*step.consumes, *step.moves, *(kind for spec in step.scans.values() for kind in spec.kinds)}
+    return sorted(m.code for m in therapy.materials.values() if m.live and m.kind in kinds)
 
 
 def _stopped(therapy: Therapy, protocol: StudyProtocol, name: str, material: str) -> bool:
@@ -44,24 +93,41 @@ def _stopped(therapy: Therapy, protocol: StudyProtocol, name: str, material: str
 def strikes(therapy: Therapy, protocol: StudyProtocol, step: Step, at: Instance) -> Iterator[Strike]:
     """Every threshold of the clocks that run for this instance now."""
     for clock in step.clocks:
-        begun = moment(therapy, protocol, clock.start, at.material)
-        if begun is None or (clock.stopped_by and _stopped(therapy, protocol, clock.stopped_by, at.material)):
-            continue
-        for limit in clock.limits:
-            name = f"{clock.start}-{clock.to}-{limit.at}".replace(" ", "")
-            says = f"{step.id} must {clock.to} within {limit.at} of {clock.start}"
-            yield Strike(name, limit.at.after(begun), limit, says, clock.to, str(clock.start))
+        for start in _starts(therapy, protocol, clock, step, at):
+            codes = start.materials or (at.material,)
+            if clock.stopped_by and all(_stopped(therapy, protocol, clock.stopped_by, code) for code in codes):
+                continue
+            for limit in clock.limits:
+                name = f"{clock.start}-{clock.to}-{limit.at}{'-' if start.mark else ''}{start.mark}".replace(" ", "")
+                of = f" ({start.mark})" if start.mark else ""
+                says = f"{step.id} must {clock.to} within {limit.at} of {clock.start}{of}"
+                due = limit.at.after(start.begun)
+                yield Strike(name, due, limit, says, clock.to, f"{clock.start}{of}", start.materials)
 
 
 def clock_breaches(
-    therapy: Therapy, protocol: StudyProtocol, step: Step, at: Instance, started: datetime, ended: datetime
+    therapy: Therapy,
+    protocol: StudyProtocol,
+    step: Step,
+    at: Instance,
+    started: datetime,
+    ended: datetime,
+    touched: Collection[str] = (),
 ) -> Iterator[Breach]:
-    """What follows from when this step was done. A threshold that the system recorded as missed follows once only."""
+    """What follows from when this step was done. A threshold that the system recorded as missed follows once only.
+
+    Args:
+        touched: the materials of the act; a clock of another one goes on.
+    """
     for strike in strikes(therapy, protocol, step, at):
         edge = ended if strike.edge == "end" else started
+        own = tuple(code for code in strike.materials if not touched or code in touched)
+        if strike.materials and not own:
+            continue
         if edge > strike.due and (strike.name, at) not in therapy.missed:
             late = f"{edge - strike.due} late"
-            yield Breach(f"clock.{step.id}", strike.limit.then, strike.says, late, f"{strike.says}; it was {late}")
+            says = f"{strike.says}; it was {late}"
+            yield Breach(f"clock.{step.id}", strike.limit.then, strike.says, late, says, own)
     for clock in step.clocks:
         begun = moment(therapy, protocol, clock.start, at.material)
         if begun is None or clock.no_sooner is None or clock.sooner is None:

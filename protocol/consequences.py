@@ -57,10 +57,13 @@ def follow(
                             says=breach.says,
                         )
                     )
-                case "quarantine" if materials:
+                case "quarantine" if breach.materials or materials:
                     facts.append(
                         MaterialQuarantined(
-                            therapy=therapy.id, materials=materials, rule=breach.rule, reason=breach.says
+                            therapy=therapy.id,
+                            materials=breach.materials or materials,
+                            rule=breach.rule,
+                            reason=breach.says,
                         )
                     )
                 case "alert" if consequence.role:

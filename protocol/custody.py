@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import NamedTuple
 
-from protocol.state import Therapy
+from protocol.state import FOUND_AGAIN, Therapy
 
 
 class CustodyLine(NamedTuple):
@@ -57,6 +57,8 @@ def gaps(therapy: Therapy) -> list[str]:
         if not lines or lines[0].since > (lines[0].until or lines[0].since):
             found.append(f"{code} has no first holder")
         for before, after in pairwise(lines):
+            if after.how == FOUND_AGAIN and not before.holder and before.since <= after.since:
+                continue  # what was lost was in nobody's custody; the trail says so
             if before.until != after.since:
                 found.append(f"{code}: {before.until} is not {after.since}")
             if not before.holder:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from events.errors import Refused
 from events.facts.base import TherapyFact
+from events.facts.course import SlotsFreed
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,12 @@ def room_stream(code: str) -> str:
 def slot_stream(code: str) -> str:
     """The stream of a resource that is booked."""
     return f"slot/{code}"
+
+
+def slots_of(facts: Iterable[TherapyFact]) -> tuple[str, ...]:
+    """The streams of the resources that these facts give back."""
+    codes = (code for fact in facts if isinstance(fact, SlotsFreed) for code in fact.slots)
+    return tuple(dict.fromkeys(slot_stream(code) for code in codes))
 
 
 def therapy_stream(therapy: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from protocol.endings import closed
 from protocol.model import Step, StudyProtocol, Visit
 from protocol.state import Instance, Therapy
 
@@ -13,8 +14,6 @@ Standing = Literal["done", "awaiting_second", "missed", "ready", "waiting", "clo
 
 WINDOW, HOLD = "window", "slot-hold"
 """Names of the deadlines that are not a step's clock: a visit's window closes, booked slots are given back."""
-AFTER_STOP = frozenset({"observation"})
-"""Kinds that go on for an infused patient after treatment stopped."""
 NEEDS_RELEASE = frozenset({"conditioning", "identity_check", "thaw", "infusion"})
 """Kinds that no patient may enter before a product is released (process page, steps 19 to 23)."""
 
@@ -139,7 +138,7 @@ def _standing(therapy: Therapy, protocol: StudyProtocol, step: Step, at: Instanc
         return "awaiting_second", ()
     if step.visits and (WINDOW, at) in therapy.missed:
         return "missed", ()
-    if therapy.completed or _is_closed(therapy, step, at):
+    if therapy.completed or closed(therapy, protocol, step) or (at.material and not _live(therapy, at.material)):
         return "closed", ()
     waits = tuple(name for name, first in step.predecessors if not _satisfied(therapy, protocol, name, first, step, at))
     if step.repeat and at.occurrence != "1":
@@ -163,15 +162,8 @@ def _released(therapy: Therapy, step: Step, at: Instance) -> bool:
     return any(m.status == "released" or (told and m.status == "quarantined" and m.code in once) for m in known)
 
 
-def _is_closed(therapy: Therapy, step: Step, at: Instance) -> bool:
-    """Whether the therapy's course has passed this instance for good."""
-    if therapy.died is not None:
-        return True
-    if step.kind == "observation" and "visits" in therapy.withdrawn:
-        return True
-    if therapy.stopped and not (step.kind in AFTER_STOP and therapy.infused):
-        return True
-    return bool(at.material) and not therapy.materials[at.material].live
+def _live(therapy: Therapy, code: str) -> bool:
+    return code in therapy.materials and therapy.materials[code].live
 
 
 def _satisfied(therapy: Therapy, protocol: StudyProtocol, name: str, first: bool, follower: Step, at: Instance) -> bool:

@@ -37,7 +37,7 @@ def open_failure(therapy: Therapy) -> Failure | None:
 def ground(therapy: Therapy, protocol: StudyProtocol) -> str:
     """Why a way out has to be taken, in words; nothing while there is, or may yet be, a product, or one was infused."""
     over = therapy.completed or therapy.terminated or therapy.died or "treatment" in therapy.withdrawn
-    if protocol.manufacture is None or over or therapy.infused:
+    if protocol.manufacture is None or over or therapy.infused or therapy.stopped == "screen failure":
         return ""
     confirmed = [f for f in therapy.failures.values() if f.decision == "confirmed" and f.batch == therapy.batch]
     if confirmed:

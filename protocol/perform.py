@@ -14,8 +14,10 @@ from protocol.clocks import clock_breaches, moment
 from protocol.commands import Perform
 from protocol.comparison import differing
 from protocol.consequences import follow
-from protocol.decision import Decision, code_stream, room_stream, slot_stream
-from protocol.gate import Admitted, admit, check_role, known_step, quarantined_meanwhile
+from protocol.decision import Decision, code_stream, room_stream, slot_stream, slots_of
+from protocol.endings import freed_by
+from protocol.gate import Admitted, admit, check_role, known_step
+from protocol.handling import quarantined_meanwhile
 from protocol.kinds import room_breaches, special_fields
 from protocol.labels import check_answers, must_stand
 from protocol.logger.deciding import read_out, said_by_log
@@ -77,11 +79,13 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
     check_answers(act.step, fact.readings, lambda: must_stand(therapy, protocol, act.step, act.at.material))
     if isinstance(fact, SampleTested):
         follows += late_failures(therapy, protocol, act.at, fact.readings, follows)
+    if not fact.awaits:
+        follows += freed_by(therapy, fact, around.now)
     return Decision(
         facts=(fact, *log.facts, *follows),
         meaning=_meaning(fact),
         happened=fact.ended,
-        extends=_extends(fact, command),
+        extends=tuple(dict.fromkeys([*_extends(fact, command), *slots_of(follows)])),
         warnings=tuple(f.says for f in follows if isinstance(f, DeviationOpened))
         + tuple(f"quarantined: {f.reason}" for f in follows if isinstance(f, MaterialQuarantined)),
     )
@@ -154,7 +158,7 @@ def _value_breaches(act: Admitted, fact: StepFact, computed: frozenset[str]) -> 
 
 
 def _time_breaches(therapy: Therapy, protocol: StudyProtocol, act: Admitted) -> Iterator[Breach]:
-    yield from clock_breaches(therapy, protocol, act.step, act.at, act.started, act.ended)
+    yield from clock_breaches(therapy, protocol, act.step, act.at, act.started, act.ended, act.touched)
     visit = next((v for v in act.step.visits if v.id == act.at.occurrence), None)
     if visit is not None:
         yield from _window_breaches(therapy, protocol, act.step, act.at, visit, act.ended)

@@ -19,13 +19,14 @@ _FILE = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class Breach(NamedTuple):
-    """A limit that was not kept, and what follows."""
+    """A limit that was not kept, and what follows; `materials` are those that it alone concerns, none: all of the act."""
 
     rule: str
     consequences: Consequences
     limit: str
     found: str
     says: str
+    materials: tuple[str, ...] = ()
 
 
 def read_values(

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from events.facts import alerts, course, deviations, incidents, labels, logger, manufacture, mismatch, quality, steps
+from events.facts import (
+    alerts,
+    course,
+    deviations,
+    endings,
+    incidents,
+    labels,
+    logger,
+    manufacture,
+    mismatch,
+    quality,
+    steps,
+)
 from events.facts.base import Fact
 from events.facts.logger import LogFigures
 from events.reading import Record
@@ -115,6 +127,20 @@ def _other(fact: Fact) -> AnyCommand | None:
             return said.DecideQuarantine(materials=fact.materials, decision=fact.decision, reason=fact.reason)
         case quality.MaterialDisposed():
             return said.Dispose(materials=fact.materials, reason=fact.reason)
+        case endings.DisposalSigned():
+            return said.Dispose(materials=fact.materials, reason=fact.reason)
+        case endings.DisposalWitnessed():
+            return said.WitnessDisposal(act=fact.act)
+        case endings.DisposalDropped():
+            return said.DropDisposal(act=fact.act, reason=fact.reason)
+        case endings.MaterialKept():
+            return said.KeepMaterial(materials=fact.materials, place=fact.place, reason=fact.reason)
+        case endings.MaterialReturned():
+            return said.ReturnMaterial(materials=fact.materials, to=fact.to, reason=fact.reason)
+        case endings.MaterialLost():
+            return said.LoseMaterial(materials=fact.materials, how=fact.how, at=fact.at, says=fact.says)
+        case endings.MaterialFound():
+            return said.FindMaterial(materials=fact.materials, place=fact.place, at=fact.at, says=fact.says)
         case quality.IdentityHoldCleared():
             return said.ClearHold(wristband=fact.wristband, item=fact.item, reason=fact.reason)
         case incidents.IncidentReported(key=key):

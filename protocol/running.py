@@ -30,6 +30,8 @@ def running(therapy: Therapy, protocol: StudyProtocol, materials: Iterable[str])
         if due.at.material in codes or (not due.at.material and kinds & touched_kinds(due)):
             of = f" of {due.at.material}" if due.at.material else ""
             for strike in strikes(therapy, protocol, due.step, due.at):
+                if strike.materials and not codes & set(strike.materials):
+                    continue
                 found.setdefault(f"{strike.since} to {due.step.id} {strike.edge}{of}", []).append(strike)
     return [Running(says, tuple(struck)) for says, struck in found.items()]
 

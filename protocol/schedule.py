@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from events.facts.base import Slot
+from protocol.clocks import moment as clock_moment
 from protocol.due import Due, Standing, could_apply, instances
 from protocol.model import Moment, Step, StudyProtocol
 from protocol.state import Act, Instance, Therapy
@@ -175,6 +176,10 @@ class _Planner:
 
     def moment(self, what: Moment, material: str = "") -> tuple[datetime | None, str]:
         """When a moment happened, or is planned to."""
+        if material and self.of(what).kind == "collection":
+            own = clock_moment(self.therapy, self.protocol, what, material)
+            if own is not None:
+                return own, HAPPENED
         acts = self.therapy.of_step(what.step)
         if self.of(what).for_each and material:
             acts = [a for a in acts if a.at.material == material] or acts

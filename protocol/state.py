@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from events.facts.base import ActKey, Choice, Slot
 from events.facts.course import TherapyOpened
+from events.facts.endings import DisposalSigned
 from events.facts.labels import LabelFatesGiven, LabelsIssued
 from events.facts.logger import LogFigures
 from events.facts.mismatch import MismatchDecided
@@ -87,7 +88,7 @@ class Material:
     """A material: what it is, where it came from, who holds it, and how it ended.
 
     `also`: further parents, where several were pooled. `rules`: those that quarantine it. `earlier`: it belongs to an
-    earlier batch, and no step of a later one uses it.
+    earlier batch, and no step of a later one uses it. `kept`: what the consent permits, where it is kept beyond its therapy.
     """
 
     code: str
@@ -103,6 +104,7 @@ class Material:
     rules: frozenset[str] = frozenset()
     also: tuple[str, ...] = ()
     earlier: bool = False
+    kept: str = ""
 
     @property
     def live(self) -> bool:
@@ -113,6 +115,10 @@ class Material:
     def parents(self) -> tuple[str, ...]:
         """Everything that it was made from; nothing for what was collected."""
         return (self.parent, *self.also) if self.parent else ()
+
+
+FOUND_AGAIN = "found again"
+"""How the custody of a material goes on that had been lost."""
 
 
 class CustodyEntry(NamedTuple):
@@ -275,6 +281,8 @@ class Therapy:
         later one than the first. `earlier_acts`, `earlier_readings`, `earlier_dispositions`: of batches that were given
         up; no step looks at them.
     `label_acts`: fates of labels that wait for their second signature, by the link of the record that gives them.
+    `disposals`: those that wait for their second signature, by the link of the record that gives them.
+    `withdrawn`: from what the patient withdrew, and when. `stopped_at`, `completed_at`: when it happened.
     `quarantined_early`: materials quarantined while the act that makes them still waits for its second signature, and by
         which rules.
     """
@@ -319,10 +327,13 @@ class Therapy:
     slot_hold: datetime | None = None
     disposition: DispositionDecided | None = None
     evaluated: tuple[tuple[str, str], ...] | None = None
-    withdrawn: frozenset[str] = frozenset()
+    disposals: dict[str, tuple[DisposalSigned, Signed]] = field(default_factory=dict)
+    withdrawn: dict[str, datetime] = field(default_factory=dict)
     died: datetime | None = None
     stopped: str = ""
+    stopped_at: datetime | None = None
     completed: str = ""
+    completed_at: datetime | None = None
     last_happened: datetime | None = None
     automatic: tuple[Automatic, ...] = ()
 

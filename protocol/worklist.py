@@ -11,6 +11,7 @@ from protocol.alerts import open_alerts
 from protocol.clocks import strikes
 from protocol.deviations import handling, investigators, lacking, limit_of, needs_action
 from protocol.due import Due, instances
+from protocol.endings import may_keep, unsettled
 from protocol.incidents import undecided as undecided_incidents
 from protocol.labels import differs, labelled, roles_for, sets, unaccounted_in
 from protocol.manufacture import ground, open_failure, told, ways_out
@@ -30,6 +31,7 @@ What = Literal[
     "mismatch",
     "incident",
     "alert",
+    "material",
     "label",
     "failure",
     "way_out",
@@ -67,6 +69,9 @@ def worklist(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
         return [
             *_held(therapy, protocol),
             *_alerts(therapy),
+            *_told_and_unsigned(therapy, protocol, ()),
+            *_materials(therapy, protocol),
+            *_late(therapy, protocol),
             *_labels(therapy, protocol, ()),
             *_quality(therapy, protocol),
         ]
@@ -83,6 +88,8 @@ def worklist(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
         *_alerts(therapy),
         *_incidents(therapy, protocol),
         *items,
+        *_told_and_unsigned(therapy, protocol, every),
+        *_materials(therapy, protocol),
         *_late(therapy, protocol),
         *_logs(therapy, protocol),
         *_labels(therapy, protocol, every),
@@ -144,6 +151,42 @@ def _to_sign(therapy: Therapy, due: Due) -> WorkItem:
         since=act.by.recorded,
         batch=due.at.batch,
     )
+
+
+def _told_and_unsigned(therapy: Therapy, protocol: StudyProtocol, every: Iterable[Due]) -> list[WorkItem]:
+    """Acts that were told after the end and wait for their second signature: no step is due any more."""
+    known = {due.at for due in every}
+    acts = [act for act in therapy.pending.values() if act.at not in known and act.at.step in protocol.by_id]
+    return [_to_sign(therapy, Due(act.at, protocol.by_id[act.at.step], "awaiting_second")) for act in acts]
+
+
+def _materials(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
+    """Material of a therapy that stopped, or samples that may not be kept: to be disposed of, kept or returned."""
+    items, signed = [], {code for fact, _ in therapy.disposals.values() for code in fact.materials}
+    for link, (fact, by) in therapy.disposals.items():
+        codes = ", ".join(fact.materials)
+        says = f"disposal of {codes}: signed by {by.account}, waits for a witness ({fact.reason})"
+        items.append(
+            WorkItem(
+                therapy.id, "material", "", "", fact.materials[0], "Witness the disposal", fact.awaits, says,
+                act=link, since=by.recorded,
+            )
+        )  # fmt: skip
+    roles = tuple(dict.fromkeys([*protocol.qa_roles, *(protocol.endings.kept_by if protocol.endings else ())]))
+    for material in sorted(unsettled(therapy, protocol), key=lambda m: m.code):
+        if material.code in signed:
+            continue
+        permit = may_keep(therapy, protocol, material)
+        title = protocol.materials[material.kind].title
+        ways = f"dispose of it, return it, or keep it (consent permits {permit})" if permit else "dispose of it"
+        says = f"{material.code} ({title}), held by {material.holder} at {material.place or 'no place'}: {ways}"
+        items.append(
+            WorkItem(
+                therapy.id, "material", "", "", material.code, f"Settle {material.code}", roles, says,
+                required=material.status != "quarantined",
+            )
+        )  # fmt: skip
+    return items
 
 
 def _late(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:

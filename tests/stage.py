@@ -35,6 +35,7 @@ from protocol.commands import (
     CheckAction,
     CloseDeviation,
     Correct,
+    Dispose,
     Entered,
     InvestigateDeviation,
     Perform,
@@ -43,12 +44,14 @@ from protocol.commands import (
     ReportAction,
     ReportLate,
     Witness,
+    WitnessDisposal,
 )
 from protocol.decide import RULEBOOK
 from protocol.decision import therapy_stream
 from protocol.desk import Desk, Receipt, Sitting
 from protocol.deviations import actions_of, handling, investigators
 from protocol.due import Due, instances
+from protocol.endings import unsettled
 from protocol.evolve import head_of
 from protocol.file import read_protocol
 from protocol.model import StudyProtocol
@@ -314,6 +317,17 @@ class Staged:
         if close:
             closer = self.who(qa, found.opener)
             self.act(CloseDeviation(deviation=deviation, conclusion="no harm"), closer, patient)
+
+    def settle(self, reason: str = "nobody needs it any more", patient: Patient | None = None) -> list[str]:
+        """Dispose of everything that has to end before the therapy is complete, with both signatures where two are asked."""
+        whom = patient or self.patient
+        codes = [m.code for m in unsettled(self.therapy(whom), self.protocol)]
+        if codes:
+            signed = self.act(Dispose(materials=tuple(codes), reason=reason), self.who(self.protocol.qa_roles), whom)
+            for link, (fact, by) in self.therapy(whom).disposals.items():
+                if link == signed.link:
+                    self.act(WitnessDisposal(act=link), self.who(fact.awaits, by.person), whom)
+        return codes
 
     def late(self, step: str, values: Mapping[str, str], by: str = "", **where: Any) -> Receipt:
         """Report values that come late."""

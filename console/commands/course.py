@@ -8,8 +8,7 @@ from console import here
 from console.acting import act
 from console.acts import command, words
 from console.options import As, At, Json, Secret, TherapyArg, Why
-from console.site import Site
-from console.times import read_time
+from console.times import moment_or_now
 from protocol.commands import Dispose, FailScreening, ReportDeath, WithdrawPatient
 
 
@@ -28,10 +27,6 @@ def dispose(
     act(here.site(), therapy, command(Dispose, {"materials": material, "reason": why}), account, secret, json)
 
 
-def _at(site: Site, at: str | None) -> object:
-    return read_time(at, site.zone) if at else site.now()
-
-
 def withdraw(
     therapy: TherapyArg,
     what: Annotated[
@@ -48,7 +43,7 @@ def withdraw(
     Example: unbroken withdraw T-7K2QXM --from treatment,visits --why "chose another treatment" --as investigator.1
     """
     site = here.site()
-    document = {"withdrawn": words(what), "at": _at(site, at), "reason": why}
+    document = {"withdrawn": words(what), "at": moment_or_now(site, at), "reason": why}
     act(site, therapy, command(WithdrawPatient, document), account, secret, json)
 
 
@@ -60,7 +55,7 @@ def death(
     Example: unbroken death T-7K2QXM --at 2026-08-01T04:10 --why "progression of disease" --as investigator.1
     """
     site = here.site()
-    act(site, therapy, command(ReportDeath, {"at": _at(site, at), "reason": why}), account, secret, json)
+    act(site, therapy, command(ReportDeath, {"at": moment_or_now(site, at), "reason": why}), account, secret, json)
 
 
 def screen_failure(

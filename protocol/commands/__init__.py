@@ -17,6 +17,15 @@ from protocol.commands.deviations import (
     RegradeDeviation,
     ReportAction,
 )
+from protocol.commands.endings import (
+    DropDisposal,
+    EndingCommand,
+    FindMaterial,
+    KeepMaterial,
+    LoseMaterial,
+    ReturnMaterial,
+    WitnessDisposal,
+)
 from protocol.commands.incidents import ChooseOption, IncidentCommand, ReportIncident
 from protocol.commands.labels import DropFates, GiveFates, IssueLabels, LabelCommand, WitnessFates
 from protocol.commands.manufacture import (
@@ -51,6 +60,7 @@ AnyCommand = (
     | LabelCommand
     | DeviationCommand
     | ManufactureCommand
+    | EndingCommand
 )
 
 __all__ = [
@@ -73,16 +83,21 @@ __all__ = [
     "Decline",
     "DeviationCommand",
     "Dispose",
+    "DropDisposal",
     "DropFates",
+    "EndingCommand",
     "Entered",
     "FailManufacture",
     "FailScreening",
+    "FindMaterial",
     "GiveFates",
     "IncidentCommand",
     "InvestigateDeviation",
     "IssueLabels",
+    "KeepMaterial",
     "LabelCommand",
     "LetPass",
+    "LoseMaterial",
     "ManufactureCommand",
     "MismatchCommand",
     "Moment",
@@ -98,11 +113,13 @@ __all__ = [
     "ReportIncident",
     "ReportLate",
     "ReportMismatch",
+    "ReturnMaterial",
     "StepCommand",
     "TakeBack",
     "TerminateTherapy",
     "Text",
     "WithdrawPatient",
     "Witness",
+    "WitnessDisposal",
     "WitnessFates",
 ]

@@ -12,6 +12,7 @@ from protocol.commands import (
     AnyCommand,
     CourseCommand,
     DeviationCommand,
+    EndingCommand,
     IncidentCommand,
     LabelCommand,
     ManufactureCommand,
@@ -22,6 +23,7 @@ from protocol.commands import (
 from protocol.decide.alerts import decide_alerts
 from protocol.decide.course import decide_course
 from protocol.decide.deviations import decide_deviations
+from protocol.decide.endings import decide_endings
 from protocol.decide.incidents import decide_incident
 from protocol.decide.labels import decide_labels
 from protocol.decide.manufacture import decide_manufacture
@@ -61,4 +63,6 @@ def decide(therapy: Therapy, protocol: StudyProtocol, command: AnyCommand, aroun
         return decide_deviations(therapy, protocol, command, around)
     if isinstance(command, ManufactureCommand):
         return decide_manufacture(therapy, protocol, command, around)
+    if isinstance(command, EndingCommand):
+        return decide_endings(therapy, protocol, command, around)
     assert_never(command)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import assert_never
 
 from events.authority import SYSTEM
 from events.facts.base import TherapyFact
-from events.facts.course import PatientDied, PatientWithdrew, ScreeningFailed, SlotsFreed
+from events.facts.course import PatientDied, PatientWithdrew, ScreeningFailed
+from events.facts.steps import CellsCollected, ConditioningGiven, IdentityChecked, ProductInfused
 from protocol.automatic import let_pass
 from protocol.commands import CourseCommand, FailScreening, LetPass, ReportDeath, WithdrawPatient
-from protocol.decision import Decision, slot_stream
+from protocol.decision import Decision, slots_of
+from protocol.endings import freed
 from protocol.gate import check_role, check_running
 from protocol.model import StudyProtocol
 from protocol.refusals import refuse
@@ -35,7 +38,6 @@ def _ends(
     command: WithdrawPatient | ReportDeath | FailScreening,
     around: Surroundings,
 ) -> Decision:
-    check_running(therapy)
     roles = tuple(
         dict.fromkeys(
             r for s in protocol.steps if s.kind in ("consent", "assessment", "observation") for r in s.performed_by
@@ -66,19 +68,51 @@ def _ends(
         case ReportDeath():
             if therapy.died is not None:
                 raise refuse("order.done", "The death is recorded already.", "Correct the record instead.")
+            _check_alive(therapy, command.at)
             fact = PatientDied(therapy=therapy.id, at=command.at, reason=command.reason)
         case FailScreening():
-            if therapy.subject:
-                raise refuse(
-                    "order.screening",
-                    f"{therapy.id} is enrolled as {therapy.subject}; screening is over.",
-                    "Record a withdrawal instead: `unbroken withdraw`.",
-                    subject=therapy.subject,
-                )
+            check_running(therapy)
+            _check_untreated(therapy)
             fact = ScreeningFailed(therapy=therapy.id, reason=command.reason)
     stops = not isinstance(command, WithdrawPatient) or "treatment" in command.withdrawn
-    freed = tuple(s.code for s in therapy.slots if s.ends > around.now) if stops else ()
-    facts: tuple[TherapyFact, ...] = (fact,)
-    if freed:
-        facts += (SlotsFreed(therapy=therapy.id, slots=freed, reason=command.reason),)
-    return Decision(facts, "performed", happened, tuple(slot_stream(code) for code in freed))
+    free = freed(therapy, around.now, command.reason) if stops else ()
+    return Decision((fact, *free), "performed", happened, slots_of(free))
+
+
+AT_THE_PATIENT = (CellsCollected, ConditioningGiven, IdentityChecked, ProductInfused)
+"""What is done to a patient who is there."""
+
+
+def _check_alive(therapy: Therapy, died: datetime) -> None:
+    """Nobody collects from, treats or identifies a patient after the death.
+
+    Raises:
+        Refused: something was.
+    """
+    acts = [*therapy.acts.values(), *therapy.pending.values()]
+    after = [act for act in acts if isinstance(act.fact, AT_THE_PATIENT) and act.fact.started > died]
+    for act in sorted(after, key=lambda act: act.fact.started):
+        raise refuse(
+            "time.sequence",
+            f"{act.at} began {act.fact.started:%Y-%m-%d %H:%M} UTC, after the death ({died:%Y-%m-%d %H:%M} UTC).",
+            "Correct the time. If the recorded act is what is wrong, QA opens a deviation first.",
+            given=died,
+            step=str(act.at),
+        )
+
+
+def _check_untreated(therapy: Therapy) -> None:
+    """Screening can fail after enrolment too, as long as no treatment began.
+
+    Raises:
+        Refused: it began.
+    """
+    acts = [*therapy.acts.values(), *therapy.pending.values()]
+    for act in acts:
+        if isinstance(act.fact, ConditioningGiven | ProductInfused):
+            raise refuse(
+                "order.screening",
+                f"{act.at} was given on {act.fact.started:%Y-%m-%d}; screening is over.",
+                "Record a withdrawal instead: `unbroken withdraw`.",
+                step=str(act.at),
+            )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from protocol.commands import ReadLogger
 from protocol.consequences import follow
 from protocol.decision import Decision
-from protocol.gate import check_role, check_running
+from protocol.gate import check_role
 from protocol.logger.deciding import entered_by_people, read_out, still_there
 from protocol.model import Step, StudyProtocol
 from protocol.refusals import refuse
@@ -21,7 +21,6 @@ def read_logger(
     Raises:
         Refused: nothing is said, another log was read and no reason is given, or the figures do not fit the step.
     """
-    check_running(therapy)
     check_role(
         (*step.performed_by, *(step.second[0] if step.second else ())), around.actor, f"read the log of {step.id}"
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from events.facts.endings import DisposalSigned
 from events.facts.quality import (
     IdentityHoldCleared,
     MaterialDisposed,
@@ -20,6 +21,7 @@ from protocol.commands import (
     QualityCommand,
 )
 from protocol.decision import Decision
+from protocol.endings import unsettled
 from protocol.gate import check_role
 from protocol.mismatch import open_mismatches, stopping
 from protocol.model import StudyProtocol
@@ -190,8 +192,9 @@ def _dispose(therapy: Therapy, protocol: StudyProtocol, command: Dispose, around
                 code=code,
             )
         check_can_end(therapy, code)
+        _check_signed_once(therapy, code)
         usable = material.status in ("available", "released") and not therapy.stopped and not material.earlier
-        if usable and not therapy.infused:
+        if usable and material not in unsettled(therapy, protocol) and not therapy.infused:
             raise refuse(
                 "custody.dispose",
                 f"{code} is {material.status} and its therapy goes on; it is not disposed of.",
@@ -199,5 +202,20 @@ def _dispose(therapy: Therapy, protocol: StudyProtocol, command: Dispose, around
                 code=code,
                 status=material.status,
             )
+    if protocol.endings and protocol.endings.disposal_witnessed_by:
+        awaits = protocol.endings.disposal_witnessed_by
+        signed = DisposalSigned(therapy=therapy.id, materials=codes, reason=command.reason, awaits=awaits)
+        return Decision((signed,), "performed", around.now)
     fact = MaterialDisposed(therapy=therapy.id, materials=codes, at=around.now, reason=command.reason)
     return Decision((fact,), "performed", around.now)
+
+
+def _check_signed_once(therapy: Therapy, code: str) -> None:
+    for fact, by in therapy.disposals.values():
+        if code in fact.materials:
+            raise refuse(
+                "order.pending",
+                f"{by.account} signed the disposal of {code} already; it waits for {' or '.join(fact.awaits)}.",
+                "Sign it second: `unbroken material witness`.",
+                code=code,
+            )

@@ -12,8 +12,9 @@ from protocol.commands import Correct, Decline, Entered, Perform, ReadLogger, Re
 from protocol.comparison import differing, differing_later
 from protocol.consequences import follow
 from protocol.decide.logger import read_logger
-from protocol.decision import Decision
-from protocol.gate import check_role, check_running, known_step
+from protocol.decision import Decision, slots_of
+from protocol.endings import freed_by
+from protocol.gate import check_role, known_step
 from protocol.labels import check_answers, stood
 from protocol.mismatch import check_standing_still
 from protocol.model import Step, StudyProtocol
@@ -36,7 +37,7 @@ def decide_step(therapy: Therapy, protocol: StudyProtocol, command: StepCommand,
         case Witness():
             return _witness(therapy, command, around)
         case Decline() | TakeBack():
-            return _not_to_stand(therapy, command, around)
+            return _not_to_stand(therapy, protocol, command, around)
         case ReportLate():
             return _report_late(therapy, protocol, command, around)
         case Correct():
@@ -62,7 +63,6 @@ def _pending(therapy: Therapy, link: str) -> Act:
 
 
 def _witness(therapy: Therapy, command: Witness, around: Surroundings) -> Decision:
-    check_running(therapy)
     act = _pending(therapy, command.act)
     actor = around.actor
     if actor.person == act.by.person:
@@ -92,7 +92,8 @@ def _witness(therapy: Therapy, command: Witness, around: Surroundings) -> Decisi
     except WrongItem as wrong:
         return stopped(therapy, act.at, wrong, around)
     fact = ActWitnessed(therapy=therapy.id, act=act.by.link, key=act.at.key(), scans=scans)
-    return Decision((fact,), act.fact.second_meaning, around.now)
+    free = freed_by(therapy, act.fact, around.now)
+    return Decision((fact, *free), act.fact.second_meaning, around.now, slots_of(free))
 
 
 def _scanned_again(therapy: Therapy, act: Act, command: Witness, around: Surroundings) -> tuple[Scan, ...]:
@@ -125,7 +126,10 @@ def _scanned_again(therapy: Therapy, act: Act, command: Witness, around: Surroun
     return tuple(scans)
 
 
-def _not_to_stand(therapy: Therapy, command: Decline | TakeBack, around: Surroundings) -> Decision:
+def _not_to_stand(
+    therapy: Therapy, protocol: StudyProtocol, command: Decline | TakeBack, around: Surroundings
+) -> Decision:
+    """The act does not stand. Whoever could sign second declines it, or QA where nobody else can."""
     act = _pending(therapy, command.act)
     own = around.actor.person == act.by.person
     if isinstance(command, TakeBack):
@@ -146,7 +150,7 @@ def _not_to_stand(therapy: Therapy, command: Decline | TakeBack, around: Surroun
             "Take it back instead.",
             account=around.actor.account,
         )
-    check_role(act.fact.awaits, around.actor, f"decline {act.at}")
+    check_role((*act.fact.awaits, *protocol.qa_roles), around.actor, f"decline {act.at}")
     declined = ActDeclined(therapy=therapy.id, act=act.by.link, key=act.at.key(), reason=command.reason)
     return Decision((declined,), "declined", around.now)
 
@@ -178,7 +182,6 @@ def standing_act(
 
 
 def _report_late(therapy: Therapy, protocol: StudyProtocol, command: ReportLate, around: Surroundings) -> Decision:
-    check_running(therapy)
     act, step = standing_act(therapy, protocol, command)
     check_role((*step.performed_by, *(step.second[0] if step.second else ())), around.actor, f"report for {step.id}")
     readings = read_values(step, command.readings, around.now, late=True)

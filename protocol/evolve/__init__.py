@@ -18,6 +18,7 @@ from events.reading import Record
 from protocol.evolve.alerts import AlertFacts, evolve_alerts
 from protocol.evolve.course import CourseFacts, evolve_course
 from protocol.evolve.deviations import DeviationFacts, evolve_deviations
+from protocol.evolve.endings import EndingFacts, evolve_endings
 from protocol.evolve.incidents import IncidentFacts, evolve_incidents
 from protocol.evolve.labels import LabelFacts, evolve_labels
 from protocol.evolve.logger import LoggerFacts, evolve_logger
@@ -38,6 +39,7 @@ TherapyFacts = (
     | DeviationFacts
     | LoggerFacts
     | ManufactureFacts
+    | EndingFacts
 )
 
 
@@ -111,6 +113,8 @@ def evolve(therapy: Therapy, fact: TherapyFacts, by: Signed) -> Therapy:
         return evolve_logger(therapy, fact, by)
     if isinstance(fact, ManufactureFacts):
         return evolve_manufacture(therapy, fact, by)
+    if isinstance(fact, EndingFacts):
+        return evolve_endings(therapy, fact, by)
     assert_never(fact)
 
 

@@ -36,15 +36,18 @@ def evolve_course(therapy: Therapy, fact: CourseFacts, by: Signed) -> Therapy:
         case course.SlotsFreed():
             return replace(therapy, slots=tuple(s for s in therapy.slots if s.code not in fact.slots), slot_hold=None)
         case course.ScreeningFailed():
-            return replace(therapy, stopped="screen failure")
+            return replace(therapy, stopped="screen failure", stopped_at=by.happened)
         case course.PatientWithdrew():
-            withdrawn = therapy.withdrawn | set(fact.withdrawn)
-            stopped = "withdrawn" if "treatment" in withdrawn and not therapy.stopped else therapy.stopped
-            return replace(therapy, withdrawn=withdrawn, stopped=stopped)
+            therapy = replace(therapy, withdrawn={**dict.fromkeys(fact.withdrawn, fact.at), **therapy.withdrawn})
+            if "treatment" in fact.withdrawn and not therapy.stopped:
+                return replace(therapy, stopped="withdrawn", stopped_at=fact.at)
+            return therapy
         case course.PatientDied():
-            return replace(therapy, died=fact.at, stopped="died")
+            return replace(
+                therapy, died=fact.at, stopped="died", stopped_at=min(fact.at, therapy.stopped_at or fact.at)
+            )
         case course.TherapyCompleted():
-            return replace(therapy, completed=fact.outcome)
+            return replace(therapy, completed=fact.outcome, completed_at=by.happened)
         case _:
             assert_never(fact)
 

@@ -27,21 +27,21 @@ def evolve_manufacture(therapy: Therapy, fact: ManufactureFacts, by: Signed) -> 
                 "" if fact.awaits else "confirmed",
             )  # fmt: skip
             therapy = replace(therapy, failures={**therapy.failures, new.code: new})
-            return therapy if fact.awaits else _failed(therapy)
+            return therapy if fact.awaits else _failed(therapy, by)
         case manufacture.ManufactureFailureDecided():
             decided = replace(therapy.failures[fact.failure], decision=fact.decision)
             therapy = replace(therapy, failures={**therapy.failures, decided.code: decided})
-            return _failed(therapy) if fact.decision == "confirmed" else therapy
+            return _failed(therapy, by) if fact.decision == "confirmed" else therapy
         case manufacture.RemakeBegun():
             return _begun_again(therapy, fact)
         case manufacture.TherapyTerminated():
-            return replace(therapy, terminated=fact.reason, stopped=therapy.stopped or FAILED)
+            return replace(_failed(therapy, by), terminated=fact.reason)
         case _:
             assert_never(fact)
 
 
-def _failed(therapy: Therapy) -> Therapy:
-    return replace(therapy, stopped=therapy.stopped or FAILED)
+def _failed(therapy: Therapy, by: Signed) -> Therapy:
+    return replace(therapy, stopped=therapy.stopped or FAILED, stopped_at=therapy.stopped_at or by.happened)
 
 
 def _begun_again(therapy: Therapy, fact: manufacture.RemakeBegun) -> Therapy:
@@ -73,4 +73,5 @@ def _begun_again(therapy: Therapy, fact: manufacture.RemakeBegun) -> Therapy:
         disposition=None,
         evaluated=None,
         stopped="" if therapy.stopped in (FAILED, REJECTED) else therapy.stopped,
+        stopped_at=None if therapy.stopped in (FAILED, REJECTED) else therapy.stopped_at,
     )

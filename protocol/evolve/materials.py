@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from protocol.state import Act, CustodyEntry, Material, Signed, Therapy
+from protocol.state import FOUND_AGAIN, Act, CustodyEntry, Material, Signed, Therapy
 
 
 def create(therapy: Therapy, act: Act) -> Therapy:
@@ -38,6 +38,26 @@ def move(therapy: Therapy, act: Act, taken: Signed) -> Therapy:
         how = f"handed over in {act.at}"
         custody.append(CustodyEntry(code, taken.happened, place, taken.account, how, act.by.account, taken.link))
     return replace(therapy, materials=materials, custody=tuple(custody))
+
+
+def keep(therapy: Therapy, codes: tuple[str, ...], place: str, permit: str, by: Signed) -> Therapy:
+    """The signer keeps these materials at a place, as the consent permits."""
+    materials, custody = dict(therapy.materials), list(therapy.custody)
+    for code in codes:
+        material = materials[code]
+        materials[code] = replace(material, place=place, holder=by.account, kept=permit)
+        how = f"kept, as consent to {permit} permits"
+        custody.append(CustodyEntry(code, by.happened, place, by.account, how, material.holder, by.link))
+    return replace(therapy, materials=materials, custody=tuple(custody))
+
+
+def come_back(therapy: Therapy, codes: tuple[str, ...], place: str, rule: str, reason: str, by: Signed) -> Therapy:
+    """Materials that had been lost are there again: the signer holds them, in quarantine."""
+    materials, custody = dict(therapy.materials), list(therapy.custody)
+    for code in codes:
+        materials[code] = replace(materials[code], ended=None, place=place, holder=by.account)
+        custody.append(CustodyEntry(code, by.happened, place, by.account, FOUND_AGAIN, "", by.link))
+    return quarantine(replace(therapy, materials=materials, custody=tuple(custody)), codes, rule, reason, by)
 
 
 def set_status(therapy: Therapy, codes: tuple[str, ...], status: str, why: str) -> Therapy:

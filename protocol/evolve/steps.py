@@ -65,7 +65,7 @@ def _stands(therapy: Therapy, act: Act) -> Therapy:
         therapy = move(therapy, act, now)
     match fact:
         case steps.PatientAssessed(outcome="not_eligible"):
-            return replace(therapy, stopped="screen failure")
+            return replace(therapy, stopped="screen failure", stopped_at=fact.ended)
         case steps.PatientEnrolled():
             return replace(therapy, subject=fact.subject, coi=fact.coi, wristband=fact.wristband, choices=fact.choices)
         case steps.LabelsReconciled():
@@ -76,11 +76,10 @@ def _stands(therapy: Therapy, act: Act) -> Therapy:
             return replace(therapy, slots=(*kept, *fact.slots), slot_hold=fact.hold_until)
         case steps.DispositionDecided():
             therapy = set_status(therapy, fact.materials, fact.decision, "")
-            return replace(
-                therapy,
-                disposition=fact,
-                stopped="product rejected" if fact.decision == "rejected" else therapy.stopped,
-            )
+            therapy = replace(therapy, disposition=fact)
+            if fact.decision == "rejected":
+                return replace(therapy, stopped="product rejected", stopped_at=fact.ended)
+            return therapy
         case _:
             return therapy
 

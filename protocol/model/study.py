@@ -8,6 +8,7 @@ from pydantic import Field
 
 from events.identifiers import Name
 from protocol.model.base import Part, Title
+from protocol.model.endings import Endings, Escalation
 from protocol.model.incidents import Incident
 from protocol.model.labels import LabelTemplate
 from protocol.model.manufacture import Manufacture
@@ -70,6 +71,8 @@ class StudyProtocol(Part):
     labels: dict[Name, LabelTemplate] = {}
     quality: Quality | None = None
     manufacture: Manufacture | None = None
+    endings: Endings | None = None
+    escalation: Escalation | None = None
     digest: str = ""
     text: str = Field(default="", repr=False)
 

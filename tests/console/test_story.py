@@ -145,7 +145,9 @@ def test_quality(cli: Cli) -> None:
     cli.ok("dispose", BRUNO.therapy, "--material", bag, "--why", "incinerated", by="qa.releaser.1")
     cli.ok("death", BRUNO.therapy, "--why", "progression", by="investigator.1")
     assert cli.ok("status", BRUNO.therapy, "--json").json["stopped"] == "died"
-    cli.refused("order.screening", "screen-failure", ANNA.therapy, "--why", "x", by="investigator.1")
+    said = cli.ok("screen-failure", ANNA.therapy, "--why", "CD22 lost on repeat biopsy", by="investigator.1")
+    assert "slots freed" in said.out
+    assert cli.ok("status", ANNA.therapy, "--json").json["stopped"] == "screen failure"
 
 
 def test_readiness(cli: Cli) -> None:

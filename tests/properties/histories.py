@@ -30,9 +30,12 @@ from protocol.commands import (
     DropFates,
     Entered,
     FailScreening,
+    FindMaterial,
     GiveFates,
     InvestigateDeviation,
     IssueLabels,
+    KeepMaterial,
+    LoseMaterial,
     OpenDeviation,
     Perform,
     PlanAction,
@@ -43,6 +46,7 @@ from protocol.commands import (
     ReportIncident,
     ReportLate,
     ReportMismatch,
+    ReturnMaterial,
     TakeBack,
     WithdrawPatient,
     Witness,
@@ -50,6 +54,7 @@ from protocol.commands import (
 )
 from protocol.desk import Receipt
 from protocol.due import Due, instances
+from protocol.endings import over, unsettled
 from protocol.incidents import undecided as undecided_incidents
 from protocol.labels import next_serials, roles_for
 from protocol.mismatch import open_mismatches, undecided
@@ -68,6 +73,7 @@ WEIGHTS = {
     "mismatch": 1, "agree": 6, "incident": 2, "choose": 3, "acknowledge": 3,
     "deviate": 1, "assess": 4, "investigate": 3, "regrade": 1, "capa": 3, "close": 4,
     "quarantine": 5, "dispose": 2, "withdraw": 1, "die": 1, "fail": 1,
+    "settle": 3, "lose": 1, "find": 1, "tell late": 3,
 }  # fmt: skip
 STEP = st.tuples(
     st.sampled_from([name for name, weight in WEIGHTS.items() for _ in range(weight)]),
@@ -436,6 +442,41 @@ class History:
         if codes:
             some = tuple(chance.sample(codes, chance.randint(1, min(3, len(codes)))))
             self.act(patient, Dispose(materials=some, reason="away"), self.site.who(("qa_releaser",)))
+
+    def _settle(self, patient: Patient, chance: random.Random) -> None:
+        codes = [m.code for m in unsettled(self.site.therapy(patient), self.site.protocol)]
+        for code in chance.sample(codes, min(len(codes), 2)):
+            ways: list[tuple[AnyCommand, str]] = [
+                (KeepMaterial(materials=(code,), place="biobank", reason="as permitted"), "receiver.1"),
+                (ReturnMaterial(materials=(code,), to="the sponsor", reason="unused"), "qa.releaser.1"),
+                (Dispose(materials=(code,), reason="not kept"), "qa.releaser.1"),
+            ]
+            self.act(patient, *chance.choice(ways))
+
+    def _lose(self, patient: Patient, chance: random.Random) -> None:
+        codes = [m.code for m in self.site.therapy(patient).materials.values() if m.live]
+        if codes:
+            how = chance.choice(["lost", "destroyed"])
+            command = {"materials": [chance.choice(codes)], "how": how, "at": self.site.clock(), "says": "dropped"}
+            self.act(patient, LoseMaterial.model_validate(command), self.anybody(chance))
+
+    def _find(self, patient: Patient, chance: random.Random) -> None:
+        codes = [m.code for m in self.site.therapy(patient).materials.values() if m.ended == "lost"]
+        for code in codes[:1]:
+            found = FindMaterial(materials=(code,), place="plant", at=self.site.clock(), says="behind the rack")
+            self.act(patient, found, self.anybody(chance))
+
+    def _tell_late(self, patient: Patient, chance: random.Random) -> None:
+        """After an end: a result, a visit or an event that is told afterwards, with some time or other."""
+        therapy = self.site.therapy(patient)
+        if not over(therapy):
+            return
+        kinds = [s for s in self.site.protocol.steps if s.kind in ("test", "observation")]
+        step = chance.choice(kinds)
+        form = self.site.form(step.id, patient=patient, occurrence=chance.choice([None, "1", "2", "D0", "D1", "M3"]))
+        when = self.site.clock() - timedelta(hours=chance.choice([0, 0, 1, 20]))
+        form = form.model_copy(update={"started": when, "ended": when})
+        self.act(patient, form, self.site.who(step.performed_by))
 
     def _withdraw(self, patient: Patient, chance: random.Random) -> None:
         what = chance.sample(["treatment", "visits", "data", "data", "samples"], chance.randint(0, 2))

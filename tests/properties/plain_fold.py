@@ -70,10 +70,12 @@ def _apply(plain: Plain, fact: dict[str, Any], link: str, account: str) -> None:
         _stands(plain, first, [performer, account])
     elif name in ("act.declined", "act.withdrawn"):
         del plain.waiting[fact["act"]]
-    elif name == "material.disposed":
+    elif name in ("material.disposed", "material.returned", "material.lost"):
         plain.holder.update(dict.fromkeys(fact["materials"], ""))
     elif name == "remake.begun":
         plain.disposition = ""
+    elif name in ("material.kept", "material.found"):
+        plain.holder.update(dict.fromkeys(fact["materials"], account))
     elif name == "deviation.opened":
         plain.open_deviations.add(fact["deviation"])
     elif name == "deviation.closed":

@@ -52,6 +52,9 @@ HEADINGS: dict[type[Part], str] = {
     model.Manufacture: "## When there is no product",
     model.FailureRule: "### A failure",
     model.Remake: "### A remake",
+    model.Endings: "### Endings",
+    model.GoesOn: "### A step that goes on",
+    model.Escalation: "### Escalation",
 }
 WRITTEN_AS_WORDS = {model.Consequence, model.Moment}
 """Parts that a file writes as one text; the page explains them in words."""

@@ -101,16 +101,16 @@ def test_a_screen_failure_stays_on_record_and_ends_the_therapy(stage: Stage) -> 
         site.perform("enrolment")
 
 
-def test_screening_can_fail_without_an_assessment_but_not_after_enrolment(stage: Stage) -> None:
-    """A patient may fail screening at any time before enrolment; afterwards one can only withdraw."""
+def test_screening_can_fail_without_an_assessment_but_not_once_treatment_began(stage: Stage) -> None:
+    """A patient may fail screening at any time before treatment; afterwards one can only withdraw."""
     site = stage.at("eligibility")
     site.act(FailScreening(reason="moved away"), "investigator.1")
     site.system()
     assert site.now.completed == "screen_failure"
 
-    enrolled = stage.at("slot_chain")
-    with enrolled.refused("order.screening"):
-        enrolled.act(FailScreening(reason="moved away"), "investigator.1")
+    treated = stage.at("pre_thaw_check")
+    with treated.refused("order.screening"):
+        treated.act(FailScreening(reason="moved away"), "investigator.1")
 
 
 def test_the_second_physician_reviews_before_anybody_enrols(stage: Stage) -> None:

@@ -119,7 +119,7 @@ def test_a_product_with_a_failed_criterion_is_not_released(stage: Stage, criteri
     assert told.values["criteria"] == [criterion]
     # It can be rejected.
     receipt = site.perform("disposition", decision="rejected")
-    assert names(receipt.facts) == ["disposition.decided"]
+    assert names(receipt.facts) == ["disposition.decided", "slots.freed"]
 
 
 def test_the_table_of_failures_names_every_criterion() -> None:
@@ -270,7 +270,7 @@ def test_a_quarantined_bag_is_not_released_with_the_others(stage: Stage) -> None
 
 
 def test_a_rejected_product_goes_nowhere_and_its_custody_ends_with_disposal(stage: Stage) -> None:
-    """Rejection stops the therapy; it is complete when the material is disposed of and nobody makes the product again."""
+    """Rejection stops the therapy; it is complete when every material has ended and nobody makes the product again."""
     site = stage.at("disposition")
     bag = site.one("drug_product")
     site.perform("disposition", decision="rejected")
@@ -284,6 +284,9 @@ def test_a_rejected_product_goes_nowhere_and_its_custody_ends_with_disposal(stag
     # The study leaves ways out: until somebody takes one, or ends the therapy, it waits.
     assert site.system() == []
     site.act(TerminateTherapy(reason="no time to make it again"), "investigator.1")
+    # Her samples are still in the freezer; somebody is accountable for them until they have ended too.
+    assert site.system() == []
+    site.settle("rejected")
     assert names(site.system()) == ["therapy.completed"]
     assert site.now.completed == "product_rejected"
 

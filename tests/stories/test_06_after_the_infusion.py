@@ -95,12 +95,12 @@ def test_each_cohort_has_its_own_response_visits(stage: Stage) -> None:
 
 
 def test_month_24_completes_the_therapy(stage: Stage) -> None:
-    """When every step and visit is done the system completes the therapy; then nothing is recorded but corrections."""
+    """When every step and visit is done the system completes the therapy; then nothing is done twice, and corrections go on."""
     site = stage.at("the end")
     assert site.now.completed == "followed_to_the_end"
     assert site.standing("follow_up", "M24") == "done"
     assert site.now.deviations == {}
-    with site.refused("order.completed"):
+    with site.refused("order.done"):
         site.perform("follow_up", occurrence="M24")
     assert site.system() == []
     # A typing error is found in the archive. It can be corrected, with its reason.

@@ -19,7 +19,6 @@ from protocol.commands import (
     AssessDeviation,
     CheckAction,
     CloseDeviation,
-    Dispose,
     InvestigateDeviation,
     OpenDeviation,
     PlanAction,
@@ -385,10 +384,9 @@ def test_an_action_that_is_not_done_in_time_is_recorded_as_missed(stage: Stage) 
 def test_a_therapy_that_is_over_does_not_end_the_duties_of_qa(stage: Stage) -> None:
     """The product was rejected and the therapy is complete: its deviation is still due, still missed, and still closed."""
     site = opened(stage, "major")
-    bag = site.one("drug_product")
     site.perform("disposition", decision="rejected", by=OTHER_QA)
-    site.act(Dispose(materials=(bag,), reason="rejected"), QA)
     site.act(TerminateTherapy(reason="no time to make it again"), "investigator.1")
+    site.settle("rejected")
     site.system()
     assert site.now.completed == "product_rejected"
     assert site.desk.next_deadline(ANNA.therapy) is not None

@@ -322,6 +322,13 @@ def test_a_bag_of_the_second_collection_does_not_carry_the_number_of_the_first(s
         site.perform("harvest", scan={"bags": Bag(ANNA.din, "S1150VC0").scanned()})
 
 
+def ended(site: Staged) -> None:
+    """Followed to the end; the therapy is complete once what earlier batches left behind has ended too."""
+    assert site.settle("of an earlier batch")
+    site.system()
+    assert site.now.completed == "followed_to_the_end"
+
+
 def test_after_a_rejected_product_the_therapy_waits_for_a_way_out(stage: Stage) -> None:
     """A rejection stops the therapy but does not end it: somebody makes again, collects again, or ends it."""
     site = stage.at("disposition")
@@ -333,7 +340,7 @@ def test_after_a_rejected_product_the_therapy_waits_for_a_way_out(stage: Stage) 
     remake(site, "apheresis", by=INVESTIGATOR)
     assert site.now.stopped == ""
     site.play(ANNA)
-    assert site.now.completed == "followed_to_the_end"
+    ended(site)
     settled(site)
 
 
@@ -345,7 +352,8 @@ def test_a_therapy_is_ended_where_no_way_out_is_taken(stage: Stage) -> None:
     with site.refused("remake.ground"):
         remake(site, "thaw_reserve")
     assert site.system() == []
-    site.act(Dispose(materials=(site.one("starting_reserve"),), reason="therapy ended"), QA)
+    reserve = site.one("starting_reserve")
+    assert reserve in site.settle("therapy ended")
     assert names(site.system()) == ["therapy.completed"]
     assert site.now.completed == "manufacture_failed"
     settled(site)
@@ -358,6 +366,7 @@ def test_a_patient_who_withdrew_is_not_collected_again(stage: Stage) -> None:
     site.act(withdraw, INVESTIGATOR)
     with site.refused("remake.ground"):
         remake(site, "apheresis", by=INVESTIGATOR)
+    site.settle("withdrawn")
     assert names(site.system()) == ["therapy.completed"]
     settled(site)
 
@@ -373,7 +382,7 @@ def test_a_third_batch_can_follow_a_second_that_failed_too(stage: Stage) -> None
     assess(site)
     remake(site, "apheresis", by=INVESTIGATOR)
     site.play(CAREFUL)
-    assert site.now.completed == "followed_to_the_end"
+    ended(site)
     assert {at.batch for at in site.now.every_act if at.step == "selection"} == {1, 2, 3}
     assert {f.batch: f.code for f in site.now.failures.values()} == {1: "F-1", 2: "F-2"}
     settled(site)
