@@ -17,6 +17,7 @@ from pathlib import Path
 
 from console import demo_report, moving, remembered
 from console.cast import Member, cast
+from console.files import Files
 from console.play import Play, Script
 from console.rehearsal import device_code, lot_code
 from console.scenes import scenes
@@ -65,6 +66,7 @@ def run(
         stage.sitting,
         stage.site.set_clock,
         lambda name, says: told(stage.line(name, says)),
+        Files(stage.site.folder).keep,
     )
     told(
         f"[2/4] {len(scripts)} patients, simulated time; Prefect's server starts meanwhile (10 to 25 s the first time)"

@@ -6,12 +6,12 @@ Which patient does what differently is a script; everything else follows from th
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from console.labels.pdf import digest, labels_pdf
-from console.rehearsal import Patient, entry, late_values, prints
+from console.rehearsal import Patient, entry, late_values, prints, raw_file
 from events.errors import Refused
 from events.facts.labels import LabelsIssued
 from protocol.commands import (
@@ -26,13 +26,14 @@ from protocol.commands import (
 )
 from protocol.desk import Desk, Sitting
 from protocol.due import Due, instances
-from protocol.model import StudyProtocol
+from protocol.model import Step, StudyProtocol
 from protocol.schedule import schedule
 from protocol.state import Instance, Therapy
 from protocol.worklist import WorkItem, worklist
 
 _BETWEEN = timedelta(minutes=7)
 _TO_SECOND = timedelta(minutes=2)
+_ON_THE_ROAD = timedelta(hours=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,10 @@ class Script:
 
 @dataclass
 class Play:
-    """The stage: patients on one clock. `tell` gets (therapy, sentence) for what somebody should notice."""
+    """The stage: patients on one clock. `tell` gets (therapy, sentence) for what somebody should notice.
+
+    With `keep`, which takes the bytes of a raw file, each raw file that is named exists, and shipments travel for hours with a logger.
+    """
 
     desk: Desk
     protocol: StudyProtocol
@@ -65,6 +69,7 @@ class Play:
     sitting: Callable[[str], Sitting]
     set_clock: Callable[[datetime], None]
     tell: Callable[[str, str], None] = lambda _therapy, _says: None
+    keep: Callable[[bytes], object] | None = None
     acts: int = 0
     _queue: list[tuple[datetime, int]] = field(default_factory=list)
     _done: set[str] = field(default_factory=set)
@@ -172,6 +177,15 @@ class Play:
         return {e.at: e.planned for e in schedule(therapy, self.protocol)}
 
     def _planned(self, therapy: Therapy, item: WorkItem) -> datetime | None:
+        step = self.protocol.by_id.get(item.step)
+        if (
+            self.keep
+            and item.kind == "perform"
+            and step is not None
+            and step.kind == "transport"
+            and therapy.last_happened
+        ):
+            return therapy.last_happened + _ON_THE_ROAD
         return self._times(therapy).get(_at(item)) if item.kind == "perform" else None
 
     def _do(self, script: Script, therapy: Therapy, item: WorkItem) -> None:
@@ -183,6 +197,7 @@ class Play:
             case "late_value":
                 step = self.protocol.by_id[item.step]
                 values = late_values(script.patient, therapy, self.protocol, step, now)
+                self._keep_files(therapy, step, values)
                 late = ReportLate(
                     step=item.step, occurrence=item.occurrence, material=item.material or None, readings=values
                 )
@@ -201,7 +216,9 @@ class Play:
     def _perform(self, script: Script, therapy: Therapy, item: WorkItem) -> None:
         due = next(d for d in instances(therapy, self.protocol) if d.at == _at(item))
         therapy = self._print(therapy, due)
-        command = entry(script.patient, therapy, self.protocol, due, self.desk.clock())
+        command = self._with_files(
+            script, therapy, due, entry(script.patient, therapy, self.protocol, due, self.desk.clock())
+        )
         who = self._who(item.roles)
         if due.step.kind == "identity_check" and self._wrong_bag(script, due, command, who):
             return
@@ -224,6 +241,20 @@ class Play:
             assert isinstance(issued, LabelsIssued)  # that is what the command gives
             self.desk.act(therapy.id, labels.model_copy(update={"file": digest(labels_pdf(issued))}), who)
         return self.desk.therapy(therapy.id)
+
+    def _with_files(self, script: Script, therapy: Therapy, due: Due, command: Perform) -> Perform:
+        """The command with the raw files that it names kept, and with its temperature log."""
+        if self.keep is None:
+            return command
+        from console.travelling import with_log
+
+        self._keep_files(therapy, due.step, command.readings)
+        return with_log(script.patient, therapy, self.protocol, due, command, self.keep)
+
+    def _keep_files(self, therapy: Therapy, step: Step, named: Container[str]) -> None:
+        for record in step.records:
+            if self.keep is not None and record.type == "file" and record.name in named:
+                self.keep(raw_file(therapy, step, record))
 
     def _wrong_bag(self, script: Script, due: Due, command: Perform, who: Sitting) -> bool:
         """Present another patient's bag once, where the script says so and there is one."""

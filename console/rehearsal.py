@@ -223,7 +223,7 @@ def _entered(
         case "date":
             return Entered(value=f"{at - timedelta(days=1):%Y-%m-%d}")
         case "file":
-            return Entered(value=hashlib.sha256(f"{therapy.id}/{step.id}/{record.name}".encode()).hexdigest())
+            return Entered(value=hashlib.sha256(raw_file(therapy, step, record)).hexdigest())
         case _:
             return Entered(value=f"{record.name.upper().replace('_', '-')}-{patient.number}")
 
@@ -236,6 +236,11 @@ def _on_label(therapy: Therapy, protocol: StudyProtocol, step: Step, record: Rec
     answers = [answer for answer, statement in record.on_label.items() if statement in stands]
     plain = [option for option in record.options or ("no",) if option not in record.on_label]
     return next(iter([*answers, *plain]), "")
+
+
+def raw_file(therapy: Therapy, step: Step, record: Record) -> bytes:
+    """The bytes of the raw file whose hash is entered."""
+    return f"{therapy.id}/{step.id}/{record.name}".encode()
 
 
 def _word(protocol: StudyProtocol, step: Step, record: Record) -> str:

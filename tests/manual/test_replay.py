@@ -12,6 +12,7 @@ import pytest
 from console.demo import PASSPHRASE, Stage
 from console.site import Site
 from events.facts.base import Fact
+from events.facts.logger import LogFigures
 from events.instant import to_wire
 from events.reading import Record, verified_stream
 from protocol.commands import Dispose, IssueLabels, Perform, ReportLate, WithdrawPatient, Witness
@@ -37,25 +38,33 @@ def _wire(fact: Fact) -> dict[str, Any]:
     return fact.to_wire()
 
 
-def act_file(command: Perform, folder: Path) -> Path:
+def log_file(log: LogFigures, files: Path) -> dict[str, str]:
+    """The temperature log as it was given: the raw file, which the site keeps, its format and its zone."""
+    declared = json.loads(log.declaration)
+    return {"file": str(files / log.file.sha256), "format": declared["id"], "zone": declared["zone"]}
+
+
+def act_file(command: Perform, folder: Path, files: Path) -> Path:
     document = command.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     scans: dict[str, list[str]] = {}
     for scan in document.pop("scans", ()):
         scans.setdefault(scan["name"], []).append(scan["code"])
     document["scans"] = scans
+    if command.logger is not None:
+        document["logger"] = log_file(command.logger, files)
     document["labels"] = {label["serial"]: label["fate"] for label in document.pop("labels", ())}
     path = folder / "act.json"
     path.write_text(json.dumps(document), encoding="utf-8")
     return path
 
 
-def words_for(record: Record, links: dict[str, str], folder: Path) -> list[str]:
+def words_for(record: Record, links: dict[str, str], folder: Path, files: Path) -> list[str]:
     """The command line that says again what this record says."""
     command, therapy = command_of(record), record.statement.subject.removeprefix("therapy/")
     match command:
         case Perform():
             verb = ["open", therapy] if command.screening else ["perform", therapy, command.step]
-            return [*verb, "--from", str(act_file(command, folder))]
+            return [*verb, "--from", str(act_file(command, folder, files))]
         case Witness():
             return ["witness", therapy, links[command.act]]
         case ReportLate():
@@ -98,7 +107,7 @@ def test_the_same_therapy_by_separate_processes(demo_site: Path, founded: Stage,
     links: dict[str, str] = {}
     for record in human_records(before, therapy):
         fresh.site.set_clock(record.statement.recorded)
-        words = words_for(record, links, tmp_path)
+        words = words_for(record, links, tmp_path, demo_site / "files")
         account = record.statement.account
         done = unbroken(folder, *words, "--as", account, passphrase=PASSPHRASE.format(account=account))
         assert done.returncode == 0, f"{words}\n{done.stdout}{done.stderr}"
