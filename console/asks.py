@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from protocol.model import Limit, Record, ScanSpec, Step, StudyProtocol
+from protocol.model import Band, Limit, Record, ScanSpec, Step, StudyProtocol, Unknown
 
 KIND_FIELDS = {
     "consent": ("permits",),
@@ -72,10 +72,23 @@ def _bounds(limit: Limit, unit: str) -> str:
     return " and ".join(said)
 
 
-def _follows(limit: Limit) -> str:
+def _follows(limit: Limit | Band | Unknown) -> str:
     return " and ".join(
         " ".join(word for word in (c.what.replace("_", " "), c.grade, c.step) if word) for c in limit.otherwise
     )
+
+
+def log_words(step: Step) -> str:
+    """What is asked of the step's temperature log: from when, which bounds, how much may be unknown; nothing if none is."""
+    if step.logger is None:
+        return ""
+    told = [f"from {step.logger.start}"]
+    for band in step.logger.bands:
+        most = band.run_longer_than or band.longer_than
+        said = f"{band.side} {number(band.bound)} C" + (f" for more than {most}" if most else "")
+        told.append(f"{said} {_follows(band)}")
+    told += [f"unknown for more than {limit.longer_than} {_follows(limit)}" for limit in step.logger.unknown]
+    return "; ".join(told)
 
 
 def scan_words(spec: ScanSpec) -> str:
@@ -120,6 +133,11 @@ def _template(step: Step, protocol: StudyProtocol, therapy: str) -> Iterator[str
         yield "used:"
         yield from (f"  {name}:  # lot" for name in step.needs.lots)
         yield from (f"  {name}:  # device" for name in step.needs.devices)
+    if step.logger:
+        yield "logger:      # the logger's raw file; what it says need not be entered below"
+        yield "  file:      # or, if there is none, `lost:` and why"
+        yield "  format:    # how it is written: unbroken logger formats"
+        yield "  zone:      # of its times, if the format does not say"
     if step.records:
         yield "readings:"
         yield from (f"  {r.name}:  # {r.title or r.name}: {form(r)}{_when(r)}" for r in step.records)

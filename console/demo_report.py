@@ -85,6 +85,7 @@ def _next(out: Console, site: Site, scripts: list[Script]) -> None:
         )
     for command, says in (
         (f"status {held}", "the quarantined shipment"),
+        (f"logger plot {held} transport --out {held}.svg", "its temperature, from the logger's raw file"),
         (f"history {wrong}", "the wrong bag at the bedside, held and cleared"),
         (f"trail {scripts[0].patient.therapy}", "who held which material when"),
         ("worklist", "what waits for whom"),

@@ -118,7 +118,8 @@ def _svg(thing: _Rect | _Line | _Text) -> str:
             box = f'x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}"'
             stroke = f' stroke="{edge}" stroke-width="0.8"' if edge else ""
             over = f'\n<rect {box} fill="url(#hatch)"/>' if hatched else ""
-            return f'<rect {box} fill="{fill}"{stroke}/>{over}'
+            crisp = "" if edge else ' shape-rendering="crispEdges"'
+            return f'<rect {box} fill="{fill}"{stroke}{crisp}/>{over}'
         case _Line(points, colour, width, dashed):
             path = " ".join(f"{_n(x)},{_n(y)}" for x, y in points)
             dash = ' stroke-dasharray="6 4"' if dashed else ""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from console.acts import Given
 from console.asks import fields_of, form, limits, scan_words
+from protocol.logger.deciding import fills
 from protocol.model import Step, StudyProtocol
 
 Ask = Callable[[str], str]
@@ -19,8 +20,9 @@ def fill_in(step: Step, protocol: StudyProtocol, given: Given, ask: Ask = input)
             given.used[name] = code
     for field in fields_of(step):
         _field(field, step, protocol, given, ask)
+    said = _log(step, given, ask)
     for record in step.records:
-        if record.name in given.readings:
+        if record.name in given.readings or record.name in said:
             continue
         expected = f"; expected {told}" if (told := limits(record)) else ""
         free = " [Enter: later]" if record.late else " [Enter: none]" if record.optional else ""
@@ -35,6 +37,23 @@ def fill_in(step: Step, protocol: StudyProtocol, given: Given, ask: Ask = input)
 
 def _once(ask: Ask, question: str) -> str:
     return ask(question).strip()
+
+
+def _log(step: Step, given: Given, ask: Ask) -> frozenset[str]:
+    """Ask for the step's temperature log; returns the values that it says, which are then not asked for."""
+    if step.logger is None:
+        return frozenset()
+    if not given.log.said:
+        text = _once(ask, "Temperature logger's file [Enter: not read yet; ! and why, if there is none]: ")
+        if text.startswith("!"):
+            given.log.lost = text[1:].strip()
+        given.log.file = "" if text.startswith("!") else text
+    if not given.log.file:
+        return frozenset(name for name, figure in step.logger.fills.items() if figure == "unknown" and given.log.lost)
+    if not given.log.format:
+        given.log.format = _once(ask, "Format of the file (unbroken logger formats lists them): ")
+        given.log.zone = given.log.zone or _once(ask, "Time zone of its times [Enter: as the format says]: ")
+    return fills(step.logger)
 
 
 def _scans(step: Step, given: Given, ask: Ask) -> None:

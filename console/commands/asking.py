@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from console import here
-from console.asks import fields_of, form, limits, scan_words, template, who
+from console.asks import fields_of, form, limits, log_words, scan_words, template, who
 from console.commands.steps import (
     Choices,
     Coi,
@@ -92,6 +92,7 @@ def show(
             ("lots", ", ".join(asked.needs.lots)),
             ("devices", ", ".join(asked.needs.devices)),
             ("training", ", ".join(asked.needs.training)),
+            ("temperature log", log_words(asked)),
             ("asks further for", ", ".join(fields_of(asked))),
         ],
         "  ",
