@@ -11,6 +11,7 @@ from console import remembered
 from console.show import Screen, as_json, line
 from console.signin import sit
 from events.facts.alerts import AlertRaised
+from events.facts.base import TherapyFact
 from events.facts.quality import DeviationOpened
 
 if TYPE_CHECKING:
@@ -82,8 +83,9 @@ def shown(site: Site, desk: Desk, receipt: Receipt, sitting: Sitting, therapy: s
     from console.telling import tell
 
     for fact in receipt.facts:
+        whose = f"{fact.therapy}: " if isinstance(fact, TherapyFact) and fact.therapy != therapy else ""
         for told in tell(fact, screen.when):
-            line(f"  {told}")
+            line(f"  {whose}{told}")
     line(f"Signed: {screen.signature(statement.account, statement.recorded, statement.meaning)}")
     for fact in receipt.facts:
         if isinstance(fact, DeviationOpened):

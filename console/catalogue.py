@@ -90,6 +90,7 @@ COMMANDS: dict[str, Entry | Group] = {
     "status": Entry("looking", "status", LOOK),
     "schedule": Entry("looking", "schedule", LOOK),
     "trail": Entry("looking", "trail", LOOK),
+    "trace": Entry("trace", "trace", LOOK),
     "batches": Entry("lists", "batches", LOOK),
     "history": Entry("record", "history", LOOK),
     "events": Entry("record", "events", LOOK),

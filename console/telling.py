@@ -21,6 +21,7 @@ from events.facts import (
     manufacture,
     mismatch,
     quality,
+    recalls,
     site,
     steps,
 )
@@ -183,6 +184,13 @@ def _told(fact: Fact, when: When) -> list[str]:
             ]
         case manufacture.TherapyTerminated():
             return [f"therapy ended, no way out taken: {fact.reason}", f"  because {fact.ground}"]
+        case recalls.RecallReached():
+            given = "; given to the patient" if fact.given else ""
+            return [
+                f"RECALL of lot {fact.lot}: {fact.reason}",
+                f"  used in {', '.join(str(instance(key)) for key in fact.uses)}{given}",
+                f"  held: {', '.join(fact.materials) or 'nothing'}; infused already: {', '.join(fact.infused) or 'nothing'}",
+            ]
         case site.ProtocolAdopted():
             return [f"protocol {fact.protocol} {fact.version} adopted, digest {fact.digest}"]
         case authority.LogOpened():

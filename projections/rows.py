@@ -13,6 +13,7 @@ from protocol.model import StudyProtocol
 from protocol.schedule import schedule
 from protocol.state import Therapy
 from protocol.status import batch_status
+from protocol.trace import Use, uses_of
 from protocol.worklist import worklist
 
 Row = dict[str, Any]
@@ -28,6 +29,7 @@ def rows_of(therapy: Therapy, protocol: StudyProtocol, finding: str = "") -> dic
             {"therapy": therapy.id, "line": line, **deviation_row(therapy, protocol, deviation)}
             for line, deviation in enumerate(therapy.deviations.values(), start=1)
         ],
+        "used": [{"line": line, **row} for line, row in enumerate(map(use_row, uses_of(therapy)), start=1)],
         "worklist": [*_marked(therapy.id, finding), *_worklist(therapy, protocol)],
     }
 
@@ -36,6 +38,13 @@ def rows_of_broken(name: str, problem: UnbrokenError) -> dict[str, list[Row]]:
     """The rows of a therapy that cannot be folded: its status and everybody's list say so, and nothing else is told of it."""
     stopped = {"therapy": name, "state": "Stopped", "finding": problem.says}
     return {"batch_status": [stopped], "worklist": _marked(name, problem.says)}
+
+
+def use_row(use: Use) -> Row:
+    """A use of a lot or device as it stands in the view."""
+    row = use._asdict()
+    lists = {name: ", ".join(row[name]) for name in ("materials", "downstream", "infused")}
+    return {**row, **lists, "started": to_wire(use.started), "ended": to_wire(use.ended)}
 
 
 def _time(moment: datetime | None) -> str:

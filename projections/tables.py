@@ -6,22 +6,23 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, Integer, MetaData, Table, Text
 
-NAMES = ("batch_status", "patient_schedule", "custody_trail", "worklist", "deviations")
-VERSION = 4
+NAMES = ("batch_status", "patient_schedule", "custody_trail", "worklist", "deviations", "used")
+VERSION = 5
 """Of the tables' shape; views of another version are rebuilt, never migrated."""
 
 _BATCH_TEXT = (
     "screening subject coi choices protocol digest opened last_step last_ended state waits_for due disposition "
-    "pending_tests product worst_deviation stopped completed head finding"
+    "pending_tests product worst_deviation recalled stopped completed head finding"
 ).split()
 _BATCH_NUMBERS = "steps_done deviations_open deviations quarantined batch held incidents mismatches alerts labels_open records".split()
 _LINES = {
     "patient_schedule": "step occurrence material title roles standing earliest planned latest started ended why".split(),
     "custody_trail": "material kind since until place holder given_by how link".split(),
     "deviations": "deviation grade rule says concerns opened opened_by record lacks due closed".split(),
+    "used": "what name code step occurrence material started ended standing materials downstream infused account link".split(),
     "worklist": "kind step occurrence material title roles says act since opens due".split(),
 }
-_WHOLE = {"patient_schedule": ("batch",), "worklist": ("required", "batch")}
+_WHOLE = {"patient_schedule": ("batch",), "used": ("batch",), "worklist": ("required", "batch")}
 """Columns of whole numbers, beside `line`."""
 # No length: one name that is longer than the rest must not stop everybody's views. And the order of bytes, as SQLite has
 # it, so that a list reads the same wherever it is kept.
@@ -30,7 +31,7 @@ _NAME = Text().with_variant(Text(collation="C"), "postgresql")
 
 @dataclass(frozen=True)
 class Views:
-    """One set of tables: the five views, and the position up to which they were filled."""
+    """One set of tables: the six views, and the position up to which they were filled."""
 
     metadata: MetaData
     tables: dict[str, Table]

@@ -257,6 +257,15 @@ def deviations(database_url: str) -> list[Row]:
     return _rows(database_url, "deviations")
 
 
+def used(database_url: str, what: str, code: str) -> list[Row]:
+    """Every use of one lot or device, of every therapy, in the order of therapies and of their records."""
+    table = views().tables["used"]
+    with connected(database_url) as db:
+        found = select(table).where(table.c.what == what, table.c.code == code)
+        rows = db.execute(found.order_by(*table.primary_key.columns)).mappings()
+        return [dict(row) for row in rows]
+
+
 def _rows(database_url: str, name: str) -> list[Row]:
     table = views().tables[name]
     with connected(database_url) as db:

@@ -13,6 +13,7 @@ from events.errors import Corrupt, Refused, UnbrokenError
 from events.facts.base import TherapyFact
 from events.facts.course import TherapyOpened
 from events.facts.quality import IdentityMismatched, ItemPresentedElsewhere
+from events.facts.site import LotRecallContinued, LotRecalled
 from events.reading import Record, read_record, verified_stream
 from events.verify import Finding
 from protocol.commands import LetPass, Perform
@@ -24,6 +25,7 @@ from protocol.evolve import apply
 from protocol.perform import open_therapy
 from protocol.reaching import may_not_reach
 from protocol.reader import Reader
+from protocol.recall import decide_recall
 from protocol.retell import command_of
 from protocol.state import Therapy
 
@@ -210,7 +212,23 @@ def _site_otherwise(reader: Reader, record: Record) -> str:
         return f"a record of the site extends its one stream, and no other: {says}"
     own = (fact for fact in record.facts if not (reaches and isinstance(fact, TherapyFact)))
     reasons = (not_entitled(reader, record, fact) for fact in own)
-    return next((says for says in reasons if says), "")
+    return next((says for says in reasons if says), "") or _recall_otherwise(reader, record)
+
+
+def _recall_otherwise(reader: Reader, record: Record) -> str:
+    """A recall is decided again where it was signed: whom it touched, as things stood before it."""
+    fact, s = record.facts[0], record.statement
+    if not isinstance(fact, LotRecalled | LotRecallContinued):
+        return ""
+    touched, recalled, _ = reader.touched_by_lot(fact.lot, record.position)
+    try:
+        recall = decide_recall(reader.actor(s.account, record.position), fact.lot, fact.reason, touched, recalled)
+    except Refused as refused:
+        return f"today's rules refuse it: {refused.says} [{refused.rule}]"
+    if recall.facts != record.facts or set(recall.streams) != set(s.heads):
+        names = ", ".join(one.removeprefix("therapy/") for one in recall.streams[1:]) or "nobody"
+        return f"today's rules would reach others, or say otherwise of them: {names}"
+    return ""
 
 
 def _suspect(reader: Reader, record: Record, at: datetime) -> str:

@@ -37,6 +37,11 @@ def code_stream(code: str) -> str:
     return f"code/{code}"
 
 
+def lot_stream(code: str) -> str:
+    """The stream of a lot; every act that uses it extends it too, so that a recall finds whoever did."""
+    return f"lot/{code}"
+
+
 def room_stream(code: str) -> str:
     """The stream of a room in which one patient's cells are open at a time."""
     return f"room/{code}"

@@ -24,12 +24,13 @@ from protocol import administration
 from protocol.automatic import let_pass, next_deadline
 from protocol.commands import AnyCommand, LetPass, Perform
 from protocol.decide import RULEBOOK, decide
-from protocol.decision import Decision, therapy_stream
+from protocol.decision import Decision, lot_stream, therapy_stream
 from protocol.evolve import head_of
 from protocol.file import read_protocol
 from protocol.model import StudyProtocol
 from protocol.perform import open_therapy
 from protocol.reader import Reader
+from protocol.recall import decide_recall
 from protocol.refusals import refuse
 from protocol.state import Therapy
 from protocol.surroundings import Actor, Surroundings
@@ -215,6 +216,31 @@ class Desk(Reader):
             except Moved:
                 continue
             return Receipt(done.position, done.link, facts)
+        raise self._too_busy()
+
+    def recall_lot(self, lot: str, reason: str, sitting: Sitting) -> list[Receipt]:
+        """Recall a lot, and reach every patient whom it touched: in one record, or in several where one does not hold them.
+
+        Killed between two of several, it goes on when it is asked again. Whoever uses the lot meanwhile is seen, or refused.
+
+        Raises:
+            Refused: not the role, or the lot is recalled and everybody has been reached.
+        """
+        now = self._now()
+        actor = self._signing_actor(sitting)
+        receipts: list[Receipt] = []
+        for _ in range(MOST_TRIES):
+            touched, recalled, seen = self.touched_by_lot(lot)
+            recall = decide_recall(actor, lot, reason, touched, recalled)
+            heads = {stream: seen[stream] for stream in recall.streams}
+            decision = Decision((), "performed", now)
+            try:
+                done = self._append(sitting, actor, decision, heads, lot_stream(lot), None, now, recall.facts)
+            except Moved:
+                continue
+            receipts.append(Receipt(done.position, done.link, recall.facts))
+            if not recall.left:
+                return receipts
         raise self._too_busy()
 
     def authorise(self, decide_facts: Callable[[Actor, Authority], Iterable[Fact]], sitting: Sitting) -> Receipt:

@@ -43,7 +43,7 @@ def _stream_of(actors: Actors, actor: Actor, fact: Fact) -> str | None:
         case site.LotReleased():
             administration.release_lot(actor, fact.lot, fact.item, fact.expires)
             return f"lot/{fact.lot}"
-        case site.LotRecalled():
+        case site.LotRecalled() | site.LotRecallContinued():
             administration.recall_lot(actor, fact.lot, fact.reason)
             return f"lot/{fact.lot}"
         case site.DeviceCalibrated():

@@ -14,7 +14,7 @@ from protocol.clocks import clock_breaches, moment
 from protocol.commands import Perform
 from protocol.comparison import differing
 from protocol.consequences import follow
-from protocol.decision import Decision, code_stream, room_stream, slot_stream, slots_of
+from protocol.decision import Decision, code_stream, lot_stream, room_stream, slot_stream, slots_of
 from protocol.endings import freed_by
 from protocol.gate import Admitted, admit, check_role, known_step
 from protocol.handling import quarantined_meanwhile
@@ -202,6 +202,7 @@ def _extends(fact: StepFact, command: Perform) -> tuple[str, ...]:
     streams = [code_stream(code) for code in codes]
     if suite := getattr(fact, "suite", None):
         streams.append(room_stream(suite))
+    streams += [lot_stream(used.code) for used in fact.used if used.what == "lot"]
     if isinstance(fact, SlotsBooked):
         streams += [slot_stream(slot.code) for slot in fact.slots]
     return tuple(dict.fromkeys(streams))

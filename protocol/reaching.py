@@ -13,6 +13,8 @@ from events.facts.alerts import AlertRaised
 from events.facts.base import Fact, TherapyFact
 from events.facts.mismatch import MismatchReached, MismatchReported
 from events.facts.quality import DeviationOpened, IdentityMismatched, ItemPresentedElsewhere, MaterialQuarantined
+from events.facts.recalls import RecallReached
+from events.facts.site import LotRecallContinued, LotRecalled
 from events.reading import Record
 from protocol.decision import therapy_stream
 
@@ -37,6 +39,8 @@ _HOLDS = (DeviationOpened, MaterialQuarantined, AlertRaised)
 REACHES: tuple[Reach, ...] = (
     Reach(IdentityMismatched, "therapy/", (), (ItemPresentedElsewhere,)),
     Reach(MismatchReported, "therapy/", _HOLDS, (MismatchReached, *_HOLDS)),
+    Reach(LotRecalled, "lot/", (), (RecallReached, *_HOLDS)),
+    Reach(LotRecallContinued, "lot/", (), (RecallReached, *_HOLDS)),
 )
 
 

@@ -31,14 +31,16 @@ from protocol.commands import (
     ReportMismatch,
     Witness,
 )
-from protocol.decision import code_stream, room_stream, slot_stream, therapy_stream
+from protocol.decision import code_stream, lot_stream, room_stream, slot_stream, therapy_stream
 from protocol.entitled import not_entitled
+from protocol.equipment import Equipment
 from protocol.evolve import fold, head_of
 from protocol.file import read_protocol
 from protocol.model import StudyProtocol
+from protocol.recall import Touched
 from protocol.refusals import refuse
 from protocol.state import Therapy
-from protocol.surroundings import Actor, Device, Interval, Lot, Surroundings
+from protocol.surroundings import Actor, Interval, Surroundings
 
 KEPT_THERAPIES = 4096
 """Folded therapies that one process remembers."""
@@ -51,6 +53,11 @@ class Reader:
         self.log = log
         self._therapies: OrderedDict[str, Therapy] = OrderedDict()
         self._protocols: dict[str, StudyProtocol] = {}
+        self.equipment = Equipment(
+            log.id,
+            lambda stream, seen: verified_stream(log, stream, seen),
+            lambda record, fact: not not_entitled(self, record, fact),
+        )
 
     def therapy(self, name: str) -> Therapy:
         """A therapy as it stands now, every signature and link of it verified; an empty one if nobody opened it."""
@@ -154,6 +161,17 @@ class Reader:
             return None
         return _therapy_of(first)
 
+    def touched_by_lot(self, lot: str, before: int | None = None) -> tuple[list[Touched], str, dict[str, Head]]:
+        """Every therapy that used a lot, why it was recalled if it was, and the heads as they stood when this was read."""
+        known = self.equipment.known(lot, before)
+        seen = {lot_stream(lot): self.equipment.head(lot_stream(lot))}
+        found = []
+        for name in known.therapies:
+            therapy = self.therapy_before(name, before)
+            seen[therapy_stream(name)] = head_of(therapy, self.log.id)
+            found.append(Touched(therapy, self.protocol_of(therapy)))
+        return found, known.recalled, seen
+
     def surroundings(
         self, command: AnyCommand, actor: Actor, now: datetime, before: int | None = None
     ) -> tuple[Surroundings, dict[str, Head]]:
@@ -242,17 +260,12 @@ class _Looking:
             code = read_code(code)
         except Refused:
             return
-        believed = self.reader.believed
-        for _, fact in (*believed(f"lot/{code}", self.before), *believed(f"device/{code}", self.before)):
-            match fact:
-                case site_facts.LotReleased():
-                    around.lots[code] = Lot(fact.item, fact.expires)
-                case site_facts.LotRecalled() if code in around.lots:
-                    around.lots[code] = around.lots[code]._replace(recalled=fact.reason)
-                case site_facts.DeviceCalibrated():
-                    around.devices[code] = Device(fact.item, fact.due)
-                case _:
-                    pass
+        known = self.reader.equipment.known(code, self.before)
+        self.seen[lot_stream(code)] = self.reader.equipment.head(lot_stream(code))
+        if known.lot:
+            around.lots[code] = known.lot
+        if known.device:
+            around.devices[code] = known.device
 
     def room(self, room: str) -> Iterable[Interval]:
         """Who was in a room, and when."""

@@ -13,6 +13,7 @@ from events.facts.labels import LabelFatesGiven, LabelsIssued
 from events.facts.logger import LogFigures
 from events.facts.mismatch import MismatchDecided
 from events.facts.quality import IdentityHoldCleared
+from events.facts.recalls import RecallReached
 from events.facts.steps import DispositionDecided, LabelsReconciled, PatientEnrolled, StepFact
 from protocol.quality_state import Action, Investigation, Regraded
 
@@ -307,6 +308,7 @@ class Therapy:
     earlier_dispositions: tuple[DispositionDecided, ...] = ()
     failures: dict[str, Failure] = field(default_factory=dict)
     terminated: str = ""
+    recalls: dict[str, RecallReached] = field(default_factory=dict)
     materials: dict[str, Material] = field(default_factory=dict)
     quarantined_early: dict[str, frozenset[str]] = field(default_factory=dict)
     custody: tuple[CustodyEntry, ...] = ()

@@ -40,6 +40,7 @@ def batch_status(therapy: Therapy, protocol: StudyProtocol) -> dict[str, Any]:
         "disposition": therapy.disposition.decision if therapy.disposition else "",
         "pending_tests": ", ".join(therapy.disposition.pending) if therapy.disposition else "",
         "batch": therapy.batch,
+        "recalled": ", ".join(therapy.recalls),
         "product": ", ".join(f"{m.code} {m.ended or m.status}" for m in bags),
         "deviations_open": sum(1 for d in therapy.deviations.values() if not d.closed),
         "deviations": len(therapy.deviations),

@@ -150,8 +150,7 @@ class Staged:
 
     def recall_lot(self, name: str, reason: str) -> None:
         """Recall the lot of an item."""
-        lot = rehearsal.lot_code(name)
-        self._quality(f"lot/{lot}", lambda a: administration.recall_lot(a, lot, reason))
+        self.desk.recall_lot(rehearsal.lot_code(name), reason, self.sits("quality.1"))
 
     def calibrate(self, name: str, due: datetime) -> None:
         """Record that the device is in calibration until then."""
@@ -431,11 +430,17 @@ class Staged:
         also: Iterable[str] = (),
         subject: str = "",
         happened: datetime | None = None,
+        without_therapy: bool = False,
     ) -> str:
-        """Sign facts with a lawful key past the desk, as a program of one's own could; returns the record's link."""
+        """Sign facts with a lawful key past the desk, as a program of one's own could; returns the record's link.
+
+        Args:
+            without_therapy: the record extends no therapy's stream, only its subject.
+        """
         state = self.desk.therapy(therapy or self.patient.therapy)
         heads = self.log.heads([*also, *([subject] if subject else [])])
-        heads[therapy_stream(state.id)] = head_of(state, self.log.id)
+        if not without_therapy:
+            heads[therapy_stream(state.id)] = head_of(state, self.log.id)
         sitting = self.sits(by)
         wired = tuple(fact if isinstance(fact, dict) else fact.to_wire() for fact in facts)
         statement = Statement(
@@ -451,7 +456,7 @@ class Staged:
             meaning=meaning,
             rulebook=RULEBOOK,
             facts=wired,
-            protocol=self.protocol.digest,
+            protocol=None if without_therapy else self.protocol.digest,
         )
         return self.log.append(seal(statement.payload(), sitting.signer).value()).link
 

@@ -5,12 +5,15 @@ from typing import Annotated, Any
 import typer
 
 from console import here
-from console.acting import record_site
+from console.acting import record_site, shown, tick
 from console.options import As, Json, Secret, Why
-from console.show import line, table
+from console.show import as_json, line, table
+from console.signin import sit
 from console.times import read_time
+from events.facts.recalls import RecallReached
 from events.identifiers import read_code
 from protocol import administration
+from protocol.state import instance
 
 Item = Annotated[str, typer.Option("--item", metavar="NAME", help="What it is, by the name the protocol gives it.")]
 
@@ -43,28 +46,46 @@ def recall(
     secret: Secret = None,
     json: Json = False,
 ) -> None:
-    """Recall a lot: no step may use it any more. Every patient whom it touched is listed at once.
+    """Recall a lot: no step may use it any more, and every patient whom it touched is listed and protected at once.
+
+    What is live of it, and of everything that was made from it since, is quarantined; where it is in a patient already, a
+    critical deviation opens and the study's roles are alerted. All of that is one record (or several, if one does not hold it).
 
     Example: unbroken lot recall KIT-2201 --why "sterility failure reported by the maker" --as quality.1
     """
     site, code = here.site(), read_code(lot)
-
-    def decide(actor: Any, _authority: Any) -> list[Any]:
-        return [administration.recall_lot(actor, code, why)]
-
-    record_site(site, [f"lot/{code}"], decide, account, secret, json)
-    if json:
-        return
+    sitting = sit(site, account, secret)
     desk = site.desk()
-    touched = []
-    for stream in site.log.streams("therapy/"):
-        therapy = desk.therapy(stream.removeprefix("therapy/"))
-        for act in (*therapy.acts.values(), *therapy.pending.values()):
-            if any(used.code == code for used in act.fact.used):
-                touched.append([therapy.id, therapy.subject, str(act.at)])
-    table(["therapy", "subject", "used in"], touched, f"\nTouched by lot {code}", "No patient.")
-    if touched:
-        line("Open a deviation for each: unbroken deviation open THERAPY --grade critical --says TEXT")
+    receipts = desk.recall_lot(code, why, sitting)
+    facts = [fact for receipt in receipts for fact in receipt.facts]
+    reached = [fact for fact in facts if isinstance(fact, RecallReached)]
+    if json:
+        tick(site)
+        as_json(
+            {
+                "lot": code,
+                "reason": why,
+                "records": [{"position": receipt.position, "link": receipt.link} for receipt in receipts],
+                "reached": [fact.to_wire() for fact in reached],
+                "simulated": site.simulated,
+            }
+        )
+        return
+    for receipt in receipts:
+        shown(site, desk, receipt, sitting, None, json)
+    rows = [
+        [
+            fact.therapy,
+            desk.therapy(fact.therapy).subject,
+            ", ".join(str(instance(key)) for key in fact.uses),
+            ", ".join(fact.materials),
+            ", ".join(fact.infused) or ("given to the patient" if fact.given else ""),
+        ]
+        for fact in reached
+    ]
+    columns = ["therapy", "subject", "used in", "quarantined", "in the patient"]
+    table(columns, rows, f"\nReached by the recall of lot {code}", "No patient was touched.")
+    line(f"Next: unbroken trace --lot {code}")
 
 
 def calibrated(

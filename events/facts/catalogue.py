@@ -18,6 +18,7 @@ from events.facts import (
     manufacture,
     mismatch,
     quality,
+    recalls,
     site,
     steps,
 )
@@ -94,6 +95,7 @@ THERAPY_FACTS: tuple[type[TherapyFact], ...] = (
     manufacture.ManufactureFailureDecided,
     manufacture.RemakeBegun,
     manufacture.TherapyTerminated,
+    recalls.RecallReached,
     alerts.AlertRaised,
     alerts.AlertAcknowledged,
     logger.LoggerRead,
@@ -103,6 +105,7 @@ SITE_FACTS: tuple[type[Fact], ...] = (
     site.ProtocolAdopted,
     site.LotReleased,
     site.LotRecalled,
+    site.LotRecallContinued,
     site.DeviceCalibrated,
     site.TrainingRecorded,
     authority.SignInFailed,

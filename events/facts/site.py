@@ -34,6 +34,14 @@ class LotRecalled(Fact):
     reason: Text
 
 
+class LotRecallContinued(Fact):
+    """The recall of a lot goes on: more patients were touched than one record holds. It stands after the recall itself."""
+
+    wire: ClassVar[str] = "lot_recall.continued.v1"
+    lot: Code
+    reason: Text
+
+
 class DeviceCalibrated(Fact):
     """A device is in calibration until `due`. Stream ``device/CODE``."""
 

@@ -25,6 +25,7 @@ from protocol.evolve.logger import LoggerFacts, evolve_logger
 from protocol.evolve.manufacture import ManufactureFacts, evolve_manufacture
 from protocol.evolve.mismatch import MismatchFacts, evolve_mismatch
 from protocol.evolve.quality import QualityFacts, evolve_quality
+from protocol.evolve.recalls import RecallFacts, evolve_recalls
 from protocol.evolve.steps import StepFacts, evolve_steps
 from protocol.state import Automatic, Signed, Therapy
 
@@ -40,6 +41,7 @@ TherapyFacts = (
     | LoggerFacts
     | ManufactureFacts
     | EndingFacts
+    | RecallFacts
 )
 
 
@@ -115,6 +117,8 @@ def evolve(therapy: Therapy, fact: TherapyFacts, by: Signed) -> Therapy:
         return evolve_manufacture(therapy, fact, by)
     if isinstance(fact, EndingFacts):
         return evolve_endings(therapy, fact, by)
+    if isinstance(fact, RecallFacts):
+        return evolve_recalls(therapy, fact, by)
     assert_never(fact)
 
 

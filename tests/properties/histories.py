@@ -18,17 +18,20 @@ from protocol.commands import (
     AcknowledgeAlert,
     AnyCommand,
     AssessDeviation,
+    BeginRemake,
     CheckAction,
     ChooseOption,
     ClearHold,
     CloseDeviation,
     Correct,
+    DecideFailure,
     DecideMismatch,
     DecideQuarantine,
     Decline,
     Dispose,
     DropFates,
     Entered,
+    FailManufacture,
     FailScreening,
     FindMaterial,
     GiveFates,
@@ -48,6 +51,7 @@ from protocol.commands import (
     ReportMismatch,
     ReturnMaterial,
     TakeBack,
+    TerminateTherapy,
     WithdrawPatient,
     Witness,
     WitnessFates,
@@ -57,12 +61,13 @@ from protocol.due import Due, instances
 from protocol.endings import over, unsettled
 from protocol.incidents import undecided as undecided_incidents
 from protocol.labels import next_serials, roles_for
+from protocol.manufacture import ground, needed, open_failure, ways_out
 from protocol.mismatch import open_mismatches, undecided
 from protocol.state import Act, Therapy
 from protocol.worklist import worklist
 from tests.stage import ANNA, BRUNO, Stage, Staged
 
-CLARA = Patient(3, "T-3", {"cohort": "B-NHL", "starting_material": "fresh"}, bags=2)
+CLARA = Patient(3, "T-3", {"cohort": "B-NHL", "starting_material": "fresh"}, bags=2, reserve=1)
 PATIENTS = (ANNA, BRUNO, CLARA)
 
 # How often each happens: mostly the right thing, so that a history gets somewhere.
@@ -74,6 +79,7 @@ WEIGHTS = {
     "deviate": 1, "assess": 4, "investigate": 3, "regrade": 1, "capa": 3, "close": 4,
     "quarantine": 5, "dispose": 2, "withdraw": 1, "die": 1, "fail": 1,
     "settle": 3, "lose": 1, "find": 1, "tell late": 3,
+    "manufacture": 4, "recall": 1,
 }  # fmt: skip
 STEP = st.tuples(
     st.sampled_from([name for name, weight in WEIGHTS.items() for _ in range(weight)]),
@@ -81,13 +87,15 @@ STEP = st.tuples(
     st.integers(0, 2**20),
 )
 HISTORIES = st.tuples(
-    st.sampled_from(["beginning", "collected", "made", "treated"]), st.lists(STEP, min_size=30, max_size=45)
+    st.sampled_from(["beginning", "collected", "made", "made again", "treated"]),
+    st.lists(STEP, min_size=30, max_size=45),
 )
 
 _BEGUN: dict[str, dict[str, str]] = {
     "beginning": {},
     "collected": {"T-1": "apheresis", "T-2": "hand_over", "T-3": "selection"},
     "made": {"T-1": "harvest", "T-2": "cryopreservation", "T-3": "disposition"},
+    "made again": {"T-1": "disposition", "T-2": "expansion", "T-3": "expansion"},
     "treated": {"T-1": "product_receipt", "T-2": "pre_thaw_check", "T-3": "bedside_check"},
 }
 
@@ -99,8 +107,22 @@ def begun(stage: Stage, how: str) -> Staged:
         for patient in PATIENTS:
             if step := _BEGUN[how].get(patient.therapy):
                 site.play(patient, step)
+        if how == "made again":
+            _fails(site)
 
     return stage.of(f"history {how}", make)
+
+
+def _fails(site: Staged) -> None:
+    """Anna's product was rejected, Bruno's culture is reported lost; Clara's was lost, and is made again from her reserve."""
+    site.perform("disposition", decision="rejected", patient=ANNA)
+    for patient in (BRUNO, CLARA):
+        lost = tuple(m.code for m in site.therapy(patient).live("intermediate"))
+        kept = tuple(m.code for m in site.therapy(patient).live("starting_reserve"))
+        site.act(FailManufacture(step="expansion", says="lost", ends=lost, retains=kept), "operator.1", patient)
+    site.act(DecideFailure(failure="F-1", decision="confirmed", reason="seen"), "qa.releaser.1", CLARA)
+    site.act(BeginRemake(start="thaw_reserve", reason="once more"), "qa.releaser.1", CLARA)
+    site.play(CLARA, "expansion")
 
 
 @dataclass
@@ -489,6 +511,37 @@ class History:
 
     def _fail(self, patient: Patient, _: random.Random) -> None:
         self.act(patient, FailScreening(reason="moved away"), "investigator.1")
+
+    def _manufacture(self, patient: Patient, chance: random.Random) -> None:
+        """Manufacture fails, somebody confirms it or not, and a way out is taken."""
+        therapy, protocol = self.site.therapy(patient), self.site.protocol
+        if therapy.opened is None:
+            return
+        if failure := open_failure(therapy):
+            decision = chance.choice(["confirmed", "confirmed", "declined"])
+            decide = DecideFailure.model_validate({"failure": failure.code, "decision": decision, "reason": "seen"})
+            self.act(patient, decide, self.site.who(failure.awaits, failure.by.person))
+        elif ground(therapy, protocol):
+            ways = [way.way for way in ways_out(therapy, protocol)]
+            way = chance.choice([*ways, None])
+            if way is None:
+                self.act(patient, TerminateTherapy(reason="no more"), "investigator.1")
+            else:
+                begin = BeginRemake(start=way.start, reason="once more")
+                self.act(patient, begin, self.site.who(way.decided_by))
+        else:
+            live = [m.code for m in needed(therapy, protocol) if m.live]
+            kept = [
+                code for code in live if therapy.materials[code].kind == "starting_reserve" and chance.random() < 0.9
+            ]
+            lost = tuple(code for code in live if code not in kept)
+            step = chance.choice(["transport", "selection", "expansion", "harvest", "cryopreservation"])
+            fail = FailManufacture(step=step, says="lost", ends=lost, retains=tuple(kept))
+            self.act(patient, fail, "operator.1")
+
+    def _recall(self, _p: Patient, chance: random.Random) -> None:
+        names = sorted({name for step in self.site.protocol.steps for name in step.needs.lots})
+        self.site.recall_lot(chance.choice(names), "particles")
 
 
 def _other_value(record: Any, chance: random.Random) -> Entered:

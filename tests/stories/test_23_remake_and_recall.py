@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import pytest
 
-from console.rehearsal import Patient
+from console.rehearsal import Patient, lot_code
+from events.errors import Unavailable
+from events.facts.alerts import AlertRaised
+from events.facts.base import TherapyFact
+from events.facts.quality import DeviationOpened, MaterialQuarantined
+from events.facts.site import LotRecalled
 from events.facts.steps import DispositionDecided
 from events.identifiers import Bag
+from events.log import Appended
 from events.reading import read_record
 from flows.outlook import steps as shown
 from projections.rows import rows_of
@@ -30,8 +36,9 @@ from protocol.genealogy import origins
 from protocol.reader import Reader
 from protocol.release import evaluate
 from protocol.schedule import schedule
+from protocol.trace import behind, uses_of
 from protocol.worklist import resting_state, worklist
-from tests.stage import ANNA, Stage, Staged, names
+from tests.stage import ANNA, BRUNO, LONG, START, Stage, Staged, names
 
 pytestmark = pytest.mark.story
 CAREFUL = Patient(4, "T-4", {"cohort": "B-ALL", "starting_material": "fresh"}, reserve=1)
@@ -385,4 +392,218 @@ def test_a_third_batch_can_follow_a_second_that_failed_too(stage: Stage) -> None
     ended(site)
     assert {at.batch for at in site.now.every_act if at.step == "selection"} == {1, 2, 3}
     assert {f.batch: f.code for f in site.now.failures.values()} == {1: "F-1", 2: "F-2"}
+    settled(site)
+
+
+# ------------------------------------------------------------------ a lot is recalled
+
+
+def test_a_recall_reaches_every_patient_in_one_record_and_quarantines_at_once(stage: Stage) -> None:
+    """The vector is recalled: in one record the lot, and every patient's cells and bags that descend from it, are stopped."""
+    site = stage.at("harvest", other=True)
+    before, vector = site.log.size(), lot_code("vector")
+    culture = site.one("intermediate")
+    hers = [m.code for m in site.therapy(BRUNO).live("drug_product")]
+    (receipt,) = site.desk.recall_lot(vector, "particles reported by the maker", site.sits("quality.1"))
+    assert site.log.size() == before + 1
+    record = read_record(next(iter(site.log.read(receipt.position, receipt.position + 1))))
+    assert set(record.statement.heads) == {f"lot/{vector}", "therapy/T-1", "therapy/T-2"}
+    assert [f.wire for f in receipt.facts if not isinstance(f, TherapyFact)] == ["lot.recalled.v1"]
+    # Anna's culture, on which it was used; Bruno's bags, which were made from such a culture weeks later.
+    assert site.now.materials[culture].status == "quarantined"
+    assert {site.therapy(BRUNO).materials[code].status for code in hers} == {"quarantined"}
+    # What was never touched by it is left alone: the sample that was drawn before, the reserve of another day.
+    assert {m.status for m in site.therapy(BRUNO).live("receipt_sample")} == {"available"}
+    with site.refused("material.quarantined"):
+        site.perform("harvest")
+    for patient in (ANNA, BRUNO):
+        told = {i.kind for i in worklist(site.therapy(patient), site.protocol)}
+        assert "quarantine" in told
+        assert site.therapy(patient).recalls[vector].reason == "particles reported by the maker"
+    # QA of each patient decides, bag by bag, as after any quarantine.
+    lift(site, culture)
+    site.do("harvest")
+    settled(site)
+
+
+def test_further_use_of_a_recalled_lot_is_refused_and_a_new_release_does_not_clear_it(stage: Stage) -> None:
+    """No step uses a recalled lot again, whatever is released under its code afterwards; it is recalled once."""
+    site = stage.at("transduction")
+    vector = lot_code("vector")
+    site.recall_lot("vector", "particles")
+    with site.refused("readiness.lot") as told:
+        site.perform("transduction")
+    assert "was recalled (particles)" in told.says
+    site.release_lot("vector", START + LONG, vector)
+    with site.refused("readiness.lot"):
+        site.perform("transduction")
+    with site.refused("lot.recalled"):
+        site.recall_lot("vector", "once more")
+    with site.refused("authority.role"):
+        site.desk.recall_lot(lot_code("medium"), "particles", site.sits(OPERATOR))
+    settled(site)
+
+
+def test_a_lot_that_is_in_the_patient_already_alerts_the_physician(stage: Stage) -> None:
+    """The bag has been infused: nothing is left to hold, so a critical deviation opens and the study's physician is alerted."""
+    site = stage.at("the end")
+    bag = next(m.code for m in site.now.materials.values() if m.ended == "infused")
+    (receipt,) = site.desk.recall_lot(lot_code("vector"), "replication-competent virus", site.sits("quality.1"))
+    assert site.now.recalls[lot_code("vector")].infused == (bag,)
+    deviation = next(f for f in receipt.facts if isinstance(f, DeviationOpened))
+    assert (deviation.grade, deviation.rule) == ("critical", "lot.recalled")
+    assert bag in deviation.says
+    alert = next(f for f in receipt.facts if isinstance(f, AlertRaised))
+    assert alert.roles == ("physician",)
+    # The therapy is complete; QA's duty and the physician's are not.
+    assert site.now.completed == "followed_to_the_end"
+    assert {"alert", "deviation"} <= {i.kind for i in worklist(site.now, site.protocol)}
+    settled(site)
+
+
+def test_a_lot_that_was_given_to_the_patient_is_told_as_that(stage: Stage) -> None:
+    """Fludarabine goes into the patient, not into the cells: no bag is held for it, and the physician hears at once."""
+    site = stage.at("pre_thaw_check")
+    (receipt,) = site.desk.recall_lot(lot_code("fludarabine"), "wrong strength", site.sits("quality.1"))
+    reached = site.now.recalls[lot_code("fludarabine")]
+    assert (reached.given, reached.materials, reached.infused) == (True, (), ())
+    assert [key.occurrence for key in reached.uses] == ["1", "2", "3"]
+    assert {"deviation.opened", "alert.raised"} <= set(names(receipt.facts))
+    assert not any(isinstance(f, MaterialQuarantined) for f in receipt.facts)
+    settled(site)
+
+
+def test_an_act_that_waits_for_its_witness_is_reached_too(stage: Stage) -> None:
+    """The act that used the lot waits for its second signature: what it makes is held before it is there."""
+    site = stage.at("harvest")
+    site.perform("harvest")
+    made = [new.code for act in site.now.pending.values() for new in act.fact.created if new.kind == "drug_product"]
+    site.recall_lot("cryoprotectant", "cracked vials")
+    assert set(made) <= set(site.now.recalls[lot_code("cryoprotectant")].materials)
+    site.witness()
+    assert {site.now.materials[code].status for code in made} == {"quarantined"}
+    settled(site)
+
+
+def test_who_uses_a_lot_while_it_is_being_recalled_is_seen_or_refused(stage: Stage) -> None:
+    """Two desks at the same moment: whichever record comes first, the recall finds the step or the step finds the recall."""
+    site = stage.at("transduction")
+    other = stage.again(site)
+    form, append = site.form("transduction"), site.log.append
+
+    def recalled_first(value: bytes) -> Appended:
+        site.log.append = append  # type: ignore[method-assign]
+        other.recall_lot("vector", "particles")
+        return append(value)
+
+    # She has signed; before her record arrives at the log, the recall has arrived.
+    site.log.append = recalled_first  # type: ignore[method-assign]
+    with site.refused("readiness.lot", records=1):
+        site.desk.act(ANNA.therapy, form, site.sits(OPERATOR))
+    assert not site.now.pending
+    settled(site)
+    site = stage.at("transduction")
+    other, second = stage.again(site), site.log.append
+
+    def used_first(value: bytes) -> Appended:
+        site.log.append = second  # type: ignore[method-assign]
+        other.desk.act(ANNA.therapy, form, other.sits(OPERATOR))
+        return second(value)
+
+    # The recall is signed; before it arrives, she has used the lot.
+    site.log.append = used_first  # type: ignore[method-assign]
+    site.recall_lot("vector", "particles")
+    assert [key.step for key in site.now.recalls[lot_code("vector")].uses] == ["transduction"]
+    assert site.now.materials[site.one("intermediate")].status == "quarantined"
+    settled(site)
+
+
+def test_a_recall_that_one_record_does_not_hold_goes_on_in_the_next(stage: Stage) -> None:
+    """Many patients: each is reached completely in one record; a recall that was cut off goes on when it is asked again."""
+
+    def many(site: Staged) -> None:
+        for number in range(1, 36):
+            site.play(Patient(number, f"T-{number}", {"starting_material": "fresh"}), "label_collection")
+
+    site = stage.of("many collected", many)
+    kit, append = lot_code("collection_kit"), site.log.append
+
+    def once(value: bytes) -> Appended:
+        site.log.append = cut_off  # type: ignore[method-assign, assignment]
+        return append(value)
+
+    def cut_off(_value: bytes) -> Appended:
+        raise Unavailable("log.away", "The log is away.", advice="Wait.")
+
+    site.log.append = once  # type: ignore[method-assign]
+    with pytest.raises(Unavailable):
+        site.desk.recall_lot(kit, "leaks", site.sits("quality.1"))
+    site.log.append = append  # type: ignore[method-assign]
+    reached = [n for n in range(1, 36) if kit in site.desk.therapy(f"T-{n}").recalls]
+    assert 20 < len(reached) < 35
+    (receipt,) = site.desk.recall_lot(kit, "leaks", site.sits("quality.1"))
+    assert receipt.facts[0].wire == "lot_recall.continued.v1"
+    for number in range(1, 36):
+        therapy = site.desk.therapy(f"T-{number}")
+        assert kit in therapy.recalls
+        assert {m.status for m in therapy.live("leukapheresis")} == {"quarantined"}
+    with site.refused("lot.recalled"):
+        site.desk.recall_lot(kit, "leaks", site.sits("quality.1"))
+    assert audit_all(Reader(site.log)) == []
+
+
+def test_a_recall_that_leaves_somebody_out_is_found_by_the_audit(stage: Stage) -> None:
+    """A recall signed past the desk that spares a patient, or frees something, is a finding."""
+    site = stage.at("harvest", other=True)
+    vector = lot_code("vector")
+    forged = [LotRecalled(lot=vector, reason="particles")]
+    site.forge(forged, "quality.1", subject=f"lot/{vector}", without_therapy=True)
+    (finding,) = audit_all(Reader(site.log))
+    assert "T-1, T-2" in finding.says
+
+
+# ------------------------------------------------------------------ from any lot to all patients and back
+
+
+def test_from_a_lot_to_every_patient_and_from_a_bag_back_to_every_lot(stage: Stage) -> None:
+    """A lot is traced to each act, cell and bag of each patient; a bag back to its collection, every lot and every device."""
+    site = stage.at("infusion", other=True)
+    forward = [
+        use for patient in (ANNA, BRUNO) for use in uses_of(site.therapy(patient)) if use.code == lot_code("vector")
+    ]
+    assert [(use.therapy, use.step) for use in forward] == [("T-1", "transduction"), ("T-2", "transduction")]
+    (bag,) = (m.code for m in site.now.live("drug_product"))
+    assert bag in forward[0].downstream
+    assert forward[0].infused == ()
+    site.do("infusion")
+    again = [use for use in uses_of(site.now) if use.code == lot_code("vector")]
+    assert again[0].infused == (bag,)
+    back = behind(site.now, bag)
+    assert origins(site.now, bag) == (ANNA.din.number,)
+    assert {use.name for use in back if use.what == "lot"} >= {
+        "collection_kit",
+        "wash_buffer",
+        "vector",
+        "cryoprotectant",
+    }
+    assert {use.name for use in back if use.what == "device"} >= {"cell_separator", "selection_device", "thaw_device"}
+    # What was used on a sample only, or on the patient, is not behind the bag.
+    assert not {use.name for use in back} & {"cytometer", "fludarabine"}
+    settled(site)
+
+
+def test_two_collections_that_were_pooled_are_both_in_the_genealogy(stage: Stage) -> None:
+    """Cells of two collections go into one culture: every bag traces back to both, and both are recalled with their kits."""
+    site = stage.at("apheresis")
+    site.do("apheresis")
+    first = site.one("leukapheresis")
+    site.late("apheresis", {"cd3_count": "6e8 cells"})
+    site.pass_(hours=1)
+    site.do("second_collection")
+    second = next(m.code for m in site.now.live("leukapheresis") if m.code != first)
+    site.play(ANNA, "disposition")
+    bag = site.one("drug_product")
+    assert set(origins(site.now, bag)) == {first, second}
+    (culture,) = (m for m in site.now.materials.values() if m.kind == "intermediate")
+    assert set(culture.parents) == {first, second}
     settled(site)
