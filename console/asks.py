@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from protocol.model import Band, Limit, Record, ScanSpec, Step, StudyProtocol, Unknown
@@ -16,6 +16,7 @@ KIND_FIELDS = {
     "disposition": ("decision",),
 }
 """What a kind of step asks for beside readings, scans, lots and devices."""
+NO_LABELS: Mapping[str, str] = {}
 
 
 def fields_of(step: Step) -> tuple[str, ...]:
@@ -105,12 +106,12 @@ def who(step: Step) -> tuple[str, str]:
     return " or ".join(step.performed_by), second
 
 
-def template(step: Step, protocol: StudyProtocol, therapy: str) -> str:
-    """An act file to fill in."""
-    return "\n".join(_template(step, protocol, therapy)) + "\n"
+def template(step: Step, protocol: StudyProtocol, therapy: str, serials: Mapping[str, str] = NO_LABELS) -> str:
+    """An act file to fill in; `serials` are the labels that it accounts for."""
+    return "\n".join(_template(step, protocol, therapy, serials)) + "\n"
 
 
-def _template(step: Step, protocol: StudyProtocol, therapy: str) -> Iterator[str]:
+def _template(step: Step, protocol: StudyProtocol, therapy: str, serials: Mapping[str, str]) -> Iterator[str]:
     performed, second = who(step)
     yield f"# {step.title}. Performed by: {performed}. Signs second: {second}."
     yield f"# Fill in, then: unbroken perform {therapy} {step.id} --from THIS_FILE --as ACCOUNT"
@@ -142,14 +143,14 @@ def _template(step: Step, protocol: StudyProtocol, therapy: str) -> Iterator[str
         yield "readings:"
         yield from (f"  {r.name}:  # {r.title or r.name}: {form(r)}{_when(r)}" for r in step.records)
     for field in fields_of(step):
-        yield from _field(field, step, protocol)
+        yield from _field(field, step, protocol, serials)
 
 
 def _when(record: Record) -> str:
     return " (may come late)" if record.late else " (may be left out)" if record.optional else ""
 
 
-def _field(field: str, step: Step, protocol: StudyProtocol) -> Iterator[str]:
+def _field(field: str, step: Step, protocol: StudyProtocol, serials: Mapping[str, str]) -> Iterator[str]:
     match field:
         case "permits":
             yield f"permits: []  # of {', '.join(step.permits)}; the study needs {', '.join(step.requires)}"
@@ -170,7 +171,7 @@ def _field(field: str, step: Step, protocol: StudyProtocol) -> Iterator[str]:
             )
         case "labels":
             yield "labels:      # each serial with its one fate: applied, attached_to_record, destroyed"
-            yield "  SERIAL: applied"
+            yield from (f"  {serial}:  # of {item}" for serial, item in (serials or {"SERIAL": "which item"}).items())
         case "decision":
             yield "decision:    # released or rejected"
         case "room":

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from console.acts import Given
-from console.asks import fields_of, form, limits, scan_words
+from console.asks import NO_LABELS, fields_of, form, limits, scan_words
+from events.errors import Refused
+from events.identifiers import read_code
 from protocol.logger.deciding import fills
 from protocol.model import Step, StudyProtocol
 
 Ask = Callable[[str], str]
+FATES = "applied, attached_to_record or destroyed"
 
 
-def fill_in(step: Step, protocol: StudyProtocol, given: Given, ask: Ask = input) -> None:
-    """Ask for everything that is missing. An empty answer leaves it out; the rulebook says if it is needed."""
+def fill_in(
+    step: Step, protocol: StudyProtocol, given: Given, ask: Ask = input, serials: Mapping[str, str] = NO_LABELS
+) -> None:
+    """Ask for everything that is missing. An empty answer leaves it out; the rulebook says if it is needed.
+
+    Args:
+        serials: labels that were issued and have no fate yet, with their items; each is asked for by name.
+    """
     _scans(step, given, ask)
     for name in (*step.needs.lots, *step.needs.devices):
         if name not in given.used and (code := _once(ask, f"Scan the {name.replace('_', ' ')}: ")):
@@ -21,6 +30,7 @@ def fill_in(step: Step, protocol: StudyProtocol, given: Given, ask: Ask = input)
     for field in fields_of(step):
         _field(field, step, protocol, given, ask)
     said = _log(step, given, ask)
+    _labels(step, given, ask, serials)
     for record in step.records:
         if record.name in given.readings or record.name in said:
             continue
@@ -99,13 +109,28 @@ def _field(field: str, step: Step, protocol: StudyProtocol, given: Given, ask: A
                     text = _once(ask, f"Slot for {resource} (CODE@START/END): ")
                     if text:
                         given.slot(f"{resource}={text}")
-        case "labels":
-            while not given.fields.get("issued") and (
-                text := _once(ask, "Label (SERIAL=applied, attached_to_record or destroyed; Enter ends): ")
-            ):
+        case "labels" if not step.labels:
+            while not given.fields.get("issued") and (text := _once(ask, f"Label (SERIAL={FATES}; Enter ends): ")):
                 given.label(text)
         case _:
             pass
+
+
+def _labels(step: Step, given: Given, ask: Ask, serials: Mapping[str, str]) -> None:
+    """One question a label; where the step is done item by item, for the labels of the item that was scanned."""
+    scanned = {canonical(scan["code"]) for scan in given.scans} | {canonical(given.fields.get("material", ""))}
+    for serial, material in serials.items():
+        mine = not step.for_each or material in scanned
+        if mine and serial not in given.labels and (fate := _once(ask, f"Label {serial} ({FATES}): ")):
+            given.labels[serial] = fate
+
+
+def canonical(code: str) -> str:
+    """A code as the log spells it; what cannot be read stays as it is, and the rulebook says so."""
+    try:
+        return read_code(code)
+    except Refused:
+        return code
 
 
 def _take(given: Given, field: str, text: str) -> None:

@@ -164,6 +164,13 @@ def unaccounted_in(therapy: Therapy, protocol: StudyProtocol, step: Step, materi
     return [label for label in unaccounted(therapy, codes) if label.template in step.labels]
 
 
+def to_account_for(therapy: Therapy, protocol: StudyProtocol, step: Step) -> dict[str, str]:
+    """The serials that a labelling step asks for, of every item, with the item of each."""
+    return (
+        {label.serial: label.material for label in unaccounted_in(therapy, protocol, step, "")} if step.labels else {}
+    )
+
+
 def check_accounted(therapy: Therapy, protocol: StudyProtocol, step: Step, touched: set[str]) -> None:
     """Nothing is done with a material while a serial label of it is unaccounted for; only labelling may go on.
 

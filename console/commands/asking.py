@@ -47,6 +47,7 @@ from console.signin import named
 from console.telling import tell
 from protocol.due import instances
 from protocol.gate import known_step
+from protocol.labels import to_account_for
 
 
 def show(
@@ -65,7 +66,7 @@ def show(
     protocol = desk.protocol_of(state)
     asked = known_step(protocol, step)
     if as_template:
-        print(template(asked, protocol, therapy), end="")
+        print(template(asked, protocol, therapy, to_account_for(state, protocol, asked)), end="")
         return
     open_now = [due for due in instances(state, protocol) if due.step.id == step] if state.opened else []
     if json:
@@ -93,6 +94,8 @@ def show(
             ("devices", ", ".join(asked.needs.devices)),
             ("training", ", ".join(asked.needs.training)),
             ("temperature log", log_words(asked)),
+            ("labels", ", ".join(asked.labels)),
+            ("to account for", ", ".join(to_account_for(state, protocol, asked))),
             ("asks further for", ", ".join(fields_of(asked))),
         ],
         "  ",

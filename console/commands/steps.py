@@ -31,7 +31,9 @@ from console.signin import sit
 from console.site import Site
 from protocol.commands import Perform
 from protocol.desk import Desk
+from protocol.labels import to_account_for
 from protocol.model import Step, StudyProtocol
+from protocol.state import Therapy
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 """Of new ids: nothing that looks like something else (0 and O, 1, I and L)."""
@@ -114,7 +116,7 @@ def open_therapy(
     if _may_ask(from_file):
         if "screening" not in given.fields and (code := input("Screening number: ").strip()):
             given.fields["screening"] = code
-        _ask(protocol.first, protocol, given)
+        _ask(Therapy(id=""), protocol.first, protocol, given)
     keep_named(site, None, protocol.first.id, given.readings)
     consent = given.perform(protocol.first.id, site.zone)
     sitting = sit(site, account, secret)
@@ -265,7 +267,7 @@ def complete(
             if scans_from is not None:
                 scans_by_order(protocol.by_id[step], read_text(scans_from).splitlines(), given)
             if asks:
-                _ask(protocol.by_id[step], protocol, given)
+                _ask(desk.therapy(therapy), protocol.by_id[step], protocol, given)
     keep_named(site, therapy, step, given.readings, keep=keep)
     command = given.perform(step, site.zone)
     if not given.log.said:
@@ -279,10 +281,10 @@ def _may_ask(*files: str | None) -> bool:
     return not any(files) and sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _ask(step: Step, protocol: StudyProtocol, given: Given) -> None:
+def _ask(therapy: Therapy, step: Step, protocol: StudyProtocol, given: Given) -> None:
     from console.questions import fill_in
 
-    fill_in(step, protocol, given)
+    fill_in(step, protocol, given, serials=to_account_for(therapy, protocol, step))
 
 
 __all__ = ["Path", "complete", "gather", "give", "open_therapy", "perform"]

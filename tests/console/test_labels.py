@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from console.acts import Given
 from console.labels.pdf import digest
+from console.questions import fill_in
 from events.identifiers import read_code
 from tests.console.cli import ANNA, BRUNO, NURSE, SECOND, Cli, apheresis
 from tests.labels.printed import pages
+from tests.stage import study
 
 pytestmark = pytest.mark.story
 BAG = ANNA.din.number
@@ -174,3 +177,25 @@ def test_labels_of_one_item_and_of_a_therapy_without_any(chair: Cli) -> None:
     assert len(chair.ok("label", "list", NAME, "--material", f"={BAG}{ANNA.din.flags}", "--json").json) == 3
     assert chair.ok("label", "list", NAME, "--material", "OTHER-1", "--json").json == []
     chair.refused("order.therapy", "label", "list", "T-NONE")
+
+
+def test_the_act_file_and_the_questions_name_each_label_that_is_to_be_accounted_for(chair: Cli) -> None:
+    chair.labels("label_collection")
+    template = chair.ok("step", "show", NAME, "label_collection", "--template").out
+    assert [f"  {NAME}-L00{n}:  # of {BAG}" in template for n in (1, 2, 3)] == [True] * 3
+    assert f"{NAME}-L001, {NAME}-L002, {NAME}-L003" in chair.ok("step", "show", NAME, "label_collection").out
+    asked: list[str] = []
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        if question.startswith("Scan bag"):
+            return BAG
+        return "destroyed" if f"{NAME}-L002" in question else ""
+
+    given = Given()
+    serials = {f"{NAME}-L001": BAG, f"{NAME}-L002": BAG, "OTHER-L001": "OTHER-BAG"}
+    fill_in(study().by_id["label_collection"], study(), given, ask, serials)
+    labels = [question.split()[1] for question in asked if question.startswith("Label ")]
+    assert labels == [f"{NAME}-L001", f"{NAME}-L002"], "not those of another bag"
+    assert given.labels == {f"{NAME}-L002": "destroyed"}
+    assert not [question for question in asked if "SERIAL" in question]

@@ -241,6 +241,7 @@ def test_the_collection_is_frozen_at_the_hospital_and_still_becomes_a_product(st
     with site.refused("order.after"):
         site.perform("hand_over")
     at(site, 9)
+    site.do("label_local_freeze")
     site.do("local_freeze")
     site.pass_(days=3)
     assert not [fact for fact in site.system() if isinstance(fact, MaterialQuarantined)]
@@ -269,7 +270,14 @@ def test_a_frozen_arm_of_the_study_that_froze_at_the_hospital_is_not_frozen_twic
     site = stage.at("hand_over", BRUNO)
     report(site)
     choose(site, "freeze_locally")
-    for step in ("local_freeze", "hand_over", "cryo_transport", "cryo_receipt", "thaw_on_arrival"):
+    for step in (
+        "label_local_freeze",
+        "local_freeze",
+        "hand_over",
+        "cryo_transport",
+        "cryo_receipt",
+        "thaw_on_arrival",
+    ):
         site.pass_(minutes=20)
         site.do(step)
     assert site.standing("freeze_collection") == site.standing("thaw_collection") == "none"
@@ -283,6 +291,7 @@ def test_what_was_chosen_for_one_bag_leaves_another_alone(stage: Stage) -> None:
     site.system()
     site.correct("apheresis", "cd3_count", "5e8 cells")
     choose(site, "freeze_locally")
+    site.do("label_local_freeze")
     site.do("local_freeze")
     site.pass_(days=1)
     site.do("second_collection")
