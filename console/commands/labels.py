@@ -75,7 +75,8 @@ def print_labels(
         receipt = desk.act(therapy, issue.model_copy(update={"file": digest(pdf)}), sitting)
     shown(site, desk, receipt, sitting, therapy, json)
     if not json:
-        line(f"Printed: {out}, {len(issued.serials)} labels of {issued.size}, one a page")
+        many = f"{len(issued.serials)} labels, one a page" if len(issued.serials) > 1 else "1 label"
+        line(f"Printed: {out}, {many}, {issued.size}")
 
 
 def _issue(

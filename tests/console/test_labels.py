@@ -44,7 +44,7 @@ def test_labels_are_printed_scanned_and_reconciled(chair: Cli) -> None:
     assert [r["says"] for r in waiting if r["therapy"] == NAME] == [f"print 3 of collection_label for {BAG}"]
     said = cli.ok(*printing(cli, "--count", "3"), by=NURSE)
     assert "labels issued: 3 of collection_label" in said.out
-    assert f"Printed: {out(cli)}, 3 labels of 100 x 50 mm, one a page" in said.out
+    assert f"Printed: {out(cli)}, 3 labels, one a page, 100 x 50 mm" in said.out
     rows = cli.ok("label", "list", NAME, "--json").json
     assert [row["fate"] for row in rows] == ["", "", ""]
     # What came out of the printer is what stands in the record: by its digest, and by scanning every page.
