@@ -300,14 +300,14 @@ def _moment(therapy: Therapy, protocol: StudyProtocol, step: str, edge: str, mat
     if step != MADE:
         what = Moment.model_validate({"step": step, "edge": edge})
         return moment(therapy, protocol, what, material.code)
-    made = therapy.acts.get(material.made_in)
+    made = therapy.every_act.get(material.made_in)
     return None if made is None else made.fact.started if edge == "start" else made.fact.ended
 
 
 def _standing(therapy: Therapy, source: str, material: Material) -> Current | None:
     step, _, name = source.partition(".")
     if step == MADE:
-        return therapy.readings.get((material.made_in, name))
+        return {**therapy.earlier_readings, **therapy.readings}.get((material.made_in, name))
     own = [now for (at, reading), now in therapy.readings.items()
            if (at.step, reading, at.material) == (step, name, material.code)]  # fmt: skip
     return next(iter([*own[-1:], *readings_of(therapy, source)[-1:]]), None)

@@ -241,7 +241,8 @@ def _labels(therapy: Therapy, protocol: StudyProtocol, every: Iterable[Due]) -> 
             says = f"UNACCOUNTED: {', '.join(open_)} of {code}; the next step stays shut"
             wait("", code, "Account for labels", printers, says, required=therapy.materials[code].live)
         applied = [x for x in mine if x.fate == "applied"]
-        if applied and therapy.materials[code].live and (wrong := differs(therapy, protocol, applied[-1])):
+        in_use = therapy.materials[code].live and not therapy.materials[code].earlier
+        if applied and in_use and (wrong := differs(therapy, protocol, applied[-1])):
             says = f"{applied[-1].serial} on {code} is to be replaced: {wrong}"
             wait("", code, "Label anew", printers, says, required=False)
     return items
