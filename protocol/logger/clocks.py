@@ -130,12 +130,21 @@ class ZoneClock:
             return
         line, text = self._table.zones[0]
         stated = read_offset(text.replace(" ", "").replace("−", "-"))
-        if stated is not None and stated // _MS != shift:
-            raise _zone_refused(
-                line,
-                f"the file says {text}, the declaration {self._declared.zone} (on {local:%Y-%m-%d} that is {_shown(shift)})",
-                "Declare what the logger's clock was set to; two zones cannot both be right.",
-            )
+        if stated is None or stated // _MS in self._kept_in_that_year(local, shift, line):
+            return
+        raise _zone_refused(
+            line,
+            f"the file says {text}, the declaration {self._declared.zone} (on {local:%Y-%m-%d} that is {_shown(shift)})",
+            "Declare what the logger's clock was set to; two zones cannot both be right.",
+        )
+
+    def _kept_in_that_year(self, local: datetime, shift: int, line: int) -> set[int]:
+        """The offsets that a statement may name. A heading of times means these times; a line before the table may name the zone by
+        its winter offset all year, as Windows does.
+        """
+        if line == self._table.line:
+            return {shift}
+        return {shift, *(self._shifts(local.replace(month=month, day=1))[0] for month in (1, 7))}
 
     def remarks(self) -> list[str]:
         """What a reader should know of how times were resolved."""

@@ -117,6 +117,7 @@ class Declaration(Part):
     missing: Words = ()
     marks: Words = ()
     empty: Literal["unknown", "event"] = "unknown"
+    ends: Words = ()
     clock: ClockError | None = None
 
     @model_validator(mode="after")

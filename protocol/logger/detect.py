@@ -8,7 +8,7 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice, pairwise, product
@@ -110,11 +110,25 @@ def _seen(lines: Sequence[tuple[int, str]]) -> _Seen | None:
     for name, mark in DELIMITERS.items():
         cut = [(number, _cut(line, mark)) for number, line in lines]
         for date, time, forms in _stamp_columns([cells for _, cells in cut]):
-            rows = [(number, cells) for number, cells in cut if _is_row(cells, date, time, forms)]
+            rows = _longest_run(cut, lambda cells: _is_row(cells, date, time, forms))  # noqa: B023  # called at once
             if len(rows) >= LEAST_ROWS and (best is None or len(rows) > len(best.rows)):
                 before = [(number, line) for number, line in lines if number < rows[0][0] and line.strip()]
                 best = _Seen(name, date, time, rows, before, [form.form for form in forms])
     return best
+
+
+def _longest_run(
+    cut: Sequence[tuple[int, list[str]]], is_row: Callable[[list[str]], bool]
+) -> list[tuple[int, list[str]]]:
+    """The longest run of rows with nothing but blank lines between them: a preamble may hold a time too."""
+    best: list[tuple[int, list[str]]] = []
+    run: list[tuple[int, list[str]]] = []
+    for number, cells in cut:
+        if is_row(cells):
+            run.append((number, cells))
+        elif any(cells):
+            best, run = max(best, run, key=len), []
+    return max(best, run, key=len)
 
 
 def _cut(line: str, mark: str) -> list[str]:

@@ -21,7 +21,7 @@ from protocol.logger.declaration import Declaration
 from protocol.logger.refusing import refuse_line, shown
 from protocol.logger.spans import Span
 from protocol.logger.stamps import NoSuchTime, Stamps
-from protocol.logger.table import Table, cells_of, check_kind, decoded, find_table, numbered
+from protocol.logger.table import Table, cells_of, check_kind, decoded, find_table, flat, numbered
 from protocol.logger.values import Values, cell
 
 MOST_ROWS = 500_000
@@ -104,6 +104,7 @@ class _Rows:
         self._before = self._after = self._events = 0
         self._ended: tuple[int, str] | None = None
         self._first = ""
+        self._over: tuple[int, str] | None = None
 
     def nothing(self) -> Exception:
         """The refusal of a file in which no line is a reading."""
@@ -122,8 +123,8 @@ class _Rows:
         told = []
         if self._before:
             told.append(f"{_lines(self._before)} between the heading and the first reading not read")
-        if self._after and self._ended:
-            told.append(f"{_lines(self._after)} after the last reading not read, from line {self._ended[0]}")
+        if self._after and (ended := self._ended or self._over):
+            told.append(f"{_lines(self._after)} after the last reading not read, from line {ended[0]}")
         if self._events:
             told.append(f"{_lines(self._events)} of events without a temperature")
         return told
@@ -137,6 +138,10 @@ class _Rows:
         count = 0
         for number, line in lines:
             if not line.strip():
+                continue
+            if self._over or self._ends(line):
+                self._over = self._over or (number, line)
+                self._after += 1
                 continue
             cells = self._cells(number, line)
             stamp = self._stamp(number, cells)
@@ -155,6 +160,9 @@ class _Rows:
                 self._events += 1
                 continue
             yield _Row(number, *stamp, value, why)
+
+    def _ends(self, line: str) -> bool:
+        return any(flat(line.lstrip('"')).startswith(flat(word)) for word in self._declared.ends)
 
     def _no_row(self, number: int, line: str, count: int) -> None:
         if not count:

@@ -291,6 +291,30 @@ def test_a_wrong_clock_is_set_right(clock: dict[str, object], shift_first: int, 
     assert list(wrong.times) == sorted(wrong.times)
 
 
+def test_a_zone_may_be_named_by_its_winter_offset_all_year() -> None:
+    """Windows calls Berlin (UTC+01:00) in summer too; a heading of times that says so would mean it."""
+    text = "Time zone: (UTC+01:00) Amsterdam, Berlin, Bern\n" + rows(
+        [5] * 3, began=datetime(2026, 7, 1, 8, 0, tzinfo=UTC)
+    )
+    log = read_log(text.encode(), plain(zone="Europe/Berlin"))
+    assert log.times[0] == (datetime(2026, 7, 1, 6, 0, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
+        milliseconds=1
+    )
+    with pytest.raises(Refused) as caught:
+        read_log(text.replace("UTC+01:00", "UTC-05:00").encode(), plain(zone="Europe/Berlin"))
+    assert caught.value.rule == "logger.zone"
+
+
+def test_a_report_that_goes_on_with_another_table_is_read_to_the_declared_end() -> None:
+    text = rows([5, 9, 5]) + "\nEvents\nDate/Time,Event\n2026-03-02 07:05:00,Button pressed\n"
+    with pytest.raises(Refused) as caught:
+        figures(text, 30)
+    assert caught.value.rule == "logger.row"
+    found = figures(text, 30, plain(ends=["Events"]))
+    assert (outside(found), found.rows) == ("600", 3)
+    assert "3 lines after the last reading not read, from line 6" in found.remarks
+
+
 def test_the_newest_may_stand_first_where_that_is_declared() -> None:
     lines = rows([5, 9, 6]).splitlines()
     turned = "\n".join([lines[0], *reversed(lines[1:])])
@@ -378,6 +402,13 @@ def test_a_proposal_chooses_nothing_that_the_file_does_not_say() -> None:
     with pytest.raises(Refused) as caught:
         read_declaration(text, "the proposal")
     assert caught.value.rule == "logger.format"
+
+
+def test_a_proposal_takes_no_time_of_the_preamble_for_a_row() -> None:
+    table = "".join(f"{n}\t2026-03-02 08:{n:02d}:00\t5.{n % 10}\n" for n in range(1, 20))
+    text = propose(f"Device:\tX-1\nStart time:\t2026-03-02 08:00:00\n\nNo.\tTime\tTemperature\n{table}".encode())
+    assert 'columns: {time: "Time", temperature: "Temperature"}' in text
+    assert "19 lines are rows by it" in text
 
 
 def test_a_proposal_is_refused_where_nothing_looks_like_readings() -> None:

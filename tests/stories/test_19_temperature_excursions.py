@@ -399,6 +399,30 @@ def test_a_log_goes_with_the_act_that_does_not_stand(stage: Stage) -> None:
     settled(site)
 
 
+def test_a_study_may_ask_for_the_log_at_the_receipt_instead(stage: Stage) -> None:
+    """The file is read when the shipment is received: it covers the transport before it, and quarantines in the receipt's record."""
+    text = STUDY.read_text(encoding="utf-8")
+    begin = text.index("    logger:  ")
+    block = text[begin : text.index("    records:\n", begin)]
+    moved = block.replace("      from: hand_over.end\n", "      from: hand_over.end\n      until: transport.end\n")
+    moved = "".join(line for line in moved.splitlines(keepends=True) if "fills:" not in line)
+    text = text.replace(block, "", 1)
+    file = '      - {name: logger_file, title: "Logger file, as it was read out", type: file, optional: true}\n'
+    text = text.replace(file, "", 1)
+    records = text.index("    records:\n", text.index("  - id: receipt\n"))
+    text = text[:records] + moved + "    records:\n" + file + text[records + len("    records:\n") :]
+    site = stage.site(read_protocol(text))
+    site.play(ANNA, "transport")
+    site.pass_(hours=5)
+    site.do("transport")
+    site.pass_(minutes=30)
+    _, log = of_step(site, "receipt", [5.1] * 10 + [14.5] + [5.1] * 24)
+    receipt = site.do("receipt", logger=log)
+    assert log.ends == site.now.of_step("transport")[0].fact.ended
+    assert held(receipt)[0] == BAG
+    settled(site)
+
+
 # ------------------------------------------------------------------ no file at all
 
 
