@@ -43,6 +43,7 @@ from protocol.commands import (
     Perform,
     PlanAction,
     Presented,
+    ReadLogger,
     RegradeDeviation,
     ReportAction,
     ReportDeath,
@@ -61,10 +62,13 @@ from protocol.due import Due, instances
 from protocol.endings import over, unsettled
 from protocol.incidents import undecided as undecided_incidents
 from protocol.labels import next_serials, roles_for
+from protocol.logger.deciding import asked_of
+from protocol.logger.figures import read_figures
 from protocol.manufacture import ground, needed, open_failure, ways_out
 from protocol.mismatch import open_mismatches, undecided
 from protocol.state import Act, Therapy
 from protocol.worklist import worklist
+from tests.logs import plain, rows
 from tests.stage import ANNA, BRUNO, Stage, Staged
 
 CLARA = Patient(3, "T-3", {"cohort": "B-NHL", "starting_material": "fresh"}, bags=2, reserve=1)
@@ -79,7 +83,7 @@ WEIGHTS = {
     "deviate": 1, "assess": 4, "investigate": 3, "regrade": 1, "capa": 3, "close": 4,
     "quarantine": 5, "dispose": 2, "withdraw": 1, "die": 1, "fail": 1,
     "settle": 3, "lose": 1, "find": 1, "tell late": 3,
-    "manufacture": 4, "recall": 1,
+    "manufacture": 4, "recall": 1, "read the log": 3,
 }  # fmt: skip
 STEP = st.tuples(
     st.sampled_from([name for name, weight in WEIGHTS.items() for _ in range(weight)]),
@@ -227,6 +231,24 @@ class History:
                 told = ReportLate(step=item.step, occurrence=item.occurrence, readings=values)
                 return self.act(patient, told, self.site.who(item.roles))
         return None
+
+    def _read_the_log(self, patient: Patient, chance: random.Random) -> None:
+        """The logger of a transport is read after it, once more with a reason, or is lost."""
+        therapy = self.site.therapy(patient)
+        acts = [a for a in therapy.acts.values() if self.site.protocol.by_id[a.at.step].logger]
+        if not acts:
+            return
+        act = chance.choice(acts)
+        step = self.site.protocol.by_id[act.at.step]
+        asked = asked_of(therapy, self.site.protocol, step, act.at, act.fact.ended)
+        values = [chance.choice([5, -170, 5, -170, 20, None, "NaN"]) for _ in range(40)]
+        data = rows([5, 5, *values], 1, asked.starts - timedelta(minutes=2)).encode()
+        told: dict[str, Any] = {"step": step.id, "occurrence": act.at.occurrence, "material": act.at.material or None}
+        told |= {"logger": read_figures(data, plain(), asked)} if chance.random() < 0.8 else {"logger_lost": "gone"}
+        if act.at in therapy.loggers:
+            told["why"] = "another file"
+        by = self.site.who((*step.performed_by, *(step.second[0] if step.second else ())))
+        self.act(patient, ReadLogger.model_validate(told), by if chance.random() < 0.9 else self.anybody(chance))
 
     def _clear(self, patient: Patient, chance: random.Random) -> None:
         while holds := list(self.site.therapy(patient).holds.values()):
