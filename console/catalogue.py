@@ -117,6 +117,17 @@ COMMANDS: dict[str, Entry | Group] = {
         "check": Entry("deviations", "check", QUALITY),
         "close": Entry("deviations", "close", QUALITY),
     }),
+    "result": Group("A result out of specification: tested again, or invalidated; it always stays.", QUALITY, {
+        "retest": Entry("out_of_specification", "retest", QUALITY),
+        "invalidate": Entry("out_of_specification", "invalidate", QUALITY),
+    }),
+    "exception": Group("Release by exception: investigation, request, risks, acceptance; then QA.", QUALITY, {
+        "show": Entry("out_of_specification", "show", QUALITY),
+        "request": Entry("out_of_specification", "request", QUALITY),
+        "evaluate": Entry("out_of_specification", "evaluate", QUALITY),
+        "accept": Entry("out_of_specification", "accept", QUALITY),
+        "withdraw": Entry("out_of_specification", "withdraw", QUALITY),
+    }),
     "quarantine": Group("Decide on quarantined material.", QUALITY, {
         "lift": Entry("quality", "lift", QUALITY),
         "reject": Entry("quality", "reject", QUALITY),

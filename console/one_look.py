@@ -6,7 +6,7 @@ Neither the parser of the command line nor the rulebook is imported here before 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from console.remembered import Answer, recall, work_out
 from console.show import Screen, as_json, line, pairs
@@ -96,7 +96,8 @@ def show_status(site: Site, therapy: str, answer: Answer, json: bool) -> int:
         ("next limit", at("due")),
         ("batch", f"{row['batch']}; {row['batch'] - 1} given up before it" if row["batch"] > 1 else ""),
         ("product", row["product"]),
-        ("disposition", row["disposition"] + (f", pending {row['pending_tests']}" if row["pending_tests"] else "")),
+        ("disposition", _disposition(row)),
+        ("by exception", row["exceptions"]),
         ("deviations", f"{row['deviations_open']} open of {row['deviations']}{worst}"),
         ("quarantined", f"{row['quarantined']} materials" if row["quarantined"] else ""),
         ("HELD", f"{row['held']} hold after a wrong item: unbroken hold clear {therapy}" if row["held"] else ""),
@@ -112,6 +113,11 @@ def show_status(site: Site, therapy: str, answer: Answer, json: bool) -> int:
     ]
     pairs(lines)
     return CLEAN
+
+
+def _disposition(row: dict[str, Any]) -> str:
+    by = f" BY EXCEPTION although {row['excepted']} failed" if row["excepted"] else ""
+    return row["disposition"] + by + (f", pending {row['pending_tests']}" if row["pending_tests"] else "")
 
 
 def _audited(therapy: str, answer: Answer) -> str:

@@ -25,6 +25,7 @@ from events.facts import (
     site,
     steps,
 )
+from events.facts import out_of_specification as oos
 from events.facts.base import Fact, Reading
 from events.facts.logger import LogFigures, OutsideBand
 from events.identifiers import one_line
@@ -73,6 +74,21 @@ def _told(fact: Fact, when: When) -> list[str]:
             return [f"deviation {fact.deviation} assessed: {fact.impact}"]
         case quality.DeviationClosed():
             return [f"deviation {fact.deviation} closed: {fact.conclusion}"]
+        case oos.RetestAuthorised():
+            return [f"retest {instance(fact.key)} authorised after {instance(fact.of)}, which stays: {fact.reason}"]
+        case oos.ResultInvalidated():
+            return [f"{instance(fact.key)} INVALIDATED, laboratory error by {fact.deviation}; it stays: {fact.reason}"]
+        case oos.ExceptionRequested():
+            failed = [f"  {c.name}: {c.verdict} ({c.found}; passes {c.passes})" for c in fact.criteria]
+            on = f"  stands on {', '.join(link[:16] for link in fact.stands_on)}"
+            return [f"release by exception {fact.exception} requested: {fact.reason}", *failed, on]
+        case oos.ExceptionEvaluated():
+            return [f"risks of exception {fact.exception}, requested in {fact.request[:16]}, evaluated: {fact.risks}"]
+        case oos.ExceptionAccepted():
+            first = f"exception {fact.exception} accepted after the evaluation in {fact.evaluation[:16]}"
+            return [f"{first}: {fact.statement}"]
+        case oos.ExceptionWithdrawn():
+            return [f"exception {fact.exception} withdrawn: {fact.reason}"]
         case deviations.DeviationRegraded():
             return [f"deviation {fact.deviation} regraded from {fact.old} to {fact.new}: {fact.reason}"]
         case deviations.DeviationInvestigated():
@@ -354,6 +370,7 @@ def _special(fact: steps.StepFact, when: When) -> list[str]:
         case steps.DispositionDecided():
             criteria = [f"{c.name}: {c.verdict} ({c.found or 'no result'}; passes {c.passes})" for c in fact.criteria]
             pending = [f"still pending: {', '.join(fact.pending)}"] if fact.pending else []
-            return [f"decision: {fact.decision} {', '.join(fact.materials)}", *pending, *criteria]
+            by = f" BY EXCEPTION {fact.exception}: {', '.join(fact.excepted)} failed" if fact.exception else ""
+            return [f"decision: {fact.decision} {', '.join(fact.materials)}{by}", *pending, *criteria]
         case _:
             return []

@@ -23,6 +23,7 @@ from protocol.incidents import concerned, report
 from protocol.manufacture import ground, open_failure
 from protocol.mismatch import open_mismatches
 from protocol.model import Consequence, Consequences, Detected, Incident, StudyProtocol
+from protocol.out_of_specification import opened_by_system
 from protocol.perform import window
 from protocol.readings import Breach
 from protocol.release import evaluate
@@ -138,7 +139,7 @@ def let_pass(therapy: Therapy, protocol: StudyProtocol, now: datetime) -> Decisi
             break  # the rest follows in the next turn
     if therapy.completed:
         return Decision(tuple(facts), "recorded", now)
-    facts += _release_evaluated(therapy, protocol)
+    facts += _release_evaluated(therapy, protocol, facts)
     if not facts and (outcome := _outcome(therapy, protocol)):
         facts.append(TherapyCompleted.model_validate({"therapy": therapy.id, "outcome": outcome}))
     return Decision(tuple(facts), "recorded", now, tuple(dict.fromkeys(extends)))
@@ -178,14 +179,14 @@ def _live(therapy: Therapy, due: Due) -> tuple[str, ...]:
     return tuple(sorted(m.code for kind in kinds for m in therapy.live(kind)))
 
 
-def _release_evaluated(therapy: Therapy, protocol: StudyProtocol) -> list[TherapyFact]:
+def _release_evaluated(therapy: Therapy, protocol: StudyProtocol, before: list[TherapyFact]) -> list[TherapyFact]:
     waiting = any(d.step.kind == "disposition" and d.standing == "ready" for d in instances(therapy, protocol))
     if protocol.release is None or not waiting:
         return []
     criteria = evaluate(therapy, protocol)
     if tuple((c.name, c.verdict) for c in criteria) == therapy.evaluated:
         return []
-    return [ReleaseEvaluated(therapy=therapy.id, criteria=criteria)]
+    return [ReleaseEvaluated(therapy=therapy.id, criteria=criteria), *opened_by_system(therapy, protocol, before)]
 
 
 def _outcome(therapy: Therapy, protocol: StudyProtocol) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from protocol.model import Step
-from protocol.problems import Path, Problem, Study
+from protocol.problems import Path, Problem, Study, unknown
 
 ONLY = {
     "visits": ("observation",),
@@ -14,6 +14,7 @@ ONLY = {
     "resources": ("booking",),
     "hold": ("booking",),
     "one_patient_in": ("process",),
+    "retest": ("test",),
 }
 """Fields that only these kinds have."""
 ONCE = frozenset({"consent", "enrolment", "disposition"})
@@ -35,6 +36,19 @@ def check_kinds(study: Study) -> Iterator[Problem]:
         yield from _consent(base, step)
         yield from _booking(study, base, step)
         yield from _treatment(study, base, step)
+        yield from _retest(study, base, step)
+
+
+def _retest(study: Study, base: Path, step: Step) -> Iterator[Problem]:
+    if step.retest is None:
+        return
+    for name in ("repeat", "for_each", "reserve"):
+        if getattr(step, name):
+            yield Problem((*base, "retest"), f"a test with `{name}` has no retest; make it a test of its own")
+    for at, name in enumerate(step.retest.authorised_by):
+        if name not in study.protocol.roles:
+            roles = study.protocol.roles
+            yield Problem((*base, "retest", "authorised_by", at), unknown(name, "role", roles, "roles"))
 
 
 def _fields(base: Path, step: Step) -> Iterator[Problem]:

@@ -35,6 +35,7 @@ def check_release(study: Study) -> Iterator[Problem]:
     for at, name in enumerate(release.alerts):
         if name not in study.protocol.roles:
             yield Problem(("release", "alerts", at), unknown(name, "role", study.protocol.roles, "roles"))
+    yield from _exception(study)
     if not release.criteria:
         yield Problem(("release", "criteria"), "no criteria: nothing would be asked of the product")
     for at, name in twice(criterion.id for criterion in release.criteria):
@@ -44,8 +45,32 @@ def check_release(study: Study) -> Iterator[Problem]:
         yield from _criterion(study, ("release", "criteria", at), criterion, known)
 
 
+def _exception(study: Study) -> Iterator[Problem]:
+    """Who signs a release by exception exists; and what follows a failing result neither holds nor refuses it."""
+    release, roles = study.protocol.release, study.protocol.roles
+    assert release is not None  # the caller asked
+    for at, consequence in enumerate(release.failing):
+        if consequence.what not in ("deviation", "alert"):
+            yield Problem(
+                ("release", "failing", at), "only `deviation GRADE` and `alert ROLE` can follow a failing result"
+            )
+        elif consequence.what == "alert" and consequence.role not in roles:
+            yield Problem(("release", "failing", at), unknown(str(consequence.role), "role", roles, "roles"))
+    exception = release.exception
+    for field in ("requested_by", "evaluated_by", "accepted_by", "told"):
+        for at, name in enumerate(getattr(exception, field, ())):
+            if name not in roles:
+                yield Problem(("release", "exception", field, at), unknown(name, "role", roles, "roles"))
+    if exception is None:
+        for at, criterion in enumerate(release.criteria):
+            if criterion.never_by_exception:
+                reason = "nothing is released by exception here; the file has no `release.exception`"
+                yield Problem(("release", "criteria", at, "never_by_exception"), reason)
+
+
 def _criterion(study: Study, path: Path, criterion: ReleaseCriterion, known: frozenset[str]) -> Iterator[Problem]:
     measure = criterion.measure
+    yield from _retested(study, path, criterion)
     step, record, problem = _reading(study, measure.of)
     if problem:
         yield Problem((*path, "measure", "of"), problem)
@@ -65,6 +90,23 @@ def _criterion(study: Study, path: Path, criterion: ReleaseCriterion, known: fro
         yield from _fits(path, criterion, record, numbers)
     yield from bounds(path, criterion)
     yield from _within(study, path, criterion)
+
+
+def _retested(study: Study, path: Path, criterion: ReleaseCriterion) -> Iterator[Problem]:
+    """Each result of a test that may be done again is held against its limit by itself, so nothing is computed over them."""
+    measure, by_id = criterion.measure, study.protocol.by_id
+
+    def again(source: str) -> bool:
+        step = by_id.get(source.partition(".")[0])
+        return step is not None and step.retest is not None
+
+    if again(measure.of) and measure.combine != "latest":
+        reason = f"{measure.of} may be tested again; each result counts by itself, so nothing is combined"
+        yield Problem((*path, "measure", "combine"), reason)
+    for name in ("multiply", "divide"):
+        for at, source in enumerate(getattr(measure, name)):
+            if again(source):
+                yield Problem((*path, "measure", name, at), f"{source} may be tested again; which result would it be?")
 
 
 def _reading(study: Study, source: str) -> tuple[str, Record | None, str]:

@@ -32,6 +32,8 @@ class Due:
     def required(self) -> bool:
         """Whether the therapy waits for it; a further occurrence than the protocol's least is welcome, not awaited."""
         repeat = self.step.repeat
+        if self.step.retest is not None and repeat is None:
+            return self.at.occurrence == "1"
         return repeat is None or int(self.at.occurrence) <= repeat.at_least
 
 
@@ -107,7 +109,8 @@ def _occurrences(therapy: Therapy, protocol: StudyProtocol, step: Step, material
         lapsed = sum(1 for name, at in therapy.missed if name == HOLD and at == therapy.at(step.id, at.occurrence))
         return [str(n) for n in range(1, lapsed + 1 + _times(step, therapy))]
     if step.repeat is None:
-        return [str(n) for n in range(1, 1 + _times(step, therapy))]
+        retests = sum(1 for at in therapy.retests if at == therapy.at(step.id, at.occurrence, material))
+        return [str(n) for n in range(1, 1 + _times(step, therapy) + retests)]
     begun = {at.occurrence for at in _begun(therapy) if at.step == step.id and at.material == material}
     count = len(begun)
     open_end = count < step.repeat.at_least or not successor_begun(therapy, protocol, step)

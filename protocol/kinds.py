@@ -15,7 +15,8 @@ from protocol.labelling import labelling
 from protocol.model import Consequence, StudyProtocol
 from protocol.readings import Breach
 from protocol.refusals import refuse
-from protocol.release import evaluate, unmet
+from protocol.releasable import check_releasable
+from protocol.release import evaluate
 from protocol.state import Therapy
 from protocol.surroundings import Surroundings
 from protocol.wrong_item import WrongItem, no_patients
@@ -218,7 +219,7 @@ def _test(_t: Therapy, _p: StudyProtocol, _c: Perform, act: Admitted, _a: Surrou
 
 
 def _disposition(
-    therapy: Therapy, protocol: StudyProtocol, command: Perform, act: Admitted, _a: Surroundings
+    therapy: Therapy, protocol: StudyProtocol, command: Perform, act: Admitted, around: Surroundings
 ) -> dict[str, Any]:
     product = protocol.release.product if protocol.release else ""
     materials = [m for m in therapy.live(product) if m.status != "rejected"]
@@ -232,40 +233,17 @@ def _disposition(
             "Say released or rejected.",
             step=act.step.id,
         )
+    exception = None
     if command.decision == "released":
-        _check_releasable(therapy, protocol, [m.code for m in materials if m.status == "quarantined"])
+        exception = check_releasable(therapy, protocol, [m.code for m in materials], around.actor)
     return {
         "decision": command.decision,
         "materials": [m.code for m in materials],
         "criteria": criteria,
         "pending": [c.name for c in criteria if c.verdict == "pending"],
+        "exception": exception.code if exception else None,
+        "excepted": [c.name for c in criteria if c.verdict == "failed"] if exception else [],
     }
-
-
-def _check_releasable(therapy: Therapy, protocol: StudyProtocol, quarantined: list[str]) -> None:
-    if stops := unmet(evaluate(therapy, protocol), protocol):
-        told = "; ".join(f"{c.name} {c.verdict} ({c.found or 'no result'}; passes {c.passes})" for c in stops)
-        raise refuse(
-            "release.criteria",
-            f"The product cannot be released: {told}.",
-            "Wait for the results that are pending; a failed product is rejected.",
-            criteria=[c.name for c in stops],
-        )
-    if therapy.blocking:
-        told = "; ".join(f"{d.code} {d.grade}: {d.says}" for d in therapy.blocking)
-        raise refuse(
-            "release.deviations",
-            f"The product cannot be released: {told}.",
-            "A critical deviation must be closed, a major one must have its impact assessed: `unbroken deviation`.",
-            deviations=[d.code for d in therapy.blocking],
-        )
-    if quarantined:
-        raise refuse(
-            "material.quarantined",
-            f"The product cannot be released: {', '.join(quarantined)} quarantined.",
-            "QA decides on the quarantine first: `unbroken quarantine`.",
-            materials=quarantined,
-        )
 
 
 def _conditioning(therapy: Therapy, _p: StudyProtocol, _c: Perform, act: Admitted, _a: Surroundings) -> dict[str, Any]:

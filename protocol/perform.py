@@ -8,7 +8,7 @@ from typing import Literal
 
 from events.facts.course import TherapyOpened
 from events.facts.quality import DeviationOpened, MaterialQuarantined
-from events.facts.steps import PatientAssessed, PatientEnrolled, SampleTested, SlotsBooked, StepFact
+from events.facts.steps import DispositionDecided, PatientAssessed, PatientEnrolled, SampleTested, SlotsBooked, StepFact
 from events.identifiers import read_code
 from protocol.clocks import clock_breaches, moment
 from protocol.commands import Perform
@@ -16,12 +16,14 @@ from protocol.comparison import differing
 from protocol.consequences import follow
 from protocol.decision import Decision, code_stream, lot_stream, room_stream, slot_stream, slots_of
 from protocol.endings import freed_by
+from protocol.exceptions import told_at_once
 from protocol.gate import Admitted, admit, check_role, known_step
 from protocol.handling import quarantined_meanwhile
 from protocol.kinds import room_breaches, special_fields
 from protocol.labels import check_answers, must_stand
 from protocol.logger.deciding import read_out, said_by_log
 from protocol.model import Consequence, Step, StudyProtocol, Visit
+from protocol.out_of_specification import opened_by_result
 from protocol.readings import Breach, breaches, read_values
 from protocol.recheck import late_failures
 from protocol.refusals import refuse
@@ -79,6 +81,9 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
     check_answers(act.step, fact.readings, lambda: must_stand(therapy, protocol, act.step, act.at.material))
     if isinstance(fact, SampleTested):
         follows += late_failures(therapy, protocol, act.at, fact.readings, follows)
+        follows += opened_by_result(therapy, protocol, act.at, fact.readings, follows)
+    if isinstance(fact, DispositionDecided) and not fact.awaits:
+        follows += told_at_once(therapy, protocol, fact)
     if not fact.awaits:
         follows += freed_by(therapy, fact, around.now)
     return Decision(

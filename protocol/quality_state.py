@@ -1,4 +1,4 @@
-"""What is remembered of how deviations are handled. The questions about it stand in `deviations.py`."""
+"""What is remembered of how deviations and failed results are handled; the questions stand in `deviations`, `exceptions`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from events.facts.base import Criterion
     from protocol.state import Signed
 
 
@@ -62,3 +63,27 @@ class Action:
     def settled(self) -> bool:
         """Whether nothing more is expected of it: it was effective, or another action took its place."""
         return self.effective or bool(self.later)
+
+
+class Invalidated(NamedTuple):
+    """A result that does not count: the deviation whose investigation says so, why, and who decided it."""
+
+    deviation: str
+    reason: str
+    by: Signed
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseException:
+    """A release by exception and the signatures that it has; `stands_on` are the records that it was requested on."""
+
+    code: str
+    criteria: tuple[Criterion, ...]
+    stands_on: tuple[str, ...]
+    reason: str
+    requested: Signed
+    evaluated: Signed | None = None
+    risks: str = ""
+    accepted: Signed | None = None
+    statement: str = ""
+    withdrawn: Signed | None = None

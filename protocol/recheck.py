@@ -30,8 +30,16 @@ def late_failures(
         return []
     changed = {(at, r.name): Current(r.value, r.unit, "") for r in readings}
     after = replace(therapy, readings={**therapy.readings, **changed})
-    stood = {c.name for c in evaluate(therapy, protocol) if c.verdict == "failed"}
-    fallen = [c for c in evaluate(after, protocol) if c.verdict == "failed" and c.name not in stood]
+    # What was released by exception was accepted as it was found; another value of it was not.
+    excepted = set(therapy.disposition.excepted)
+    stood = {
+        (c.name, c.found if c.name in excepted else "") for c in evaluate(therapy, protocol) if c.verdict == "failed"
+    }
+    fallen = [
+        c
+        for c in evaluate(after, protocol)
+        if c.verdict == "failed" and (c.name, c.found if c.name in excepted else "") not in stood
+    ]
     facts: list[TherapyFact] = []
     for number, criterion in enumerate(fallen, start=len(therapy.deviations) + opened_in(before, therapy.id) + 1):
         says = f"{criterion.name} is {criterion.found} after the release; it passes {criterion.passes}"

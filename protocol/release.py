@@ -23,37 +23,67 @@ def evaluate(therapy: Therapy, protocol: StudyProtocol) -> tuple[Criterion, ...]
 
 
 def _evaluate(therapy: Therapy, criterion: ReleaseCriterion, protocol: StudyProtocol) -> Criterion:
+    verdict, shown = _verdict(therapy, criterion, protocol)
+    found = f"{shown} {_invalidated(therapy, criterion)}".strip()
     passes = describe(criterion, therapy, protocol)
+    return Criterion.model_validate({"name": criterion.id, "verdict": verdict, "found": found, "passes": passes})
+
+
+def _verdict(therapy: Therapy, criterion: ReleaseCriterion, protocol: StudyProtocol) -> tuple[str, str]:
+    """Passed, failed or pending, and what was found."""
+    found = readings_of(therapy, criterion.measure.of)
     if criterion.must_be is not None:
-        found = readings_of(therapy, criterion.measure.of)
         if not found:
-            return Criterion(name=criterion.id, verdict="pending", passes=passes)
+            return "pending", ""
         # A criterion of words falls if any result of it falls: an earlier positive is not outvoted by a later negative.
         wrong = [r.value for r in found if r.value not in criterion.must_be]
-        verdict, shown = ("failed", wrong[0]) if wrong else ("passed", found[-1].value)
-        return Criterion.model_validate({"name": criterion.id, "verdict": verdict, "found": shown, "passes": passes})
-    value = _measured(therapy, criterion)
-    if value is None:
-        return Criterion(name=criterion.id, verdict="pending", passes=passes)
-    fails = number_breaks(criterion, value, criterion.unit or "") or _misses_target(therapy, protocol, criterion, value)
-    shown = f"{_plain(value)} {criterion.unit or ''}".strip()
-    return Criterion(name=criterion.id, verdict="failed" if fails else "passed", found=shown, passes=passes)
+        return ("failed", wrong[0]) if wrong else ("passed", found[-1].value)
+    # A retest is no second chance: each result is held against the limit by itself, and one that fails is enough.
+    step = protocol.by_id[criterion.measure.of.partition(".")[0]]
+    each = [[r] for r in found] if step.retest is not None else [found]
+    verdict, shown = "pending", ""
+    for results in each:
+        value = _measured(therapy, criterion, results)
+        if value is None:
+            continue
+        unit = criterion.unit or ""
+        fails = number_breaks(criterion, value, unit) or _misses_target(therapy, protocol, criterion, value)
+        shown = f"{_plain(value)} {unit}".strip()
+        if fails:
+            return "failed", shown
+        verdict = "passed"
+    return verdict, shown
 
 
 def readings_of(therapy: Therapy, source: str) -> list[Current]:
     """What stands under ``STEP.RECORD``, in the order of occurrences; the last one is the latest."""
     step, _, name = source.partition(".")
-    found = [(at, now) for (at, reading), now in therapy.readings.items() if at.step == step and reading == name]
+    found = [
+        (at, now)
+        for (at, reading), now in therapy.readings.items()
+        if at.step == step and reading == name and at not in therapy.invalidated
+    ]
     return [now for _, now in sorted(found, key=lambda pair: _in_order(pair[0]))]
+
+
+def _invalidated(therapy: Therapy, criterion: ReleaseCriterion) -> str:
+    """The results that do not count any more, as they are shown beside those that do; nothing where there are none."""
+    step, _, name = criterion.measure.of.partition(".")
+    told = [
+        f"{now.value} {now.unit or ''}".strip() + f" invalidated, {therapy.invalidated[at].deviation}"
+        for (at, reading), now in sorted(therapy.readings.items(), key=lambda pair: _in_order(pair[0][0]))
+        if at.step == step and reading == name and at in therapy.invalidated
+    ]
+    return f"({'; '.join(told)})" if told else ""
 
 
 def _in_order(at: Instance) -> tuple[int, str, str]:
     return (int(at.occurrence) if at.occurrence.isdigit() else 0, at.occurrence, at.material)
 
 
-def _measured(therapy: Therapy, criterion: ReleaseCriterion) -> Decimal | None:
+def _measured(therapy: Therapy, criterion: ReleaseCriterion, results: list[Current]) -> Decimal | None:
     measure = criterion.measure
-    value = _combined([Decimal(r.value) for r in readings_of(therapy, measure.of)], measure.combine)
+    value = _combined([Decimal(r.value) for r in results], measure.combine)
     for source in measure.multiply:
         factor = _combined([Decimal(r.value) for r in readings_of(therapy, source)], "latest")
         value = None if value is None or factor is None else value * factor

@@ -15,6 +15,7 @@ from events.facts import (
     quality,
     steps,
 )
+from events.facts import out_of_specification as oos
 from events.facts.base import Fact
 from events.facts.logger import LogFigures
 from events.reading import Record
@@ -166,6 +167,21 @@ def _other(fact: Fact) -> AnyCommand | None:
             return said.ReportAction(action=fact.action, says=fact.says)
         case deviations.ActionChecked():
             return said.CheckAction(action=fact.action, result=fact.result, says=fact.says)
+        case oos.RetestAuthorised(key=key):
+            return said.AuthoriseRetest(step=key.step, material=key.material, reason=fact.reason)
+        case oos.ResultInvalidated(key=key):
+            return said.InvalidateResult(
+                step=key.step, occurrence=key.occurrence, material=key.material, deviation=fact.deviation,
+                reason=fact.reason,
+            )  # fmt: skip
+        case oos.ExceptionRequested():
+            return said.RequestException(reason=fact.reason)
+        case oos.ExceptionEvaluated():
+            return said.EvaluateException(exception=fact.exception, risks=fact.risks)
+        case oos.ExceptionAccepted():
+            return said.AcceptException(exception=fact.exception, statement=fact.statement)
+        case oos.ExceptionWithdrawn():
+            return said.WithdrawException(exception=fact.exception, reason=fact.reason)
         case alerts.AlertAcknowledged():
             return said.AcknowledgeAlert(alert=fact.alert, note=fact.note or None)
         case manufacture.ManufactureFailed(key=key):

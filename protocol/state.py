@@ -15,7 +15,7 @@ from events.facts.mismatch import MismatchDecided
 from events.facts.quality import IdentityHoldCleared
 from events.facts.recalls import RecallReached
 from events.facts.steps import DispositionDecided, LabelsReconciled, PatientEnrolled, StepFact
-from protocol.quality_state import Action, Investigation, Regraded
+from protocol.quality_state import Action, Invalidated, Investigation, Regraded, ReleaseException
 
 
 class Instance(NamedTuple):
@@ -319,6 +319,9 @@ class Therapy:
     labels: dict[str, Label] = field(default_factory=dict)
     label_acts: dict[str, tuple[LabelFatesGiven, Signed]] = field(default_factory=dict)
     actions: dict[str, Action] = field(default_factory=dict)
+    retests: dict[Instance, tuple[str, Signed]] = field(default_factory=dict)
+    invalidated: dict[Instance, Invalidated] = field(default_factory=dict)
+    exceptions: dict[str, ReleaseException] = field(default_factory=dict)
     offers: dict[str, str] = field(default_factory=dict)
     offered_for: dict[str, frozenset[str]] = field(default_factory=dict)
     offered_times: dict[str, int] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from typing import Any
 
 from events.instant import to_wire
 from protocol.alerts import open_alerts
+from protocol.exceptions import standing
 from protocol.incidents import undecided
 from protocol.labels import unaccounted
 from protocol.mismatch import open_mismatches
@@ -41,6 +42,8 @@ def batch_status(therapy: Therapy, protocol: StudyProtocol) -> dict[str, Any]:
         "pending_tests": ", ".join(therapy.disposition.pending) if therapy.disposition else "",
         "batch": therapy.batch,
         "recalled": ", ".join(therapy.recalls),
+        "excepted": ", ".join(therapy.disposition.excepted) if therapy.disposition else "",
+        "exceptions": "; ".join(f"{e.code} {standing(therapy, protocol, e)}" for e in therapy.exceptions.values()),
         "product": ", ".join(f"{m.code} {m.ended or m.status}" for m in bags),
         "deviations_open": sum(1 for d in therapy.deviations.values() if not d.closed),
         "deviations": len(therapy.deviations),

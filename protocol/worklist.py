@@ -12,6 +12,7 @@ from protocol.clocks import strikes
 from protocol.deviations import handling, investigators, lacking, limit_of, needs_action
 from protocol.due import Due, instances
 from protocol.endings import may_keep, unsettled
+from protocol.exceptions import current, roles_of, standing
 from protocol.incidents import undecided as undecided_incidents
 from protocol.labels import differs, labelled, roles_for, sets, unaccounted_in
 from protocol.manufacture import ground, open_failure, told, ways_out
@@ -38,6 +39,7 @@ What = Literal[
     "quarantine",
     "deviation",
     "action",
+    "exception",
 ]
 
 
@@ -110,6 +112,8 @@ def _to_perform(therapy: Therapy, protocol: StudyProtocol, due: Due) -> WorkItem
     if step.kind == "disposition":
         open_criteria = unmet(evaluate(therapy, protocol), protocol)
         told = ", ".join(f"{c.name} {c.verdict}" for c in open_criteria)
+        by = current(therapy)
+        told += f"; {by.code} {standing(therapy, protocol, by)}" if by is not None and open_criteria else ""
         says = f"{step.title}: {told or 'every criterion is met'}"
     return WorkItem(
         therapy.id,
@@ -356,7 +360,23 @@ def _quality(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
     for deviation in therapy.deviations.values():
         if not deviation.closed:
             items += _deviation(therapy, protocol, deviation)
-    return [*items, *_actions(therapy, protocol)]
+    return [*items, *_actions(therapy, protocol), *_exception(therapy, protocol)]
+
+
+def _exception(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
+    """The next signature of a release by exception; QA's own decision stands in the list as its step."""
+    exception, roles = current(therapy), roles_of(protocol)
+    if exception is None or roles is None or not standing(therapy, protocol, exception).startswith("waits"):
+        return []
+    what, whom = ("Accept", roles.accepted_by) if exception.evaluated else ("Evaluate the risks of", roles.evaluated_by)
+    failed = ", ".join(f"{c.name} {c.found}" for c in exception.criteria)
+    return [
+        WorkItem(
+            therapy.id, "exception", "", "", exception.code, f"{what} {exception.code}", whom,
+            f"{what} {exception.code}, release by exception: {failed}; {exception.reason}",
+            act=(exception.evaluated or exception.requested).link, since=exception.requested.recorded,
+        )
+    ]  # fmt: skip
 
 
 def _deviation(therapy: Therapy, protocol: StudyProtocol, deviation: Deviation) -> list[WorkItem]:

@@ -27,6 +27,7 @@ from events.facts.base import Fact, LabelFate
 from events.heads import NOWHERE, Head
 from events.keys import FileKey, key_id
 from events.log import EventLog
+from events.reading import Record, read_record
 from events.statement import Statement
 from protocol import administration
 from protocol.commands import (
@@ -190,6 +191,11 @@ class Staged:
     def now(self) -> Therapy:
         """The therapy that the story is about."""
         return self.therapy()
+
+    def records(self, patient: Patient | None = None) -> list[Record]:
+        """The records of the therapy's stream, in order."""
+        stream = therapy_stream((patient or self.patient).therapy)
+        return [read_record(stored) for stored in self.log.stream(stream)]
 
     def due(self, step: str, occurrence: str | None = None, material: str = "", patient: Patient | None = None) -> Due:
         """The instance of a step that is to be done: the one named, else the first that is ready, else the first."""

@@ -129,13 +129,18 @@ class SampleTested(StepFact):
 
 
 class DispositionDecided(StepFact):
-    """QA released or rejected the product; `criteria` is what QA saw, `pending` what was still open."""
+    """QA released or rejected the product; `criteria` is what QA saw, `pending` what was still open.
+
+    `exception` names the exception by which it was released although the criteria in `excepted` failed.
+    """
 
     wire: ClassVar[str] = "disposition.decided.v1"
     decision: Literal["released", "rejected"]
     materials: tuple[Code, ...]
     criteria: tuple[Criterion, ...] = ()
     pending: tuple[Name, ...] = ()
+    exception: Code | None = None
+    excepted: tuple[Name, ...] = ()
 
 
 class ConditioningGiven(StepFact):

@@ -36,6 +36,15 @@ from protocol.commands.manufacture import (
     TerminateTherapy,
 )
 from protocol.commands.mismatch import DecideMismatch, MismatchCommand, ReportMismatch
+from protocol.commands.out_of_specification import (
+    AcceptException,
+    AuthoriseRetest,
+    EvaluateException,
+    InvalidateResult,
+    OutOfSpecificationCommand,
+    RequestException,
+    WithdrawException,
+)
 from protocol.commands.quality import ClearHold, DecideQuarantine, Dispose, QualityCommand
 from protocol.commands.steps import (
     BookedSlot,
@@ -61,13 +70,16 @@ AnyCommand = (
     | DeviationCommand
     | ManufactureCommand
     | EndingCommand
+    | OutOfSpecificationCommand
 )
 
 __all__ = [
+    "AcceptException",
     "AcknowledgeAlert",
     "AlertCommand",
     "AnyCommand",
     "AssessDeviation",
+    "AuthoriseRetest",
     "BeginRemake",
     "BookedSlot",
     "CheckAction",
@@ -87,11 +99,13 @@ __all__ = [
     "DropFates",
     "EndingCommand",
     "Entered",
+    "EvaluateException",
     "FailManufacture",
     "FailScreening",
     "FindMaterial",
     "GiveFates",
     "IncidentCommand",
+    "InvalidateResult",
     "InvestigateDeviation",
     "IssueLabels",
     "KeepMaterial",
@@ -102,6 +116,7 @@ __all__ = [
     "MismatchCommand",
     "Moment",
     "OpenDeviation",
+    "OutOfSpecificationCommand",
     "Perform",
     "PlanAction",
     "Presented",
@@ -113,11 +128,13 @@ __all__ = [
     "ReportIncident",
     "ReportLate",
     "ReportMismatch",
+    "RequestException",
     "ReturnMaterial",
     "StepCommand",
     "TakeBack",
     "TerminateTherapy",
     "Text",
+    "WithdrawException",
     "WithdrawPatient",
     "Witness",
     "WitnessDisposal",

@@ -17,6 +17,7 @@ from protocol.commands import (
     LabelCommand,
     ManufactureCommand,
     MismatchCommand,
+    OutOfSpecificationCommand,
     QualityCommand,
     StepCommand,
 )
@@ -28,6 +29,7 @@ from protocol.decide.incidents import decide_incident
 from protocol.decide.labels import decide_labels
 from protocol.decide.manufacture import decide_manufacture
 from protocol.decide.mismatch import decide_mismatch
+from protocol.decide.out_of_specification import decide_out_of_specification
 from protocol.decide.quality import decide_quality
 from protocol.decide.signing import decide_step
 from protocol.decision import Decision
@@ -65,4 +67,6 @@ def decide(therapy: Therapy, protocol: StudyProtocol, command: AnyCommand, aroun
         return decide_manufacture(therapy, protocol, command, around)
     if isinstance(command, EndingCommand):
         return decide_endings(therapy, protocol, command, around)
+    if isinstance(command, OutOfSpecificationCommand):
+        return decide_out_of_specification(therapy, protocol, command, around)
     assert_never(command)

@@ -103,7 +103,7 @@ def _concerns(
         return None
     step = known_step(protocol, command.step)
     material = next((c for c in codes if therapy.materials[c].kind == step.for_each), None)
-    return ActKey(step=step.id, occurrence=command.occurrence or "1", material=material)
+    return therapy.at(step.id, command.occurrence or "1", material or "").key()
 
 
 def _standing(therapy: Therapy, name: str) -> Deviation:

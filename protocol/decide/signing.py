@@ -6,7 +6,7 @@ from typing import assert_never
 
 from events.facts.base import Reading, Scan, TherapyFact
 from events.facts.course import ActDeclined, ActWithdrawn, ActWitnessed, FactCorrected, ReadingReported
-from events.facts.steps import PatientEnrolled
+from events.facts.steps import DispositionDecided, PatientEnrolled
 from events.identifiers import read_code
 from protocol.commands import Correct, Decline, Entered, Perform, ReadLogger, ReportLate, StepCommand, TakeBack, Witness
 from protocol.comparison import differing, differing_later
@@ -14,14 +14,17 @@ from protocol.consequences import follow
 from protocol.decide.logger import read_logger
 from protocol.decision import Decision, slots_of
 from protocol.endings import freed_by
+from protocol.exceptions import told_at_once
 from protocol.gate import check_role, known_step
 from protocol.labels import check_answers, stood
 from protocol.mismatch import check_standing_still
 from protocol.model import Step, StudyProtocol
+from protocol.out_of_specification import opened_by_result
 from protocol.perform import perform
 from protocol.readings import breaches, read_value, read_values
 from protocol.recheck import late_failures
 from protocol.refusals import refuse
+from protocol.releasable import check_still_releasable
 from protocol.state import Act, Therapy
 from protocol.surroundings import Surroundings
 from protocol.wrong_item import WrongItem, stopped
@@ -35,7 +38,7 @@ def decide_step(therapy: Therapy, protocol: StudyProtocol, command: StepCommand,
         case Perform():
             return perform(therapy, protocol, command, around)
         case Witness():
-            return _witness(therapy, command, around)
+            return _witness(therapy, protocol, command, around)
         case Decline() | TakeBack():
             return _not_to_stand(therapy, protocol, command, around)
         case ReportLate():
@@ -62,7 +65,7 @@ def _pending(therapy: Therapy, link: str) -> Act:
     return found[0]
 
 
-def _witness(therapy: Therapy, command: Witness, around: Surroundings) -> Decision:
+def _witness(therapy: Therapy, protocol: StudyProtocol, command: Witness, around: Surroundings) -> Decision:
     act = _pending(therapy, command.act)
     actor = around.actor
     if actor.person == act.by.person:
@@ -92,8 +95,12 @@ def _witness(therapy: Therapy, command: Witness, around: Surroundings) -> Decisi
     except WrongItem as wrong:
         return stopped(therapy, act.at, wrong, around)
     fact = ActWitnessed(therapy=therapy.id, act=act.by.link, key=act.at.key(), scans=scans)
+    follows: list[TherapyFact] = []
+    if isinstance(act.fact, DispositionDecided):
+        check_still_releasable(therapy, protocol, act.fact)
+        follows += told_at_once(therapy, protocol, act.fact)
     free = freed_by(therapy, act.fact, around.now)
-    return Decision((fact, *free), act.fact.second_meaning, around.now, slots_of(free))
+    return Decision((fact, *follows, *free), act.fact.second_meaning, around.now, slots_of(free))
 
 
 def _scanned_again(therapy: Therapy, act: Act, command: Witness, around: Surroundings) -> tuple[Scan, ...]:
@@ -223,6 +230,8 @@ def _with_what_follows(
     if act.at in therapy.earlier_acts:
         return (fact, *follows)  # the batch was given up; the gate of this one does not look at it
     follows += late_failures(therapy, protocol, act.at, readings, follows)
+    if step.kind == "test":
+        follows += opened_by_result(therapy, protocol, act.at, readings, follows)
     return (fact, *follows)
 
 

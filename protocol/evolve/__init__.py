@@ -24,6 +24,7 @@ from protocol.evolve.labels import LabelFacts, evolve_labels
 from protocol.evolve.logger import LoggerFacts, evolve_logger
 from protocol.evolve.manufacture import ManufactureFacts, evolve_manufacture
 from protocol.evolve.mismatch import MismatchFacts, evolve_mismatch
+from protocol.evolve.out_of_specification import OutOfSpecificationFacts, evolve_out_of_specification
 from protocol.evolve.quality import QualityFacts, evolve_quality
 from protocol.evolve.recalls import RecallFacts, evolve_recalls
 from protocol.evolve.steps import StepFacts, evolve_steps
@@ -42,6 +43,7 @@ TherapyFacts = (
     | ManufactureFacts
     | EndingFacts
     | RecallFacts
+    | OutOfSpecificationFacts
 )
 
 
@@ -119,6 +121,8 @@ def evolve(therapy: Therapy, fact: TherapyFacts, by: Signed) -> Therapy:
         return evolve_endings(therapy, fact, by)
     if isinstance(fact, RecallFacts):
         return evolve_recalls(therapy, fact, by)
+    if isinstance(fact, OutOfSpecificationFacts):
+        return evolve_out_of_specification(therapy, fact, by)
     assert_never(fact)
 
 

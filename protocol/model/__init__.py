@@ -12,8 +12,8 @@ from protocol.model.logger import Band, KineticMean, LoggerSpec, Unknown
 from protocol.model.manufacture import FailureRule, Manufacture, Remake
 from protocol.model.quality import Handling, Quality
 from protocol.model.records import Limit, Record, ScanSpec
-from protocol.model.release import Measure, Release, ReleaseCriterion
-from protocol.model.steps import Needs, Step
+from protocol.model.release import ExceptionalRelease, Measure, Release, ReleaseCriterion
+from protocol.model.steps import Needs, Retest, Step
 from protocol.model.study import ChoiceSpec, Head, MaterialKind, Option, StudyProtocol, Target
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Detected",
     "Endings",
     "Escalation",
+    "ExceptionalRelease",
     "FailureRule",
     "GoesOn",
     "Handling",
@@ -55,6 +56,7 @@ __all__ = [
     "Remake",
     "Repeat",
     "RequiredStatement",
+    "Retest",
     "ScanSpec",
     "Step",
     "StudyProtocol",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator
 
 from events.identifiers import Name
-from protocol.model.base import Names, Part, Title, listed
+from protocol.model.base import Consequences, Names, Part, Title, listed
 
 
 class Measure(Part):
@@ -37,15 +37,29 @@ class ReleaseCriterion(Part):
     within: Name | None = None
     percent: Decimal | None = None
     may_be_pending: bool = False
+    never_by_exception: bool = False
+    source: Title | None = None
+
+
+class ExceptionalRelease(Part):
+    """Who signs a release by exception, in this order, after the investigation and before QA; `told` at once after it."""
+
+    requested_by: Names
+    evaluated_by: Names
+    accepted_by: Names
+    told: Names = ()
     source: Title | None = None
 
 
 class Release(Part):
     """What QA's disposition stands on: the product's kind of material, and the criteria.
 
+    `failing`: what follows when a test's result fails a criterion before the release.
     `alerts`: roles that are each alerted when a criterion falls after the release.
     """
 
     product: Name
+    failing: Consequences = ()
     alerts: Names = ()
+    exception: ExceptionalRelease | None = None
     criteria: tuple[ReleaseCriterion, ...]

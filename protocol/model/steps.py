@@ -21,6 +21,19 @@ class Needs(Part):
     training: Names = ()
 
 
+class Retest(Part):
+    """A test may be done again when its result is out of specification: how often, and who authorises it.
+
+    `counts`: ``every`` result, so that any that fails fails its criterion; or every ``valid`` one, where a result does
+    not count whose investigation concluded a laboratory error.
+    """
+
+    at_most: int = Field(ge=1, le=20)
+    authorised_by: Names
+    counts: Literal["every", "valid"] = "every"
+    source: Title | None = None
+
+
 class Step(Part):
     """One step of the study; the fields are explained in `docs/protocol-file.md`."""
 
@@ -42,6 +55,7 @@ class Step(Part):
     moves: Names = ()
     for_each: Name | None = None
     repeat: Repeat | None = None
+    retest: Retest | None = None
     scans: dict[Name, Annotated[ScanSpec, BeforeValidator(scan_words)]] = {}
     records: tuple[Record, ...] = ()
     consumes: Names = ()

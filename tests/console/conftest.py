@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,10 +19,8 @@ from tests.stage import START, Clock, Staged, _equip, study
 PROTOCOL = study()
 
 
-@pytest.fixture(scope="session")
-def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Anna waits for her collection; Bruno's has been labelled. The clock is simulated and stands a little later."""
-    folder = tmp_path_factory.mktemp("grown") / "site"
+def grow(folder: Path, play: Callable[[Staged], None]) -> Path:
+    """A site with staff and keys on disk, on which something was played; the clock is simulated and stands a little later."""
     members, chance = cast(PROTOCOL), random.Random(7)
     phrases = {member.account: phrase(member.account) for member in members}
     site, keys = Site.create(
@@ -35,11 +34,41 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
     staged = Staged(site.log, PROTOCOL, Clock(START))
     staged._signers |= {account: Sitting(account, key) for account, key in keys.items()}
     _equip(staged, members)
-    staged.play(BRUNO, "hand_over", late=False)
-    staged.play(ANNA, "apheresis", late=False)
+    play(staged)
     site.set_clock(staged.clock() + timedelta(hours=1))
     site.close()
     return folder
+
+
+@pytest.fixture(scope="session")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Anna waits for her collection; Bruno's has been labelled."""
+
+    def play(staged: Staged) -> None:
+        staged.play(BRUNO, "hand_over", late=False)
+        staged.play(ANNA, "apheresis", late=False)
+
+    return grow(tmp_path_factory.mktemp("grown") / "site", play)
+
+
+@pytest.fixture(scope="session")
+def failing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Anna's product waits for QA, and its viability is out of specification."""
+
+    def play(staged: Staged) -> None:
+        staged.play(ANNA, "test_viability")
+        staged.do("test_viability", values={"viability": "55 %"})
+        staged.play(ANNA, "disposition")
+
+    return grow(tmp_path_factory.mktemp("failing") / "site", play)
+
+
+@pytest.fixture
+def failed(failing: Path, tmp_path: Path) -> Cli:
+    """The command line on a copy of the site whose product failed."""
+    folder = tmp_path / "site"
+    shutil.copytree(failing, folder)
+    return Cli(folder)
 
 
 @pytest.fixture

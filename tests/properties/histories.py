@@ -15,9 +15,11 @@ from events.errors import Refused
 from events.facts.base import LabelFate
 from protocol.alerts import open_alerts
 from protocol.commands import (
+    AcceptException,
     AcknowledgeAlert,
     AnyCommand,
     AssessDeviation,
+    AuthoriseRetest,
     BeginRemake,
     CheckAction,
     ChooseOption,
@@ -31,10 +33,12 @@ from protocol.commands import (
     Dispose,
     DropFates,
     Entered,
+    EvaluateException,
     FailManufacture,
     FailScreening,
     FindMaterial,
     GiveFates,
+    InvalidateResult,
     InvestigateDeviation,
     IssueLabels,
     KeepMaterial,
@@ -50,9 +54,11 @@ from protocol.commands import (
     ReportIncident,
     ReportLate,
     ReportMismatch,
+    RequestException,
     ReturnMaterial,
     TakeBack,
     TerminateTherapy,
+    WithdrawException,
     WithdrawPatient,
     Witness,
     WitnessFates,
@@ -81,6 +87,7 @@ WEIGHTS = {
     "wrong lot": 1, "same again": 2, "correct": 3, "decline": 2, "take back": 2, "witness by anybody": 2,
     "mismatch": 1, "agree": 6, "incident": 2, "choose": 3, "acknowledge": 3,
     "deviate": 1, "assess": 4, "investigate": 3, "regrade": 1, "capa": 3, "close": 4,
+    "retest": 2, "invalidate": 1, "exception": 4,
     "quarantine": 5, "dispose": 2, "withdraw": 1, "die": 1, "fail": 1,
     "settle": 3, "lose": 1, "find": 1, "tell late": 3,
     "manufacture": 4, "recall": 1, "read the log": 3,
@@ -303,6 +310,34 @@ class History:
             )  # fmt: skip
             self.act(patient, planned, self.anybody_of_qa(chance))
         return None
+
+    def _retest(self, patient: Patient, chance: random.Random) -> None:
+        step = chance.choice([s.id for s in self.site.protocol.steps if s.kind == "test"])
+        self.act(patient, AuthoriseRetest(step=step, reason="clogged"), self.anybody_of_qa(chance))
+
+    def _invalidate(self, patient: Patient, chance: random.Random) -> None:
+        found = [d for d in self.site.therapy(patient).deviations.values() if d.at and d.at.step.startswith("test")]
+        if found:
+            deviation = chance.choice(found)
+            assert deviation.at is not None
+            said: Any = {"deviation": deviation.code, "cause": "laboratory_error", "root_cause": "diluted twice"}
+            self.act(patient, InvestigateDeviation.model_validate(said), "qa.releaser.1")
+            away = InvalidateResult(
+                step=deviation.at.step, occurrence=deviation.at.occurrence, deviation=deviation.code, reason="diluted",
+            )  # fmt: skip
+            self.act(patient, away, "qa.releaser.2")
+
+    def _exception(self, patient: Patient, chance: random.Random) -> None:
+        exceptions = list(self.site.therapy(patient).exceptions)
+        code = exceptions[-1] if exceptions else "X-1"
+        options: list[tuple[AnyCommand, str]] = [
+            (RequestException(reason="no other therapy"), "physician.1"),
+            (EvaluateException(exception=code, risks="fever"), "qa.releaser.1"),
+            (AcceptException(exception=code, statement="known"), "physician.1"),
+            (WithdrawException(exception=code, reason="not now"), "physician.2"),
+        ]
+        command, by = chance.choice(options)
+        self.act(patient, command, by)
 
     def _close(self, patient: Patient, chance: random.Random) -> None:
         codes = list(self.site.therapy(patient).deviations)

@@ -44,6 +44,8 @@ HEADINGS: dict[type[Part], str] = {
     model.Release: "## Release",
     model.ReleaseCriterion: "### A criterion",
     model.Measure: "### A measure",
+    model.Retest: "### A retest",
+    model.ExceptionalRelease: "### A release by exception (`exception`)",
     model.LabelTemplate: "### A label",
     model.LabelField: "### A line of a label",
     model.RequiredStatement: "### A statement of a label",

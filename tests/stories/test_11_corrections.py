@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from events.facts.course import FactCorrected
-from protocol.commands import DecideQuarantine
+from protocol.commands import AssessDeviation, DecideQuarantine
 from tests.stage import BRUNO, Stage, names
 
 pytestmark = pytest.mark.story
@@ -114,6 +114,10 @@ def test_a_failed_value_corrected_before_release_opens_the_gate(stage: Stage) ->
     with site.refused("release.criteria"):
         site.perform("disposition")
     site.correct("test_viability", "viability", "85 %", why="decimal point slipped; see the raw file")
+    # The deviation that the failing value opened stays, until QA has said what it means.
+    with site.refused("release.deviations"):
+        site.perform("disposition")
+    site.act(AssessDeviation(deviation="D-1", impact="none: a slip of the pen"), "qa.releaser.1")
     site.perform("disposition")
 
 

@@ -1,0 +1,104 @@
+"""Results out of specification: which there are, what opens because of them, and who investigated them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from events.facts.base import Criterion, Reading, TherapyFact
+from events.facts.quality import DeviationOpened
+from protocol.consequences import follow
+from protocol.model import ReleaseCriterion, StudyProtocol
+from protocol.readings import Breach
+from protocol.release import evaluate
+from protocol.state import Current, Deviation, Instance, Therapy
+
+RULE = "release.out-of-specification"
+
+
+def criterion_named(protocol: StudyProtocol, name: str) -> ReleaseCriterion:
+    """A criterion of the study by its id."""
+    assert protocol.release is not None  # it was evaluated
+    return next(c for c in protocol.release.criteria if c.id == name)
+
+
+def read_from(criterion: ReleaseCriterion) -> tuple[str, str]:
+    """The step and the record whose results a criterion looks at."""
+    step, _, record = criterion.measure.of.partition(".")
+    return step, record
+
+
+def failing(therapy: Therapy, protocol: StudyProtocol, at: Instance) -> list[Criterion]:
+    """The criteria that the results of this one act do not meet, whatever other occurrences of its step say."""
+    own = {where: now for where, now in therapy.readings.items() if where[0] == at or where[0].step != at.step}
+    counted = {where: why for where, why in therapy.invalidated.items() if where != at}
+    alone = replace(therapy, readings=own, invalidated=counted)
+    return [c for c in evaluate(alone, protocol) if c.verdict == "failed" and _of(protocol, c) == at.step]
+
+
+def _of(protocol: StudyProtocol, criterion: Criterion) -> str:
+    return read_from(criterion_named(protocol, criterion.name))[0]
+
+
+def is_out(therapy: Therapy, protocol: StudyProtocol, at: Instance) -> bool:
+    """Whether a result is out: it fails a criterion, or it opened a deviation over a limit of its own step."""
+    limits = any(d.at == at and d.rule.startswith(f"limit.{at.step}.") for d in therapy.deviations.values())
+    return limits or bool(failing(therapy, protocol, at))
+
+
+def opened_by_result(
+    therapy: Therapy,
+    protocol: StudyProtocol,
+    at: Instance,
+    readings: tuple[Reading, ...],
+    before: Sequence[TherapyFact],
+) -> list[TherapyFact]:
+    """What follows when a test's result, or a correction of it, is out of specification before any release.
+
+    Args:
+        before: the facts of the same record before these. Where a limit of the test itself has opened a deviation over
+            the same value, no second one is opened.
+    """
+    if protocol.release is None or not protocol.release.failing or therapy.disposition is not None:
+        return []
+    changed = {(at, r.name): Current(r.value, r.unit, "") for r in readings}
+    after = replace(therapy, readings={**therapy.readings, **changed})
+    stood = {c.name for c in failing(therapy, protocol, at)}
+    told = {f.rule for f in before if isinstance(f, DeviationOpened)}
+    facts: list[TherapyFact] = []
+    for criterion in failing(after, protocol, at):
+        step, record = read_from(criterion_named(protocol, criterion.name))
+        if criterion.name not in stood and f"limit.{step}.{record}" not in told:
+            facts += _opened(therapy, protocol, criterion, at, [*before, *facts])
+    return facts
+
+
+def opened_by_system(
+    therapy: Therapy, protocol: StudyProtocol, before: Sequence[TherapyFact] = ()
+) -> list[TherapyFact]:
+    """What the system opens when QA's decision is due and a criterion fails that no deviation speaks of yet."""
+    if protocol.release is None or not protocol.release.failing:
+        return []
+    facts: list[TherapyFact] = []
+    for criterion in evaluate(therapy, protocol):
+        step = _of(protocol, criterion)
+        acts = therapy.of_step(step)
+        if criterion.verdict == "failed" and acts and not deviations_of(therapy, protocol, criterion):
+            facts += _opened(therapy, protocol, criterion, acts[-1].at, [*before, *facts])
+    return facts
+
+
+def _opened(
+    therapy: Therapy, protocol: StudyProtocol, criterion: Criterion, at: Instance, before: Sequence[TherapyFact]
+) -> Iterator[TherapyFact]:
+    assert protocol.release is not None  # the callers ask
+    says = f"{criterion.name} is {criterion.found}, out of specification; it passes {criterion.passes}"
+    breach = Breach(RULE, protocol.release.failing, criterion.passes, criterion.found, says)
+    yield from follow(therapy, at, [breach], (), before)
+
+
+def deviations_of(therapy: Therapy, protocol: StudyProtocol, criterion: Criterion) -> list[Deviation]:
+    """The deviations, open or closed, about the step whose results a criterion looks at; of this batch."""
+    now = therapy.at(_of(protocol, criterion))
+    found = (d for d in therapy.deviations.values() if d.at is not None)
+    return [d for d in found if d.at and (d.at.step, d.at.batch) == (now.step, now.batch)]

@@ -1,0 +1,73 @@
+"""Whether QA may release a product now: its criteria, or an exception that stands; its deviations; its quarantine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from events.facts.steps import DispositionDecided
+from protocol.exceptions import check_excepted
+from protocol.model import StudyProtocol
+from protocol.quality_state import ReleaseException
+from protocol.refusals import refuse
+from protocol.release import evaluate, unmet
+from protocol.state import Therapy
+from protocol.surroundings import Actor
+
+
+def check_releasable(
+    therapy: Therapy, protocol: StudyProtocol, materials: Sequence[str], actor: Actor | None
+) -> ReleaseException | None:
+    """The exception by which these materials may be released; None where every criterion is met.
+
+    Args:
+        actor: who releases; None for the second signature of a release that was decided.
+
+    Raises:
+        Refused: naming the criteria, deviations, or materials that stand in the way.
+    """
+    exception = None
+    if stops := unmet(evaluate(therapy, protocol), protocol):
+        exception = check_excepted(therapy, protocol, stops, actor)
+        if exception is None:
+            told = "; ".join(f"{c.name} {c.verdict} ({c.found or 'no result'}; passes {c.passes})" for c in stops)
+            raise refuse(
+                "release.criteria",
+                f"The product cannot be released: {told}.",
+                "Wait for the results that are pending; a failed product is rejected, made again, or released by "
+                "exception where the protocol knows one: `unbroken exception request`.",
+                criteria=[c.name for c in stops],
+            )
+    if therapy.blocking:
+        told = "; ".join(f"{d.code} {d.grade}: {d.says}" for d in therapy.blocking)
+        raise refuse(
+            "release.deviations",
+            f"The product cannot be released: {told}.",
+            "A critical deviation must be closed, a major one must have its impact assessed: `unbroken deviation`.",
+            deviations=[d.code for d in therapy.blocking],
+        )
+    if quarantined := [code for code in materials if therapy.materials[code].status == "quarantined"]:
+        raise refuse(
+            "material.quarantined",
+            f"The product cannot be released: {', '.join(quarantined)} quarantined.",
+            "QA decides on the quarantine first: `unbroken quarantine`.",
+            materials=quarantined,
+        )
+    return exception
+
+
+def check_still_releasable(therapy: Therapy, protocol: StudyProtocol, decided: DispositionDecided) -> None:
+    """Ask again what was asked when QA signed: the second signature is the one that releases.
+
+    Raises:
+        Refused: something came between the two signatures.
+    """
+    if decided.decision != "released":
+        return
+    exception = check_releasable(therapy, protocol, decided.materials, None)
+    if (exception.code if exception else None) != decided.exception:
+        raise refuse(
+            "release.moved",
+            "The criteria do not stand as they did when QA signed the release.",
+            "Decline it; QA decides anew on the results as they stand.",
+            exception=decided.exception or "",
+        )
