@@ -96,6 +96,7 @@ def show_status(site: Site, therapy: str, answer: Answer, json: bool) -> int:
         ("next limit", at("due")),
         ("batch", f"{row['batch']}; {row['batch'] - 1} given up before it" if row["batch"] > 1 else ""),
         ("product", row["product"]),
+        ("dose given", row["dose"]),
         ("disposition", _disposition(row)),
         ("by exception", row["exceptions"]),
         ("deviations", f"{row['deviations_open']} open of {row['deviations']}{worst}"),

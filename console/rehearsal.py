@@ -262,6 +262,8 @@ def _number(therapy: Therapy, protocol: StudyProtocol, step: Step, record: Recor
     lows, highs = [low], [high]
     for limit in record.limits:
         _narrow(limit, lows, highs, Decimal(1))
+    if (share := _share(therapy, protocol, f"{step.id}.{record.name}", low)) is not None:
+        return _plain(share)
     for criterion in _criteria(protocol, step, record):
         scale = _scale(therapy, protocol, step, criterion)
         if (target := _target(therapy, protocol, criterion)) is not None:
@@ -275,6 +277,23 @@ def _number(therapy: Therapy, protocol: StudyProtocol, step: Step, record: Recor
     if (least, most) == (low, high):
         return _plain(low + (high - low) / 4 if low >= 0 else (low + high) / 2)
     return _plain((least + most) / 2)
+
+
+def _share(therapy: Therapy, protocol: StudyProtocol, source: str, low: Decimal) -> Decimal | None:
+    """What one bag holds of the dose that is to be given, and what is left in it: as little as can be."""
+    dose, product = protocol.dose, protocol.release.product if protocol.release else ""
+    if dose is None or source not in (dose.of, *dose.residue):
+        return None
+    if source != dose.of:
+        return low
+    option = therapy.option(dose.within)
+    target = protocol.choices[dose.within].options[option].target if option else None
+    if target is None:
+        return None
+    value = target.value / max(1, len(therapy.live(product)))
+    for divisor in dose.divide:
+        value *= _latest(therapy, divisor)
+    return value
 
 
 def _narrow(limit: Limit | ReleaseCriterion, lows: list[Decimal], highs: list[Decimal], scale: Decimal) -> None:

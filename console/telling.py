@@ -14,6 +14,7 @@ from events.facts import (
     authority,
     course,
     deviations,
+    dose,
     endings,
     incidents,
     labels,
@@ -200,6 +201,9 @@ def _told(fact: Fact, when: When) -> list[str]:
             ]
         case manufacture.TherapyTerminated():
             return [f"therapy ended, no way out taken: {fact.reason}", f"  because {fact.ground}"]
+        case dose.DoseGiven():
+            given = f"{fact.given} {fact.unit}" if fact.given else "unknown, a value is missing"
+            return [f"dose given: {given}, {fact.verdict} {fact.passes}; bags {', '.join(fact.bags)}"]
         case recalls.RecallReached():
             given = "; given to the patient" if fact.given else ""
             return [

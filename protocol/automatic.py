@@ -17,6 +17,7 @@ from protocol.consequences import follow
 from protocol.deadline import Deadline
 from protocol.decision import Decision, slot_stream
 from protocol.deviations import quality_deadlines
+from protocol.dose import dose_due
 from protocol.due import HOLD, WINDOW, Due, applies, instances, of_step, successor_begun
 from protocol.endings import unsettled
 from protocol.incidents import concerned, report
@@ -140,6 +141,7 @@ def let_pass(therapy: Therapy, protocol: StudyProtocol, now: datetime) -> Decisi
     if therapy.completed:
         return Decision(tuple(facts), "recorded", now)
     facts += _release_evaluated(therapy, protocol, facts)
+    facts += dose_due(therapy, protocol, facts)
     if not facts and (outcome := _outcome(therapy, protocol)):
         facts.append(TherapyCompleted.model_validate({"therapy": therapy.id, "outcome": outcome}))
     return Decision(tuple(facts), "recorded", now, tuple(dict.fromkeys(extends)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from protocol.check_dose import check_dose
 from protocol.check_endings import check_endings
 from protocol.check_kinds import check_kinds
 from protocol.check_labels import check_labels
@@ -29,6 +30,7 @@ def check_protocol(protocol: StudyProtocol) -> list[Problem]:
         *check_road(study),
         *check_logger(study),
         *check_release(study),
+        *check_dose(study),
         *check_manufacture(study),
         *check_labels(study),
         *check_quality(study),

@@ -15,6 +15,7 @@ ONLY = {
     "hold": ("booking",),
     "one_patient_in": ("process",),
     "retest": ("test",),
+    "one_at_a_time": ("thaw",),
 }
 """Fields that only these kinds have."""
 ONCE = frozenset({"consent", "enrolment", "disposition"})

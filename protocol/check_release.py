@@ -71,7 +71,7 @@ def _exception(study: Study) -> Iterator[Problem]:
 def _criterion(study: Study, path: Path, criterion: ReleaseCriterion, known: frozenset[str]) -> Iterator[Problem]:
     measure = criterion.measure
     yield from _retested(study, path, criterion)
-    step, record, problem = _reading(study, measure.of)
+    step, record, problem = reading_of(study, measure.of)
     if problem:
         yield Problem((*path, "measure", "of"), problem)
     elif step not in known and not criterion.may_be_pending:
@@ -79,9 +79,11 @@ def _criterion(study: Study, path: Path, criterion: ReleaseCriterion, known: fro
         yield Problem((*path, "measure", "of"), reason)
     for name in ("multiply", "divide"):
         for at, source in enumerate(getattr(measure, name)):
-            _, factor, problem = _reading(study, source)
+            _, factor, problem = reading_of(study, source)
             if problem or (factor is not None and factor.type != "number"):
                 yield Problem((*path, "measure", name, at), problem or f"{source} is no number")
+    if criterion.each_bag:
+        yield from _each_bag(study, path, step)
     numbers = [name for name in BOUNDS if getattr(criterion, name) is not None]
     numbers += ["within"] if criterion.within is not None else []
     if criterion.must_be is None and not numbers:
@@ -90,6 +92,16 @@ def _criterion(study: Study, path: Path, criterion: ReleaseCriterion, known: fro
         yield from _fits(path, criterion, record, numbers)
     yield from bounds(path, criterion)
     yield from _within(study, path, criterion)
+
+
+def _each_bag(study: Study, path: Path, step: str) -> Iterator[Problem]:
+    """A bag that passes by its own results is tested by itself, and decided on by itself."""
+    product = study.protocol.release.product if study.protocol.release else ""
+    known = study.protocol.by_id.get(step)
+    if known is not None and known.for_each != product:
+        yield Problem((*path, "each_bag"), f"{step} is not done for each {product}; no bag has a result of its own")
+    if any(d.for_each != product for _, d in study.of_kind("disposition")):
+        yield Problem((*path, "each_bag"), f"the disposition is not decided for each {product}")
 
 
 def _retested(study: Study, path: Path, criterion: ReleaseCriterion) -> Iterator[Problem]:
@@ -109,7 +121,7 @@ def _retested(study: Study, path: Path, criterion: ReleaseCriterion) -> Iterator
                 yield Problem((*path, "measure", name, at), f"{source} may be tested again; which result would it be?")
 
 
-def _reading(study: Study, source: str) -> tuple[str, Record | None, str]:
+def reading_of(study: Study, source: str) -> tuple[str, Record | None, str]:
     """The step and the record that a measure reads, or the reason why it reads nothing."""
     step, dot, name = source.partition(".")
     if not dot or not name:

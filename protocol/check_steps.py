@@ -121,7 +121,9 @@ def _limit(path: Path, record: Record, limit: Limit) -> Iterator[Problem]:
 
 
 def _clock(study: Study, path: Path, step: Step, clock: Clock) -> Iterator[Problem]:
-    yield from moment_before(study, (*path, "from"), step, clock.start.step)
+    # From itself a clock runs from the bag before this one.
+    if clock.start.step != step.id or step.for_each is None:
+        yield from moment_before(study, (*path, "from"), step, clock.start.step)
     if not clock.limits and clock.no_sooner is None:
         yield Problem(path, "strikes never; say limits, or no_sooner with sooner")
     if clock.no_sooner is not None and clock.sooner is None:

@@ -154,6 +154,8 @@ def _not_open(therapy: Therapy, step: Step, fitting: list[Due], command: Perform
             "Sign second with `unbroken witness`, or let the performer withdraw it.",
             step=step.id,
         )
+    if due.standing == "closed" and due.at.material in therapy.materials:
+        check_usable(step, therapy.materials[due.at.material])
     words = {"done": "is done already", "missed": "was missed; its window has closed"}
     return refuse(
         "order.done",

@@ -66,18 +66,26 @@ def _starts(therapy: Therapy, protocol: StudyProtocol, clock: Clock, step: Step,
         found: dict[Instance, _Start] = {}
         for material in _waiting(therapy, step):
             for act in sorted(_collected(therapy, material), key=lambda act: act.fact.ended)[:1]:
-                mark = "" if act.at == Instance(clock.start.step) else act.fact.created[0].code
+                mark = "" if act.at == therapy.at(clock.start.step) else act.fact.created[0].code
                 known = found.get(act.at, _Start(_edge(act, clock.start), (), mark))
                 found[act.at] = known._replace(materials=(*known.materials, material))
         if found:
             return list(found.values())
-    begun = moment(therapy, protocol, clock.start, at.material)
+    begun = begun_of(therapy, protocol, clock, step, at)
     return [] if begun is None else [_Start(begun)]
+
+
+def begun_of(therapy: Therapy, protocol: StudyProtocol, clock: Clock, step: Step, at: Instance) -> datetime | None:
+    """When a clock began to run; one that runs from its own step runs from the bag before this one."""
+    if clock.start.step != step.id:
+        return moment(therapy, protocol, clock.start, at.material)
+    others = [act for act in therapy.of_step(step.id) if act.at.material != at.material]
+    return max((_edge(act, clock.start) for act in others), default=None)
 
 
 def _waiting(therapy: Therapy, step: Step) -> list[str]:
     kinds = {*step.consumes, *step.moves, *(kind for spec in step.scans.values() for kind in spec.kinds)}
-    return sorted(m.code for m in therapy.materials.values() if m.live and m.kind in kinds)
+    return sorted(m.code for m in therapy.materials.values() if m.live and not m.earlier and m.kind in kinds)
 
 
 def _stopped(therapy: Therapy, protocol: StudyProtocol, name: str, material: str) -> bool:
@@ -129,7 +137,7 @@ def clock_breaches(
             says = f"{strike.says}; it was {late}"
             yield Breach(f"clock.{step.id}", strike.limit.then, strike.says, late, says, own)
     for clock in step.clocks:
-        begun = moment(therapy, protocol, clock.start, at.material)
+        begun = begun_of(therapy, protocol, clock, step, at)
         if begun is None or clock.no_sooner is None or clock.sooner is None:
             continue
         edge = ended if clock.to == "end" else started

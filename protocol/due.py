@@ -14,6 +14,8 @@ Standing = Literal["done", "awaiting_second", "missed", "ready", "waiting", "clo
 
 WINDOW, HOLD = "window", "slot-hold"
 """Names of the deadlines that are not a step's clock: a visit's window closes, booked slots are given back."""
+CLOSED_TO_REJECTED = frozenset({"process", "hand_over", "disposition", "identity_check", "thaw", "infusion"})
+"""Kinds that a material which QA rejected never comes to: it is brought back, received, tested, and disposed of."""
 NEEDS_RELEASE = frozenset({"conditioning", "identity_check", "thaw", "infusion"})
 """Kinds that no patient may enter before a product is released (process page, steps 19 to 23)."""
 
@@ -141,7 +143,11 @@ def _standing(therapy: Therapy, protocol: StudyProtocol, step: Step, at: Instanc
         return "awaiting_second", ()
     if step.visits and (WINDOW, at) in therapy.missed:
         return "missed", ()
-    if therapy.completed or closed(therapy, protocol, step) or (at.material and not _live(therapy, at.material)):
+    if (
+        therapy.completed
+        or closed(therapy, protocol, step)
+        or (at.material and not _usable(therapy, step, at.material))
+    ):
         return "closed", ()
     waits = tuple(name for name, first in step.predecessors if not _satisfied(therapy, protocol, name, first, step, at))
     if step.repeat and at.occurrence != "1":
@@ -157,16 +163,17 @@ def _released(therapy: Therapy, step: Step, at: Instance) -> bool:
 
     A quarantine after that closes conditioning; of a bag in use it is the gate's to weigh, which knows when things happened.
     """
-    decided = therapy.disposition
-    once = set(decided.materials) if decided is not None and decided.decision == "released" else set()
+    once = {code for code, decided in therapy.dispositions.items() if decided.decision == "released"}
     all_of_it = [m for m in therapy.materials.values() if not m.earlier]
     known = [therapy.materials[at.material]] if at.material else all_of_it
     told = step.kind != "conditioning"
     return any(m.status == "released" or (told and m.status == "quarantined" and m.code in once) for m in known)
 
 
-def _live(therapy: Therapy, code: str) -> bool:
-    return code in therapy.materials and therapy.materials[code].live
+def _usable(therapy: Therapy, step: Step, code: str) -> bool:
+    known = therapy.materials.get(code)
+    barred = known is not None and known.status == "rejected" and step.kind in CLOSED_TO_REJECTED
+    return known is not None and known.live and not barred
 
 
 def _satisfied(therapy: Therapy, protocol: StudyProtocol, name: str, first: bool, follower: Step, at: Instance) -> bool:
@@ -186,6 +193,8 @@ def _satisfied(therapy: Therapy, protocol: StudyProtocol, name: str, first: bool
             and (step.unless or step.reserve)
         ):
             return True  # all that there is takes another way
+        # A bag that QA rejected goes nowhere, and holds up nobody.
+        codes = {code for code in codes if code in begun or therapy.materials[code].status != "rejected"}
         return bool(begun) and all(_done_for(therapy, protocol, step, code, first) for code in codes)
     if step.visits and not first:
         return all(d.standing in ("done", "missed", "closed") for d in of_step(therapy, protocol, step))

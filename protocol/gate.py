@@ -142,9 +142,9 @@ def check_independent(therapy: Therapy, protocol: StudyProtocol, step: Step, act
     Raises:
         Refused: naming the step that the person performed.
     """
-    # Who made an earlier batch is not independent of the therapy; who decided on it may decide on the next.
-    earlier = [act for act in therapy.earlier_acts.values() if act.at.step != step.id]
-    for act in [*earlier, *therapy.acts.values(), *therapy.pending.values()]:
+    # Who made an earlier batch is not independent of the therapy; who decided on it, or on another bag, may decide again.
+    acts = [*therapy.every_act.values(), *therapy.pending.values()]
+    for act in [act for act in acts if act.at.step != step.id]:
         if act.by.person == actor.person and ("all" in step.not_by or act.at.step in step.not_by):
             raise refuse(
                 "authority.independent",

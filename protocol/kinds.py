@@ -225,7 +225,7 @@ def _disposition(
     materials = [m for m in therapy.live(product) if m.status != "rejected"]
     if act.at.material:
         materials = [m for m in materials if m.code == act.at.material]
-    criteria = evaluate(therapy, protocol)
+    criteria = evaluate(therapy, protocol, act.at.material)
     if command.decision is None:
         raise refuse(
             "record.decision",
@@ -235,7 +235,7 @@ def _disposition(
         )
     exception = None
     if command.decision == "released":
-        exception = check_releasable(therapy, protocol, [m.code for m in materials], around.actor)
+        exception = check_releasable(therapy, protocol, [m.code for m in materials], around.actor, act.at.material)
     return {
         "decision": command.decision,
         "materials": [m.code for m in materials],

@@ -77,6 +77,7 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
     found += [*_time_breaches(therapy, protocol, act), *log.breaches]
     found += room_breaches(therapy, command, act, around)
     found += _quarantine_breaches(therapy, act)
+    found += _thawed_at_once(therapy, protocol, act)
     follows = follow(therapy, act.at, found, act.touched)
     check_answers(act.step, fact.readings, lambda: must_stand(therapy, protocol, act.step, act.at.material))
     if isinstance(fact, SampleTested):
@@ -176,6 +177,23 @@ def _quarantine_breaches(therapy: Therapy, act: Admitted) -> Iterator[Breach]:
             says = f"{code} was quarantined while {act.at} was under way: {material.why}"
             grade = (Consequence(what="deviation", grade="critical"),)
             yield Breach("material.quarantined-meanwhile", grade, "not quarantined", "quarantined", says)
+
+
+def _thawed_at_once(therapy: Therapy, protocol: StudyProtocol, act: Admitted) -> Iterator[Breach]:
+    """Another bag that was thawed, and is neither infused nor disposed of, where the study thaws one at a time."""
+    if act.step.one_at_a_time is None:
+        return
+    done = [*therapy.acts.values(), *therapy.pending.values()]
+    thawed = {
+        scan.code
+        for other in done
+        if protocol.by_id[other.at.step].kind == "thaw" and not other.at.batch < act.at.batch
+        for scan in other.fact.scans
+    }
+    for code in sorted(thawed - set(act.touched)):
+        if code in therapy.materials and therapy.materials[code].live:
+            says = f"{act.at} was thawed while {code} was thawed and had not been infused"
+            yield Breach(f"thaw.{act.step.id}", act.step.one_at_a_time, "one bag at a time", code, says)
 
 
 def window(therapy: Therapy, protocol: StudyProtocol, step: Step, visit: Visit) -> tuple[datetime, datetime] | None:

@@ -92,6 +92,8 @@ def all_consequences(step: Step) -> Iterator[tuple[Path, Consequences]]:
             consequences = getattr(step.logger, name)
             if consequences is not None:
                 yield ("logger", name), consequences
+    if step.one_at_a_time is not None:
+        yield ("one_at_a_time",), step.one_at_a_time
     for number, clock in enumerate(step.clocks):
         if clock.sooner is not None:
             yield ("clocks", number, "sooner"), clock.sooner

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from events.facts.base import Reading, TherapyFact
+from events.facts.base import Criterion, Reading, TherapyFact
 from events.facts.quality import DeviationOpened, MaterialQuarantined
+from events.facts.steps import DispositionDecided
 from protocol.alerts import raise_alert
 from protocol.consequences import opened_in
 from protocol.model import StudyProtocol
@@ -26,22 +27,11 @@ def late_failures(
     Args:
         before: the facts of the same record before these, so that numbers stay unique.
     """
-    if therapy.disposition is None or therapy.disposition.decision != "released":
-        return []
     changed = {(at, r.name): Current(r.value, r.unit, "") for r in readings}
     after = replace(therapy, readings={**therapy.readings, **changed})
-    # What was released by exception was accepted as it was found; another value of it was not.
-    excepted = set(therapy.disposition.excepted)
-    stood = {
-        (c.name, c.found if c.name in excepted else "") for c in evaluate(therapy, protocol) if c.verdict == "failed"
-    }
-    fallen = [
-        c
-        for c in evaluate(after, protocol)
-        if c.verdict == "failed" and (c.name, c.found if c.name in excepted else "") not in stood
-    ]
     facts: list[TherapyFact] = []
-    for number, criterion in enumerate(fallen, start=len(therapy.deviations) + opened_in(before, therapy.id) + 1):
+    for criterion, materials in _fallen(therapy, after, protocol):
+        number = len(therapy.deviations) + opened_in((*before, *facts), therapy.id) + 1
         says = f"{criterion.name} is {criterion.found} after the release; it passes {criterion.passes}"
         facts.append(
             DeviationOpened(
@@ -55,7 +45,7 @@ def late_failures(
                 says=says,
             )
         )
-        live = tuple(c for c in therapy.disposition.materials if therapy.materials[c].live)
+        live = tuple(code for code in materials if therapy.materials[code].live)
         if live:
             facts.append(
                 MaterialQuarantined(therapy=therapy.id, materials=live, rule="release.late-result", reason=says)
@@ -64,3 +54,28 @@ def late_failures(
             told = (*before, *facts)
             facts.append(raise_alert(therapy, "release.late-result", (role,), says, at=at, before=told))
     return facts
+
+
+def _fallen(therapy: Therapy, after: Therapy, protocol: StudyProtocol) -> list[tuple[Criterion, tuple[str, ...]]]:
+    """The criteria that fall with the new values, each with the materials that were released on it, bag by bag."""
+    fallen: dict[Criterion, list[str]] = {}
+    for decided in released(therapy):
+        bag = decided.key.material or ""
+        # What was released by exception was accepted as it was found; another value of it was not.
+        excepted = set(decided.excepted)
+        stood = {
+            (c.name, c.found if c.name in excepted else "")
+            for c in evaluate(therapy, protocol, bag)
+            if c.verdict == "failed"
+        }
+        for criterion in evaluate(after, protocol, bag):
+            found = criterion.found if criterion.name in excepted else ""
+            if criterion.verdict == "failed" and (criterion.name, found) not in stood:
+                fallen.setdefault(criterion, []).extend(decided.materials)
+    return [(criterion, tuple(materials)) for criterion, materials in fallen.items()]
+
+
+def released(therapy: Therapy) -> list[DispositionDecided]:
+    """The releases that stand, one for the whole product or one for each bag, in their order."""
+    found = [*therapy.dispositions.values(), *([therapy.disposition] if therapy.disposition else [])]
+    return [d for n, d in enumerate(found) if d.decision == "released" and d not in found[:n]]

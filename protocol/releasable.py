@@ -15,18 +15,19 @@ from protocol.surroundings import Actor
 
 
 def check_releasable(
-    therapy: Therapy, protocol: StudyProtocol, materials: Sequence[str], actor: Actor | None
+    therapy: Therapy, protocol: StudyProtocol, materials: Sequence[str], actor: Actor | None, bag: str = ""
 ) -> ReleaseException | None:
     """The exception by which these materials may be released; None where every criterion is met.
 
     Args:
+        bag: the one that is decided on, where that is done bag by bag.
         actor: who releases; None for the second signature of a release that was decided.
 
     Raises:
         Refused: naming the criteria, deviations, or materials that stand in the way.
     """
     exception = None
-    if stops := unmet(evaluate(therapy, protocol), protocol):
+    if stops := unmet(evaluate(therapy, protocol, bag), protocol):
         exception = check_excepted(therapy, protocol, stops, actor)
         if exception is None:
             told = "; ".join(f"{c.name} {c.verdict} ({c.found or 'no result'}; passes {c.passes})" for c in stops)
@@ -63,7 +64,7 @@ def check_still_releasable(therapy: Therapy, protocol: StudyProtocol, decided: D
     """
     if decided.decision != "released":
         return
-    exception = check_releasable(therapy, protocol, decided.materials, None)
+    exception = check_releasable(therapy, protocol, decided.materials, None, decided.key.material or "")
     if (exception.code if exception else None) != decided.exception:
         raise refuse(
             "release.moved",

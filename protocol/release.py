@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal, DivisionByZero
 
 from events.facts.base import Criterion
@@ -11,15 +12,39 @@ from protocol.readings import number_breaks
 from protocol.state import Current, Instance, Therapy
 
 
-def evaluate(therapy: Therapy, protocol: StudyProtocol) -> tuple[Criterion, ...]:
-    """Every criterion that belongs to this patient's path, in the file's order."""
+def evaluate(therapy: Therapy, protocol: StudyProtocol, bag: str = "") -> tuple[Criterion, ...]:
+    """Every criterion that belongs to this patient's path, in the file's order.
+
+    Args:
+        bag: the bag that is decided on, where that is done bag by bag; without one, a criterion of each bag passes if it
+            passes for all that are left.
+    """
     if protocol.release is None:
         return ()
     return tuple(
-        _evaluate(therapy, criterion, protocol)
+        _of_each(therapy, criterion, protocol, bag) if criterion.each_bag else _evaluate(therapy, criterion, protocol)
         for criterion in protocol.release.criteria
         if could_apply(protocol.by_id[criterion.measure.of.split(".")[0]], therapy)
     )
+
+
+def _of_each(therapy: Therapy, criterion: ReleaseCriterion, protocol: StudyProtocol, bag: str) -> Criterion:
+    product = protocol.release.product if protocol.release else ""
+    left = [m.code for m in therapy.live(product) if m.status != "rejected"]
+    found = {code: _evaluate(_alone(therapy, product, code), criterion, protocol) for code in ([bag] if bag else left)}
+    if len(found) < 2:
+        return next(iter(found.values()), None) or _evaluate(therapy, criterion, protocol)
+    verdicts = [one.verdict for one in found.values()]
+    verdict = next((word for word in ("failed", "pending") if word in verdicts), "passed")
+    told = "; ".join(f"{code} {one.found or 'no result'}" for code, one in found.items())
+    passes = next(iter(found.values())).passes
+    return Criterion.model_validate({"name": criterion.id, "verdict": verdict, "found": told[:500], "passes": passes})
+
+
+def _alone(therapy: Therapy, product: str, bag: str) -> Therapy:
+    """The therapy without the results of its other bags."""
+    others = {m.code for m in therapy.materials.values() if m.kind == product} - {bag}
+    return replace(therapy, readings={w: now for w, now in therapy.readings.items() if w[0].material not in others})
 
 
 def _evaluate(therapy: Therapy, criterion: ReleaseCriterion, protocol: StudyProtocol) -> Criterion:

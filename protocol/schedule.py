@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from events.facts.base import Slot
+from protocol.clocks import begun_of
 from protocol.clocks import moment as clock_moment
 from protocol.due import Due, Standing, could_apply, instances
 from protocol.model import Moment, Step, StudyProtocol
@@ -117,7 +118,10 @@ class _Planner:
         latest: datetime | None = None
         limited = ""
         for clock in step.clocks:
-            begun, sure = self.moment(clock.start, at.material)
+            if clock.start.step == step.id:
+                begun, sure = begun_of(self.therapy, self.protocol, clock, step, at), HAPPENED
+            else:
+                begun, sure = self.moment(clock.start, at.material)
             if begun is None or not (
                 self.therapy.of_step(clock.start.step) or could_apply(self.of(clock.start), self.therapy)
             ):

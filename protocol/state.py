@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from events.facts.base import ActKey, Choice, Slot
 from events.facts.course import TherapyOpened
+from events.facts.dose import DoseGiven
 from events.facts.endings import DisposalSigned
 from events.facts.labels import LabelFatesGiven, LabelsIssued
 from events.facts.logger import LogFigures
@@ -281,6 +282,7 @@ class Therapy:
     `batch`: the number of the batch that is being made; `restarted`: the batch that a step is done for, where it is a
         later one than the first. `earlier_acts`, `earlier_readings`, `earlier_dispositions`: of batches that were given
         up; no step looks at them.
+    `disposition`: the latest; `dispositions`: the one that stands for each bag of this batch.
     `label_acts`: fates of labels that wait for their second signature, by the link of the record that gives them.
     `disposals`: those that wait for their second signature, by the link of the record that gives them.
     `withdrawn`: from what the patient withdrew, and when. `stopped_at`, `completed_at`: when it happened.
@@ -331,6 +333,8 @@ class Therapy:
     slots: tuple[Slot, ...] = ()
     slot_hold: datetime | None = None
     disposition: DispositionDecided | None = None
+    dispositions: dict[str, DispositionDecided] = field(default_factory=dict)
+    dose: DoseGiven | None = None
     evaluated: tuple[tuple[str, str], ...] | None = None
     disposals: dict[str, tuple[DisposalSigned, Signed]] = field(default_factory=dict)
     withdrawn: dict[str, datetime] = field(default_factory=dict)

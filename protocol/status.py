@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from events.facts.steps import DispositionDecided
 from events.instant import to_wire
 from protocol.alerts import open_alerts
+from protocol.dose import dose_given
 from protocol.exceptions import standing
 from protocol.incidents import undecided
 from protocol.labels import unaccounted
@@ -38,11 +40,12 @@ def batch_status(therapy: Therapy, protocol: StudyProtocol) -> dict[str, Any]:
         "state": state,
         "waits_for": says,
         "due": min((to_wire(i.due) for i in items if i.due and i.required), default=""),
-        "disposition": therapy.disposition.decision if therapy.disposition else "",
-        "pending_tests": ", ".join(therapy.disposition.pending) if therapy.disposition else "",
+        "disposition": _disposition(therapy),
+        "pending_tests": ", ".join(dict.fromkeys(name for d in _decided(therapy) for name in d.pending)),
         "batch": therapy.batch,
+        "dose": dose.told if (dose := dose_given(therapy, protocol)) else "",
         "recalled": ", ".join(therapy.recalls),
-        "excepted": ", ".join(therapy.disposition.excepted) if therapy.disposition else "",
+        "excepted": ", ".join(dict.fromkeys(name for d in _decided(therapy) for name in d.excepted)),
         "exceptions": "; ".join(f"{e.code} {standing(therapy, protocol, e)}" for e in therapy.exceptions.values()),
         "product": ", ".join(f"{m.code} {m.ended or m.status}" for m in bags),
         "deviations_open": sum(1 for d in therapy.deviations.values() if not d.closed),
@@ -59,6 +62,19 @@ def batch_status(therapy: Therapy, protocol: StudyProtocol) -> dict[str, Any]:
         "records": therapy.number,
         "head": therapy.link,
     }
+
+
+def _decided(therapy: Therapy) -> list[DispositionDecided]:
+    """The dispositions that stand, the latest last; of one whose bags are all gone only the latest."""
+    found = [*therapy.dispositions.values(), *([therapy.disposition] if therapy.disposition else [])]
+    return [decided for number, decided in enumerate(found) if decided not in found[number + 1 :]]
+
+
+def _disposition(therapy: Therapy) -> str:
+    """What QA decided; where bags differ, each by its code."""
+    if len({decided.decision for decided in _decided(therapy)}) < 2:
+        return therapy.disposition.decision if therapy.disposition else ""
+    return ", ".join(f"{code} {decided.decision}" for code, decided in sorted(therapy.dispositions.items()))
 
 
 def _worst(therapy: Therapy) -> str:

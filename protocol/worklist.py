@@ -110,7 +110,7 @@ def _to_perform(therapy: Therapy, protocol: StudyProtocol, due: Due) -> WorkItem
     if step.labels and (open_ := unaccounted_in(therapy, protocol, step, at.material)):
         says = f"{step.title}: {len(open_)} labels to account for"
     if step.kind == "disposition":
-        open_criteria = unmet(evaluate(therapy, protocol), protocol)
+        open_criteria = unmet(evaluate(therapy, protocol, at.material), protocol)
         told = ", ".join(f"{c.name} {c.verdict}" for c in open_criteria)
         by = current(therapy)
         told += f"; {by.code} {standing(therapy, protocol, by)}" if by is not None and open_criteria else ""

@@ -18,6 +18,7 @@ from events.reading import Record
 from protocol.evolve.alerts import AlertFacts, evolve_alerts
 from protocol.evolve.course import CourseFacts, evolve_course
 from protocol.evolve.deviations import DeviationFacts, evolve_deviations
+from protocol.evolve.dose import DoseFacts, evolve_dose
 from protocol.evolve.endings import EndingFacts, evolve_endings
 from protocol.evolve.incidents import IncidentFacts, evolve_incidents
 from protocol.evolve.labels import LabelFacts, evolve_labels
@@ -44,6 +45,7 @@ TherapyFacts = (
     | EndingFacts
     | RecallFacts
     | OutOfSpecificationFacts
+    | DoseFacts
 )
 
 
@@ -123,6 +125,8 @@ def evolve(therapy: Therapy, fact: TherapyFacts, by: Signed) -> Therapy:
         return evolve_recalls(therapy, fact, by)
     if isinstance(fact, OutOfSpecificationFacts):
         return evolve_out_of_specification(therapy, fact, by)
+    if isinstance(fact, DoseFacts):
+        return evolve_dose(therapy, fact, by)
     assert_never(fact)
 
 

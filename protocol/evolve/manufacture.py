@@ -71,6 +71,7 @@ def _begun_again(therapy: Therapy, fact: manufacture.RemakeBegun) -> Therapy:
         offered_for={step: codes for step, codes in therapy.offered_for.items() if step not in anew},
         offered_times={step: times for step, times in therapy.offered_times.items() if step not in anew},
         disposition=None,
+        dispositions={},
         evaluated=None,
         stopped="" if therapy.stopped in (FAILED, REJECTED) else therapy.stopped,
         stopped_at=None if therapy.stopped in (FAILED, REJECTED) else therapy.stopped_at,

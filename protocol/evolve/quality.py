@@ -53,10 +53,9 @@ def _early(therapy: Therapy, code: str) -> frozenset[str]:
 
 def _quarantine_decided(therapy: Therapy, fact: quality.QuarantineDecided) -> Therapy:
     # Lifting a quarantine gives back what QA had decided before it, and nothing more.
-    released = set(therapy.disposition.materials) if therapy.disposition else set()
-    was = "released" if therapy.disposition and therapy.disposition.decision == "released" else "available"
     for code in fact.materials:
-        back = was if code in released else "available"
+        decided = therapy.dispositions.get(code)
+        back = "released" if decided is not None and decided.decision == "released" else "available"
         status = "rejected" if fact.decision == "rejected" else back
         therapy = set_status(therapy, (code,), status, fact.reason)
     return therapy

@@ -76,12 +76,19 @@ def _stands(therapy: Therapy, act: Act) -> Therapy:
             return replace(therapy, slots=(*kept, *fact.slots), slot_hold=fact.hold_until)
         case steps.DispositionDecided():
             therapy = set_status(therapy, fact.materials, fact.decision, "")
-            therapy = replace(therapy, disposition=fact)
-            if fact.decision == "rejected":
+            decided = {**therapy.dispositions, **dict.fromkeys(fact.materials, fact)}
+            therapy = replace(therapy, disposition=fact, dispositions=decided)
+            if fact.decision == "rejected" and not _product_left(therapy, fact):
                 return replace(therapy, stopped="product rejected", stopped_at=fact.ended)
             return therapy
         case _:
             return therapy
+
+
+def _product_left(therapy: Therapy, fact: steps.DispositionDecided) -> bool:
+    """Whether another bag may still be given, or one has been."""
+    kinds = {therapy.materials[code].kind for code in fact.materials}
+    return therapy.infused or any(m.status != "rejected" for kind in kinds for m in therapy.live(kind))
 
 
 def _stands_not(therapy: Therapy, link: str) -> Therapy:

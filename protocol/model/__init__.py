@@ -5,6 +5,7 @@ Nothing clinical has a default here: a limit that the file does not state does n
 
 from protocol.model.base import KINDS, Consequence, Consequences, Kind, Names, Part, Title
 from protocol.model.clocks import Clock, ClockLimit, Moment, Plan, Repeat, Visit
+from protocol.model.dose import Dose
 from protocol.model.endings import Endings, Escalation, GoesOn
 from protocol.model.incidents import Detected, Incident, IncidentOption, Until
 from protocol.model.labels import LabelField, LabelTemplate, RequiredStatement
@@ -25,6 +26,7 @@ __all__ = [
     "Consequence",
     "Consequences",
     "Detected",
+    "Dose",
     "Endings",
     "Escalation",
     "ExceptionalRelease",

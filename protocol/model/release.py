@@ -23,7 +23,10 @@ def _measure(value: object) -> object:
 
 
 class ReleaseCriterion(Part):
-    """One criterion of release. `within`: of the target that the chosen option of this choice carries, ± percent."""
+    """One criterion of release. `within`: of the target that the chosen option of this choice carries, ± percent.
+
+    `each_bag`: the bag that is decided on passes or fails by its own results.
+    """
 
     id: Name
     title: Title
@@ -36,6 +39,7 @@ class ReleaseCriterion(Part):
     must_be: Names | None = None
     within: Name | None = None
     percent: Decimal | None = None
+    each_bag: bool = False
     may_be_pending: bool = False
     never_by_exception: bool = False
     source: Title | None = None

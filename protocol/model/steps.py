@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from events.identifiers import Name
 from protocol.duration import Length
-from protocol.model.base import Kind, Names, Part, Title, listed
+from protocol.model.base import Consequences, Kind, Names, Part, Title, listed
 from protocol.model.clocks import At, Clock, Plan, Repeat, Visit
 from protocol.model.logger import LoggerSpec
 from protocol.model.records import Record, ScanSpec, scan_words
@@ -63,6 +63,7 @@ class Step(Part):
     logger: LoggerSpec | None = None
     needs: Needs = Field(default_factory=Needs.model_construct)
     one_patient_in: Name | None = None
+    one_at_a_time: Consequences | None = None
     labels: Names = ()
     permits: Names = ()
     requires: Names = ()

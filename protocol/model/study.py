@@ -8,6 +8,7 @@ from pydantic import Field
 
 from events.identifiers import Name
 from protocol.model.base import Part, Title
+from protocol.model.dose import Dose
 from protocol.model.endings import Endings, Escalation
 from protocol.model.incidents import Incident
 from protocol.model.labels import LabelTemplate
@@ -70,6 +71,7 @@ class StudyProtocol(Part):
     release: Release | None = None
     labels: dict[Name, LabelTemplate] = {}
     quality: Quality | None = None
+    dose: Dose | None = None
     manufacture: Manufacture | None = None
     endings: Endings | None = None
     escalation: Escalation | None = None

@@ -51,6 +51,7 @@ HEADINGS: dict[type[Part], str] = {
     model.RequiredStatement: "### A statement of a label",
     model.Quality: "## Quality",
     model.Handling: "### The handling of a grade",
+    model.Dose: "## The dose given",
     model.Manufacture: "## When there is no product",
     model.FailureRule: "### A failure",
     model.Remake: "### A remake",
