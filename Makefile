@@ -1,6 +1,6 @@
 # Each target sets up what it needs by itself: .venv, from the hashed locks in requirements/, only when they changed.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kafka kafka test lint types imports bench check lock clean runtime servers dev
+.PHONY: help demo demo-kafka kafka test lint types imports bench validation check lock clean runtime servers dev
 MAKEFLAGS += --no-print-directory
 export PYTHON
 
@@ -30,6 +30,9 @@ types: dev  ## mypy: strict on events and protocol
 
 imports: dev  ## import-linter: imports run downward only
 	@.venv/bin/lint-imports --no-logo
+
+validation: dev  ## play every story and write docs/validation.md: requirement, story, result
+	@CI=true .venv/bin/python -m tests.validation $(ARGS)
 
 bench: dev  ## the performance figures (ARGS="kafka" for some)
 	@.venv/bin/python -m benchmarks $(ARGS)

@@ -1,4 +1,9 @@
-"""Steps 1 to 4: consent, eligibility, enrolment, and the chain of slots."""
+"""Steps 1 to 4: consent, eligibility, enrolment, and the chain of slots.
+
+A therapy begins with consent; eligibility is reviewed, identity is bound at enrolment, and the chain of slots is booked whole.
+
+Source: 21 CFR 11.10(f) sequencing, 11.10(g) authority; NCT04283006 eligibility; 21 CFR 1271.290(c) distinct identification
+"""
 
 from __future__ import annotations
 

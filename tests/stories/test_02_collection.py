@@ -1,4 +1,10 @@
-"""Steps 5 to 10: apheresis, labels, hand-over to the courier, transport, receipt, freezing of the starting material."""
+"""Steps 5 to 10: apheresis, labels, hand-over to the courier, transport, receipt, freezing of the starting material.
+
+The patient is identified; the collection is labelled, handed over, transported and received without a gap in identity, custody
+or temperature.
+
+Source: 21 CFR 1271.90(c) labels; 21 CFR 1271.290 tracking; EU GMP for ATMP (Part IV) chapter 7
+"""
 
 from __future__ import annotations
 

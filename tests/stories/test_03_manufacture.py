@@ -1,4 +1,9 @@
-"""Steps 11 to 15: from selection (M0) to the frozen bags."""
+"""Steps 11 to 15: from selection (M0) to the frozen bags.
+
+Cells are processed in time, one patient in a suite, each lot and each bag accounted for; what is out of limits stands beside what was done.
+
+Source: EU GMP for ATMP (Part IV) chapters 4 and 9; 21 CFR 211.188 batch records
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Steps 16 and 17: quality control, and the release gate."""
+"""Steps 16 and 17: quality control, and the release gate.
+
+Every release criterion is passed, failed or pending; QA that performed nothing on the batch decides, and nothing else opens the gate.
+
+Source: 21 CFR 211.165, 211.192; EU GMP for ATMP (Part IV) chapter 11
+"""
 
 from __future__ import annotations
 

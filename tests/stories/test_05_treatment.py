@@ -1,4 +1,9 @@
-"""Steps 18 to 23: the product travels, lymphodepletion, thaw, bedside check, infusion."""
+"""Steps 18 to 23: the product travels, lymphodepletion, thaw, bedside check, infusion.
+
+Nobody is conditioned, thawed for or infused unless the product is released, intact, matched to the patient twice, and in time.
+
+Source: FACT-JACIE standards on chain of identity; 21 CFR 11.10(f); 21 CFR 312.59 accountability
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Steps 24 and 25: acute monitoring, adverse events, response, follow-up to month 24."""
+"""Steps 24 and 25: acute monitoring, adverse events, response, follow-up to month 24.
+
+After infusion the patient is watched day by day, graded by a physician, and followed to month 24.
+
+Source: NCT04283006 outcomes; ICH E6 4.11 safety reporting
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Two people sign: whoever performed a step does not sign it second, under no account. Declining, taking back."""
+"""Two people sign: whoever performed a step does not sign it second, under no account. Declining, taking back.
+
+Where two people must sign, they are two persons; each signature says whose it is, when, and what it means.
+
+Source: 21 CFR 11.50, 11.70, 11.100, 11.200
+"""
 
 from __future__ import annotations
 

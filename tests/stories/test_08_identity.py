@@ -1,4 +1,9 @@
-"""No scan, no start. A wrong item stops the act, is recorded for both patients, and holds both."""
+"""No scan, no start. A wrong item stops the act, is recorded for both patients, and holds both.
+
+An item of another patient is never accepted, at any scan of any step; the act stops and both patients' items are held.
+
+Source: 21 CFR 1271.290; 21 CFR 11.10(h) device checks
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Custody: at every instant each material has exactly one accountable holder, until it ends."""
+"""Custody: at every instant each material has exactly one accountable holder, until it ends.
+
+At every instant each material has exactly one accountable holder, from collection to infusion or disposal.
+
+Source: 21 CFR 1271.290(b); 21 CFR 312.62(a) disposition of drug
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""What may be written down: values with units, inside what is possible; times that can be true."""
+"""What may be written down: values with units, inside what is possible; times that can be true.
+
+Values carry units and lie inside what is possible; times can be true, and say when it happened and when it was recorded.
+
+Source: 21 CFR 11.10(e); ALCOA+; EU GMP Annex 11 §5 data, §6 accuracy checks
+"""
 
 from __future__ import annotations
 

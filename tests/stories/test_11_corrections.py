@@ -1,4 +1,9 @@
-"""Corrections: the original stays, the reason is given, and a gate that was passed is computed again."""
+"""Corrections: the original stays, the reason is given, and a gate that was passed is computed again.
+
+A correction keeps the original and says who, when and why; a gate that was passed is computed again.
+
+Source: EU GMP Annex 11 §9; 21 CFR 11.10(e)
+"""
 
 from __future__ import annotations
 

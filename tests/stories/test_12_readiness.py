@@ -1,4 +1,9 @@
-"""Readiness: lots released and unexpired, equipment in calibration, training current, when the step began."""
+"""Readiness: lots released and unexpired, equipment in calibration, training current, when the step began.
+
+A step is done with released, unexpired lots, equipment in calibration, and people whose training is current.
+
+Source: 21 CFR 211.84, 211.68, 211.25; 21 CFR 11.10(i)
+"""
 
 from __future__ import annotations
 

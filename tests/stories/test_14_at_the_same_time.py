@@ -1,4 +1,9 @@
-"""Two people at once, the same act twice, and the system's turn however often it comes."""
+"""Two people at once, the same act twice, and the system's turn however often it comes.
+
+Whatever people and programs do at the same time, each act is recorded once, and nobody signs facts that have changed.
+
+Source: 21 CFR 11.10(a), 11.10(f); EU GMP Annex 11 §7
+"""
 
 from __future__ import annotations
 

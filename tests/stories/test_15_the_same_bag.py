@@ -1,4 +1,9 @@
-"""The bag in the hand: matched, thawed and infused is one and the same; and what was under way is told."""
+"""The bag in the hand: matched, thawed and infused is one and the same; and what was under way is told.
+
+The bag that is thawed and infused is the very bag that was matched; what was under way when something changed is told, not lost.
+
+Source: 21 CFR 1271.290(c); 21 CFR 11.10(e)
+"""
 
 from __future__ import annotations
 
