@@ -15,7 +15,7 @@ from events.facts.base import Fact
 from events.facts.logger import LogFigures
 from events.instant import to_wire
 from events.reading import Record, verified_stream
-from protocol.commands import Dispose, IssueLabels, Perform, ReportLate, WithdrawPatient, Witness
+from protocol.commands import Dispose, IssueLabels, Perform, ReportLate, TerminateTherapy, WithdrawPatient, Witness
 from protocol.retell import command_of
 from tests.manual.demo_site import unbroken
 
@@ -90,6 +90,8 @@ def words_for(record: Record, links: dict[str, str], folder: Path, files: Path) 
                 "--why",
                 command.reason,
             ]
+        case TerminateTherapy():
+            return ["terminate", therapy, "--why", command.reason]
         case Dispose():
             materials = [word for code in command.materials for word in ("--material", code)]
             return ["dispose", therapy, *materials, "--why", command.reason]
