@@ -1,0 +1,77 @@
+"""What happened and waits for a decision: holds, mismatches, alerts, incidents, failures and their ways out."""
+
+from __future__ import annotations
+
+from protocol.alerts import open_alerts
+from protocol.incidents import undecided as undecided_incidents
+from protocol.manufacture import ground, open_failure, told, ways_out
+from protocol.mismatch import open_mismatches, undecided
+from protocol.model import StudyProtocol
+from protocol.running import next_strike
+from protocol.state import Therapy
+from protocol.worklist.item import WorkItem
+
+
+def held(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
+    items = []
+    for hold in therapy.holds.values():
+        roles = hold.pending[0].awaits if hold.pending else protocol.qa_roles
+        says = f"HELD: {hold.says}; rescan the wristband and clear it"
+        items.append(WorkItem(therapy.id, "hold", "", "", "", "Clear the hold", roles, says, act=hold.link))
+    for mismatch in open_mismatches(therapy):
+        for code in undecided(therapy, mismatch) or ("",):
+            pending = mismatch.pending.get(code)
+            waits = (
+                f"{pending[1].account} says {pending[0].decision}, a second person of QA" if pending else "two of QA"
+            )
+            says = f"STOPPED: {mismatch.code}, {mismatch.says}; waits for {waits}"
+            title = f"Decide on {code or mismatch.code}"
+            items.append(
+                WorkItem(
+                    therapy.id, "mismatch", "", "", code, title, protocol.qa_roles, says,
+                    act=pending[1].link if pending else mismatch.link, since=mismatch.recorded,
+                )
+            )  # fmt: skip
+    return items
+
+
+def alerts(therapy: Therapy) -> list[WorkItem]:
+    return [
+        WorkItem(
+            therapy.id, "alert", "", "", alert.code, f"Acknowledge {alert.code}", alert.roles,
+            f"ALERT {alert.code}: {alert.says}", act=alert.link, since=alert.raised,
+        )
+        for alert in open_alerts(therapy)
+    ]  # fmt: skip
+
+
+def incidents(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
+    return [
+        WorkItem(
+            therapy.id, "incident", "", "", happening.code, f"Choose after {happening.code}", spec.decided_by,
+            f"{happening.code} {spec.title}, {happening.at}; choose: {', '.join(o.id for o in spec.options)}",
+            act=happening.by.link, since=happening.when, due=next_strike(therapy, protocol, happening.materials),
+        )
+        for happening, spec in undecided_incidents(therapy, protocol)
+    ]  # fmt: skip
+
+
+def ways(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
+    """A failure that waits for its second person; and where there will be no product, who decides what follows."""
+    failure = open_failure(therapy)
+    if failure is not None:
+        says = f"FAILED: {failure.at}, {failure.says}; reported by {failure.by.account}, waits to be confirmed"
+        title, at = f"Confirm {failure.code}", failure.at
+        return [
+            WorkItem(
+                therapy.id, "failure", "", "", failure.code, title, failure.awaits, says,
+                act=failure.by.link, since=failure.by.recorded, batch=at.batch,
+            )
+        ]  # fmt: skip
+    why = ground(therapy, protocol)
+    if not why or protocol.manufacture is None:
+        return []
+    deciders = [role for way in ways_out(therapy, protocol) if not way.closed for role in way.way.decided_by]
+    roles = tuple(dict.fromkeys([*deciders, *protocol.manufacture.ended_by]))
+    says = f"NO PRODUCT: {why}. {told(therapy, protocol)}"
+    return [WorkItem(therapy.id, "way_out", "", "", "", "Decide what follows", roles, says, batch=therapy.batch)]

@@ -1,0 +1,48 @@
+"""Everything that waits in one therapy, in the order in which it is shown."""
+
+from __future__ import annotations
+
+from protocol.due import instances
+from protocol.model import StudyProtocol
+from protocol.state import Therapy
+from protocol.worklist.bad_day import alerts, held, incidents, ways
+from protocol.worklist.item import WorkItem
+from protocol.worklist.materials import labels, materials
+from protocol.worklist.quality import quality
+from protocol.worklist.steps import late_values, logs, to_perform, to_sign, told_and_unsigned
+
+
+def worklist(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
+    """Everything that waits in one therapy, in the protocol's order; in one that is completed, what QA still decides."""
+    if therapy.opened is None:
+        return []
+    if therapy.completed:
+        return [
+            *held(therapy, protocol),
+            *alerts(therapy),
+            *told_and_unsigned(therapy, protocol, ()),
+            *materials(therapy, protocol),
+            *late_values(therapy, protocol),
+            *labels(therapy, protocol, ()),
+            *quality(therapy, protocol),
+        ]
+    items: list[WorkItem] = []
+    every = instances(therapy, protocol)
+    for due in every:
+        if due.standing == "ready":
+            items.append(to_perform(therapy, protocol, due))
+        elif due.standing == "awaiting_second":
+            items.append(to_sign(therapy, due))
+    return [
+        *held(therapy, protocol),
+        *ways(therapy, protocol),
+        *alerts(therapy),
+        *incidents(therapy, protocol),
+        *items,
+        *told_and_unsigned(therapy, protocol, every),
+        *materials(therapy, protocol),
+        *late_values(therapy, protocol),
+        *logs(therapy, protocol),
+        *labels(therapy, protocol, every),
+        *quality(therapy, protocol),
+    ]
