@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import random
-import socket
 import subprocess
 import sys
 import time
@@ -27,9 +26,24 @@ from flows.server_elsewhere import ServerElsewhere
 from flows.serving import ServerFailed
 from tests.flows.conftest import DriverProcess, wait_for
 from tests.flows.test_driver import shows_what_the_log_says
+from tests.servers.ports import free_ports
 from tests.servers.postgres import OwnPostgres, postgres_for_prefect
 
 LOGIN = "unbroken:a-login-of-this-test"
+COMES_UP = 240.0
+"""Seconds for a server that makes its tables first: 13 where eight others work on two cores, and far more on a slow disk."""
+
+
+def tail(log: Path, lines: int = 60) -> str:
+    """The end of what a process said, if it came to say anything."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else "(it has said nothing)"
+
+
+def asked(url: str, body: dict[str, Any] | None = None, method: str = "GET") -> urllib.request.Request:
+    """A question to the server, by somebody who has the login."""
+    login = base64.b64encode(LOGIN.encode()).decode()
+    headers = {"Content-Type": "application/json", "Authorization": f"Basic {login}"}
+    return urllib.request.Request(url, None if body is None else json.dumps(body).encode(), headers, method=method)
 
 
 class Serving:
@@ -37,9 +51,7 @@ class Serving:
 
     def __init__(self, folder: Path, database: str) -> None:
         self.log, self.database, self.home = folder / "serve.log", database, folder / "home"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        (self.port,) = free_ports(1)  # none that the driver, asking for it while it is dead, may be given for itself
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -57,6 +69,17 @@ class Serving:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "flows.serve", "--port", str(self.port)], stdout=log, stderr=log, env=given
             )
+
+    def answers(self) -> None:
+        """Wait until it serves; one that has ended instead is told at once, with what it said."""
+
+        def up() -> bool:
+            code = None if self.process is None else self.process.poll()
+            assert code is None, f"Prefect's server ended with {code}:\n{tail(self.log)}"
+            with urllib.request.urlopen(asked(f"{self.url}/health"), timeout=10) as answer:
+                return bool(json.loads(answer.read()))
+
+        wait_for(up, COMES_UP, "Prefect's server answers")
 
     def kill(self) -> None:
         if self.process is not None:
@@ -79,13 +102,7 @@ class DriverElsewhere(DriverProcess):
         self.serving = serving
 
     def api(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        request = urllib.request.Request(
-            self.serving.url + path,
-            None if body is None else json.dumps(body).encode(),
-            {"Content-Type": "application/json", "Authorization": f"Basic {base64.b64encode(LOGIN.encode()).decode()}"},
-            method=method,
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(asked(self.serving.url + path, body, method), timeout=10) as answer:
             return json.loads(answer.read())
 
 
@@ -97,6 +114,7 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
     server = Serving(tmp_path, url)
     yield server
     server.kill()
+    print(f"Prefect's server said at last:\n{tail(server.log)}")  # shown where the test has failed
     database.drop(url)
     if isinstance(database, OwnPostgres):
         database.close()
@@ -111,7 +129,8 @@ def test_a_server_on_postgresql_that_is_killed_costs_nothing(stage: Stage, servi
         driver.start()
         driver.says("using Prefect's server at", 60)
         serving.start()
-        driver.says("following the log", 90)
+        serving.answers()
+        driver.says("following the log", 60)
         wait_for(lambda: shows_what_the_log_says(stage, driver, "T-001"), 60, "the run shows what the log says")
         assert not (stage.site.folder / "prefect" / "prefect.db").exists()
         with pytest.raises(urllib.error.HTTPError, match="401"):
@@ -128,6 +147,7 @@ def test_a_server_on_postgresql_that_is_killed_costs_nothing(stage: Stage, servi
         assert "Traceback" not in driver.log.read_text()
         assert serving.stop() == 0
     finally:
+        print(f"the driver said at last:\n{tail(driver.log)}")
         driver.end()
 
 
@@ -140,6 +160,7 @@ def test_a_server_killed_at_random_instants_again_and_again(stage: Stage, servin
     driver = DriverElsewhere(stage.site.folder, serving)
     try:
         serving.start()
+        serving.answers()  # it makes its tables first, and the driver's own patience with a server ends after 90 s
         driver.start()
         driver.says("following the log", 90)
         for _ in range(4):
@@ -157,7 +178,7 @@ def test_a_server_killed_at_random_instants_again_and_again(stage: Stage, servin
         assert driver.stop() == 0
         assert "Traceback" not in driver.log.read_text()
     finally:
-        print(driver.log.read_text())
+        print(f"the driver said at last:\n{tail(driver.log)}")
         driver.end()
 
 
