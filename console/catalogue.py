@@ -66,6 +66,10 @@ COMMANDS: dict[str, Entry | Group] = {
         "recall": Entry("readiness", "recall", SETUP),
     }),
     "device": Group("Devices and their calibration.", SETUP, {"calibrated": Entry("readiness", "calibrated", SETUP)}),
+    "room": Group("Rooms where cells are open: environmental monitoring.", QUALITY, {
+        "report": Entry("rooms", "report", QUALITY),
+        "show": Entry("rooms", "show", QUALITY),
+    }),
     "training": Group("Training of people.", SETUP, {"record": Entry("readiness", "train", SETUP)}),
     "open": Entry("steps", "open_therapy", WORK),
     "worklist": Entry("lists", "worklist", WORK),

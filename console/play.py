@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from console.labels.pdf import digest, labels_pdf
-from console.rehearsal import Patient, entry, late_values, prints, raw_file
+from console.rehearsal import Patient, entry, late_values, prints, raw_file, report
 from events.errors import Refused
 from events.facts.labels import LabelsIssued
+from protocol.administration import QA
 from protocol.commands import (
     ClearHold,
     Dispose,
@@ -152,7 +153,7 @@ class Play:
 
     def _choose(self, script: Script, therapy: Therapy) -> WorkItem | None:
         items = [i for i in worklist(therapy, self.protocol) if not self._leaves(script, i)]
-        for kind in ("hold", "way_out", "second_signature", "late_value"):
+        for kind in ("hold", "way_out", "second_signature", "late_value", "environment"):
             found = [i for i in items if i.kind == kind]
             if found:
                 return found[0]
@@ -202,6 +203,10 @@ class Play:
                     step=item.step, occurrence=item.occurrence, material=item.material or None, readings=values
                 )
                 self.desk.act(name, late, self._who(item.roles))
+            case "environment":
+                results = report(script.patient, therapy, self.protocol)
+                assert results is not None  # that is what waits
+                self.desk.report_environment(results, self._who((QA,)))
             case "way_out":
                 end = TerminateTherapy(reason="the patient goes on with another treatment")
                 ended_by = self.protocol.manufacture.ended_by if self.protocol.manufacture else ()

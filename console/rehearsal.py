@@ -15,9 +15,11 @@ from typing import Literal
 from events.facts.base import LabelFate
 from events.identifiers import Bag, Din, with_check
 from protocol.commands import BookedSlot, Entered, IssueLabels, Perform, Presented
+from protocol.commands.environment import ReportEnvironment
 from protocol.due import Due
+from protocol.environment import missing
 from protocol.labels import labelled, must_stand, next_serials, unaccounted
-from protocol.model import Limit, Record, ReleaseCriterion, ScanSpec, Step, StudyProtocol
+from protocol.model import EnvironmentValue, Limit, Record, ReleaseCriterion, ScanSpec, Step, StudyProtocol
 from protocol.schedule import schedule
 from protocol.state import Therapy
 
@@ -99,6 +101,31 @@ def late_values(
 ) -> dict[str, Entered]:
     """The values of a step that come late."""
     return {r.name: _entered(patient, therapy, protocol, step, r, at) for r in step.records if r.late}
+
+
+def report(patient: Patient, therapy: Therapy, protocol: StudyProtocol) -> ReportEnvironment | None:
+    """The environmental monitoring that is missing for one open step, for the whole of it; None where nothing is missing."""
+    gaps = missing(therapy, protocol)
+    mine = [gap for gap in gaps if gap.at == gaps[0].at]
+    act = next(
+        (act.fact for act in (*therapy.acts.values(), *therapy.pending.values()) if mine and act.at == mine[0].at), None
+    )
+    if act is None:
+        return None
+    values = {gap.value.name: _monitored(patient, gap.value) for gap in mine}
+    return ReportEnvironment(room=mine[0].room, started=act.started, ended=act.ended, readings=values)
+
+
+def _monitored(patient: Patient, value: EnvironmentValue) -> Entered:
+    given = patient.values.get(("environment", value.name))
+    if value.type != "number":
+        words = [limit.must_be[0] for limit in value.limits if limit.must_be]
+        return Entered(value=given or next(iter([*words, *(value.options or ("yes",))])))
+    low, high = value.plausible or (Decimal(0), Decimal(100))
+    lows, highs = [low], [high]
+    for limit in value.limits:
+        _narrow(limit, lows, highs, Decimal(1))
+    return Entered(value=given or _between(low, high, lows, highs), unit=value.unit)
 
 
 def _choices(patient: Patient, protocol: StudyProtocol) -> dict[str, str]:
@@ -269,6 +296,11 @@ def _number(therapy: Therapy, protocol: StudyProtocol, step: Step, record: Recor
         if (target := _target(therapy, protocol, criterion)) is not None:
             return _plain(target * scale)
         _narrow(criterion, lows, highs, scale)
+    return _between(low, high, lows, highs)
+
+
+def _between(low: Decimal, high: Decimal, lows: list[Decimal], highs: list[Decimal]) -> str:
+    """A number well inside its bounds, of a range from `low` to `high`."""
     least, most = max(lows), min(highs)
     if least == low and most < high:
         return _plain(least + (most - least) / 2)

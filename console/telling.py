@@ -16,6 +16,7 @@ from events.facts import (
     deviations,
     dose,
     endings,
+    environment,
     incidents,
     labels,
     logger,
@@ -165,6 +166,12 @@ def _told(fact: Fact, when: When) -> list[str]:
             agreed = f"agreed with {fact.first[:16]}" if fact.first else f"waits for {' or '.join(fact.awaits)}"
             of = ", ".join(fact.materials) or "the stop alone"
             return [f"mismatch {fact.mismatch}: {of} {fact.decision}, {agreed}: {fact.reason}"]
+        case environment.EnvironmentReported():
+            again = [f"  reported again: {fact.why}"] if fact.why else []
+            return [f"environment of {fact.room}, {_span(fact, when)}", *again, *_read(fact.readings)]
+        case environment.EnvironmentAttached():
+            of = f"environment of {fact.room} for {', '.join(str(instance(key)) for key in fact.keys)}"
+            return [f"{of}, {_span(fact, when)}", *_read(fact.readings)]
         case alerts.AlertRaised():
             of = f"{instance(fact.key)}: " if fact.key else ""
             return [f"ALERT {fact.alert} for {' or '.join(fact.roles)}: {of}{fact.says} [{fact.rule}]"]
@@ -378,3 +385,11 @@ def _special(fact: steps.StepFact, when: When) -> list[str]:
             return [f"decision: {fact.decision} {', '.join(fact.materials)}{by}", *pending, *criteria]
         case _:
             return []
+
+
+def _span(fact: environment.EnvironmentReported | environment.EnvironmentAttached, when: When) -> str:
+    return f"{when(fact.started)} to {when(fact.ended)}"
+
+
+def _read(readings: tuple[Reading, ...]) -> list[str]:
+    return [f"  {reading.name}: {reading.value} {reading.unit or ''}".rstrip() for reading in readings]

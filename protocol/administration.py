@@ -199,6 +199,15 @@ def train(actor: Actor, person: str, topic: str, until: datetime) -> Fact:
     return site.TrainingRecorded(person=person, topic=topic, until=until)
 
 
+def monitor(actor: Actor) -> None:
+    """Whether somebody may report the environmental monitoring of a room.
+
+    Raises:
+        Refused: not of quality.
+    """
+    _asks(actor, "report environmental monitoring", QA)
+
+
 def unlock(actor: Actor, account: str, failures: int, why: str, own_person: str) -> Fact:
     """Unlock an account after too many wrong passphrases; a supervisor does it, not the locked person."""
     _asks(actor, "unlock accounts", SUPERVISOR, ADMINISTRATOR)

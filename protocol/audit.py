@@ -12,16 +12,19 @@ from events.authority import STREAM, SYSTEM
 from events.errors import Corrupt, Refused, UnbrokenError
 from events.facts.base import TherapyFact
 from events.facts.course import TherapyOpened
+from events.facts.environment import EnvironmentReported
 from events.facts.quality import IdentityMismatched, ItemPresentedElsewhere
 from events.facts.site import LotRecallContinued, LotRecalled
 from events.reading import Record, read_record, verified_stream
 from events.verify import Finding
-from protocol.commands import LetPass, Perform
+from protocol.commands import Entered, LetPass, Perform
+from protocol.commands.environment import ReportEnvironment
 from protocol.custody import gaps
 from protocol.decide import decide
 from protocol.decision import Decision, therapy_stream
 from protocol.entitled import not_entitled
 from protocol.evolve import apply
+from protocol.monitoring import decide_report
 from protocol.perform import open_therapy
 from protocol.reaching import may_not_reach
 from protocol.reader import Reader
@@ -212,7 +215,11 @@ def _site_otherwise(reader: Reader, record: Record) -> str:
         return f"a record of the site extends its one stream, and no other: {says}"
     own = (fact for fact in record.facts if not (reaches and isinstance(fact, TherapyFact)))
     reasons = (not_entitled(reader, record, fact) for fact in own)
-    return next((says for says in reasons if says), "") or _recall_otherwise(reader, record)
+    return (
+        next((says for says in reasons if says), "")
+        or _recall_otherwise(reader, record)
+        or _report_otherwise(reader, record)
+    )
 
 
 def _recall_otherwise(reader: Reader, record: Record) -> str:
@@ -227,6 +234,26 @@ def _recall_otherwise(reader: Reader, record: Record) -> str:
         return f"today's rules refuse it: {refused.says} [{refused.rule}]"
     if recall.facts != record.facts or set(recall.streams) != set(s.heads):
         names = ", ".join(one.removeprefix("therapy/") for one in recall.streams[1:]) or "nobody"
+        return f"today's rules would reach others, or say otherwise of them: {names}"
+    return ""
+
+
+def _report_otherwise(reader: Reader, record: Record) -> str:
+    """A report of environmental monitoring is decided again where it was signed: whom it concerns, as things stood before it."""
+    fact, s = record.facts[0], record.statement
+    if not isinstance(fact, EnvironmentReported):
+        return ""
+    values = {r.name: Entered(value=r.value, unit=r.unit) for r in fact.readings}
+    command = ReportEnvironment(room=fact.room, started=fact.started, ended=fact.ended, readings=values, why=fact.why)
+    room, _ = reader.room(fact.room, record.position)
+    there, _ = reader.touched_in_room(room, record.position)
+    protocols = reader.protocols(record.position)
+    try:
+        report = decide_report(reader.actor(s.account, record.position), command, room, there, protocols, s.recorded)
+    except Refused as refused:
+        return f"today's rules refuse it: {refused.says} [{refused.rule}]"
+    if report.facts != record.facts or set(report.streams) != set(s.heads):
+        names = ", ".join(one.removeprefix("therapy/") for one in report.streams[1:]) or "nobody"
         return f"today's rules would reach others, or say otherwise of them: {names}"
     return ""
 

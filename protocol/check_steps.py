@@ -22,7 +22,7 @@ def check_parts(study: Study) -> Iterator[Problem]:
         for at, name in twice(record.name for record in step.records):
             yield Problem((*base, "records", at, "name"), f"{step.id} records {name} twice")
         for at, record in enumerate(step.records):
-            yield from _record((*base, "records", at), record)
+            yield from record_problems((*base, "records", at), record)
         for at, clock in enumerate(step.clocks):
             yield from _clock(study, (*base, "clocks", at), step, clock)
         yield from _consequences(study, base, step)
@@ -66,7 +66,8 @@ def _scan(study: Study, path: Path, step: Step, spec: ScanSpec) -> Iterator[Prob
                 yield from material_there(study, (*path, "parent"), step, kind, here=True)
 
 
-def _record(path: Path, record: Record) -> Iterator[Problem]:
+def record_problems(path: Path, record: Record) -> Iterator[Problem]:
+    """What is wrong in a value, of a step or of environmental monitoring."""
     if "." in record.name:
         yield Problem((*path, "name"), f"{record.name} cannot be a record's name: no dots")
     if record.type == "number":

@@ -16,6 +16,7 @@ from events.envelope import seal
 from events.errors import Moved, Refused, Unavailable
 from events.facts.base import Fact
 from events.heads import Head
+from events.identifiers import read_code
 from events.instant import whole_milliseconds
 from events.keys import Signer, key_id
 from events.log import Appended, EventLog
@@ -23,11 +24,13 @@ from events.statement import Statement
 from protocol import administration
 from protocol.automatic import let_pass, next_deadline
 from protocol.commands import AnyCommand, LetPass, Perform
+from protocol.commands.environment import ReportEnvironment
 from protocol.decide import RULEBOOK, decide
-from protocol.decision import Decision, lot_stream, therapy_stream
+from protocol.decision import Decision, lot_stream, room_stream, therapy_stream
 from protocol.evolve import head_of
 from protocol.file import read_protocol
 from protocol.model import StudyProtocol
+from protocol.monitoring import decide_report
 from protocol.perform import open_therapy
 from protocol.reader import Reader
 from protocol.recall import decide_recall
@@ -241,6 +244,29 @@ class Desk(Reader):
             receipts.append(Receipt(done.position, done.link, recall.facts))
             if not recall.left:
                 return receipts
+        raise self._too_busy()
+
+    def report_environment(self, command: ReportEnvironment, sitting: Sitting) -> Receipt:
+        """Report the environmental monitoring of a room: one record, also in the stream of every patient whom it concerns.
+
+        Whoever signs an open step in that room meanwhile is seen, or sees it.
+
+        Raises:
+            Refused: see `protocol.monitoring.decide_report`.
+        """
+        now = self._now()
+        actor = self._signing_actor(sitting)
+        for _ in range(MOST_TRIES):
+            room, head = self.room(read_code(command.room))
+            there, seen = self.touched_in_room(room)
+            reported = decide_report(actor, command, room, there, self.protocols(), now)
+            heads = {stream: {room_stream(room.code): head, **seen}[stream] for stream in reported.streams}
+            decision = Decision((), "performed", command.ended)
+            try:
+                done = self._append(sitting, actor, decision, heads, room_stream(room.code), None, now, reported.facts)
+            except Moved:
+                continue
+            return Receipt(done.position, done.link, reported.facts)
         raise self._too_busy()
 
     def authorise(self, decide_facts: Callable[[Actor, Authority], Iterable[Fact]], sitting: Sitting) -> Receipt:

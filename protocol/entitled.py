@@ -7,7 +7,7 @@ from typing import Protocol
 
 from events.authority import SYSTEM
 from events.errors import Refused
-from events.facts import authority, site
+from events.facts import authority, environment, site
 from events.facts.base import Fact
 from events.reading import Record
 from protocol import administration
@@ -49,6 +49,9 @@ def _stream_of(actors: Actors, actor: Actor, fact: Fact) -> str | None:
         case site.DeviceCalibrated():
             administration.calibrate(actor, fact.device, fact.item, fact.due)
             return f"device/{fact.device}"
+        case environment.EnvironmentReported():
+            administration.monitor(actor)
+            return f"room/{fact.room}"
         case site.TrainingRecorded():
             administration.train(actor, fact.person, fact.topic, fact.until)
             return f"training/{fact.person}"

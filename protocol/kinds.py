@@ -45,7 +45,7 @@ def room_breaches(therapy: Therapy, command: Perform, act: Admitted, around: Sur
     room = _room(therapy, command, act, around)
     found = [
         i
-        for i in around.rooms.get(room, ())
+        for i in around.rooms[room].intervals
         if i.therapy != therapy.id and i.starts < act.ended and act.started < i.ends
     ]
     critical = (Consequence(what="deviation", grade="critical"), Consequence(what="quarantine"))

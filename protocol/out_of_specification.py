@@ -81,9 +81,10 @@ def opened_by_system(
         return []
     facts: list[TherapyFact] = []
     for criterion in evaluate(therapy, protocol):
-        step = _of(protocol, criterion)
-        acts = therapy.of_step(step)
-        if criterion.verdict == "failed" and acts and not deviations_of(therapy, protocol, criterion):
+        if criterion.verdict != "failed":
+            continue
+        acts = therapy.of_step(_of(protocol, criterion))
+        if acts and not deviations_of(therapy, protocol, criterion):
             facts += _opened(therapy, protocol, criterion, acts[-1].at, [*before, *facts])
     return facts
 

@@ -23,6 +23,7 @@ from protocol.kinds import room_breaches, special_fields
 from protocol.labels import check_answers, must_stand
 from protocol.logger.deciding import read_out, said_by_log
 from protocol.model import Consequence, Step, StudyProtocol, Visit
+from protocol.monitoring import attached
 from protocol.out_of_specification import opened_by_result
 from protocol.readings import Breach, breaches, read_values
 from protocol.recheck import late_failures
@@ -78,7 +79,8 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
     found += room_breaches(therapy, command, act, around)
     found += _quarantine_breaches(therapy, act)
     found += _thawed_at_once(therapy, protocol, act)
-    follows = follow(therapy, act.at, found, act.touched)
+    results, out = attached(protocol, fact, around)
+    follows = follow(therapy, act.at, [*found, *out], act.touched)
     check_answers(act.step, fact.readings, lambda: must_stand(therapy, protocol, act.step, act.at.material))
     if isinstance(fact, SampleTested):
         follows += late_failures(therapy, protocol, act.at, fact.readings, follows)
@@ -88,7 +90,7 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
     if not fact.awaits:
         follows += freed_by(therapy, fact, around.now)
     return Decision(
-        facts=(fact, *log.facts, *follows),
+        facts=(fact, *log.facts, *results, *follows),
         meaning=_meaning(fact),
         happened=fact.ended,
         extends=tuple(dict.fromkeys([*_extends(fact, command), *slots_of(follows)])),

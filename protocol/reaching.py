@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from events.facts.alerts import AlertRaised
 from events.facts.base import Fact, TherapyFact
+from events.facts.environment import EnvironmentAttached, EnvironmentReported
 from events.facts.mismatch import MismatchReached, MismatchReported
 from events.facts.quality import DeviationOpened, IdentityMismatched, ItemPresentedElsewhere, MaterialQuarantined
 from events.facts.recalls import RecallReached
@@ -40,6 +41,8 @@ REACHES: tuple[Reach, ...] = (
     Reach(IdentityMismatched, "therapy/", (), (ItemPresentedElsewhere,)),
     Reach(MismatchReported, "therapy/", _HOLDS, (MismatchReached, *_HOLDS)),
     Reach(LotRecalled, "lot/", (), (RecallReached, *_HOLDS)),
+    # A result within its limits opens nothing by itself: it is one of those that a release asks for.
+    Reach(EnvironmentReported, "room/", (), (EnvironmentAttached, *_HOLDS)),
     Reach(LotRecallContinued, "lot/", (), (RecallReached, *_HOLDS)),
 )
 

@@ -15,7 +15,7 @@ from events.facts import authority as authority_facts
 from events.facts import site as site_facts
 from events.facts.base import Fact, TherapyFact
 from events.facts.course import SlotsFreed
-from events.facts.steps import ProcessPerformed, SlotsBooked
+from events.facts.steps import SlotsBooked
 from events.heads import Head
 from events.identifiers import read_code
 from events.log import EventLog
@@ -39,8 +39,9 @@ from protocol.file import read_protocol
 from protocol.model import StudyProtocol
 from protocol.recall import Touched
 from protocol.refusals import refuse
+from protocol.rooms import read_room
 from protocol.state import Therapy
-from protocol.surroundings import Actor, Interval, Surroundings
+from protocol.surroundings import Actor, Interval, Room, Surroundings
 
 KEPT_THERAPIES = 4096
 """Folded therapies that one process remembers."""
@@ -172,6 +173,21 @@ class Reader:
             found.append(Touched(therapy, self.protocol_of(therapy)))
         return found, known.recalled, seen
 
+    def room(self, code: str, before: int | None = None) -> tuple[Room, Head]:
+        """A room as its stream has it (before a position), and the head as it stood when this was read."""
+        records = [r for r in verified_stream(self.log, room_stream(code)) if before is None or r.position < before]
+        head = Head(len(records), records[-1].link) if records else Head(0, self.log.id)
+        return read_room(code, records, lambda record, fact: not not_entitled(self, record, fact)), head
+
+    def touched_in_room(self, room: Room, before: int | None = None) -> tuple[list[Touched], dict[str, Head]]:
+        """Every therapy whose cells were open in a room, and the heads as they stood when this was read."""
+        found, seen = [], {}
+        for name in room.therapies:
+            therapy = self.therapy_before(name, before)
+            seen[therapy_stream(name)] = head_of(therapy, self.log.id)
+            found.append(Touched(therapy, self.protocol_of(therapy)))
+        return found, seen
+
     def surroundings(
         self, command: AnyCommand, actor: Actor, now: datetime, before: int | None = None
     ) -> tuple[Surroundings, dict[str, Head]]:
@@ -217,8 +233,10 @@ class _Looking:
             if isinstance(fact, site_facts.TrainingRecorded):
                 around.training[fact.topic] = fact.until
         if command.room:
-            room = read_code(command.room)
-            around.rooms[room] = tuple(self.room(room))
+            code = read_code(command.room)
+            room, seen = self.reader.room(code, self.before)
+            around.rooms[code] = room
+            self.seen[room_stream(code)] = seen
         for slot in command.slots:
             around.booked[slot.code] = tuple(self.booked(slot.code))
 
@@ -266,12 +284,6 @@ class _Looking:
             around.lots[code] = known.lot
         if known.device:
             around.devices[code] = known.device
-
-    def room(self, room: str) -> Iterable[Interval]:
-        """Who was in a room, and when."""
-        for fact in self.of_therapies(room_stream(room)):
-            if isinstance(fact, ProcessPerformed) and fact.suite == room:
-                yield Interval(fact.therapy, fact.started, fact.ended)
 
     def of_therapies(self, stream: str) -> Iterable[Fact]:
         """The facts in a shared stream that stand with the therapy they are about."""

@@ -173,12 +173,21 @@ def _bad(record: Record, text: str, expected: str) -> Exception:
 def breaches(step: Step, readings: tuple[Reading, ...], on: datetime) -> Iterator[Breach]:
     """The limits that these values do not keep. Of several limits of one value that fall, all are told."""
     for reading in readings:
-        record = step.record_by_name[reading.name]
-        for limit in record.limits:
-            if says := _breaks(record, limit, reading, on):
-                found = f"{reading.value} {reading.unit or ''}".strip()
-                text = f"{reading.name} is {found}, the protocol says {says}"
-                yield Breach(f"limit.{step.id}.{reading.name}", limit.otherwise, says, found, text)
+        for limit, says in not_kept(step.record_by_name[reading.name], reading, on):
+            text = f"{reading.name} is {shown(reading)}, the protocol says {says}"
+            yield Breach(f"limit.{step.id}.{reading.name}", limit.otherwise, says, shown(reading), text)
+
+
+def not_kept(record: Record, reading: Reading, on: datetime) -> Iterator[tuple[Limit, str]]:
+    """The limits that one value does not keep, each with what it asks for in words."""
+    for limit in record.limits:
+        if says := _breaks(record, limit, reading, on):
+            yield limit, says
+
+
+def shown(reading: Reading) -> str:
+    """A value with its unit, as people read it."""
+    return f"{reading.value} {reading.unit or ''}".strip()
 
 
 def _breaks(record: Record, limit: Limit, reading: Reading, on: datetime) -> str:

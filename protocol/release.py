@@ -7,13 +7,14 @@ from decimal import Decimal, DivisionByZero
 
 from events.facts.base import Criterion
 from protocol.due import could_apply
+from protocol.environment import criterion as environment_criterion
 from protocol.model import ReleaseCriterion, StudyProtocol
 from protocol.readings import number_breaks
 from protocol.state import Current, Instance, Therapy
 
 
 def evaluate(therapy: Therapy, protocol: StudyProtocol, bag: str = "") -> tuple[Criterion, ...]:
-    """Every criterion that belongs to this patient's path, in the file's order.
+    """Every criterion that belongs to this patient's path, in the file's order; then that of environmental monitoring.
 
     Args:
         bag: the bag that is decided on, where that is done bag by bag; without one, a criterion of each bag passes if it
@@ -21,11 +22,13 @@ def evaluate(therapy: Therapy, protocol: StudyProtocol, bag: str = "") -> tuple[
     """
     if protocol.release is None:
         return ()
-    return tuple(
+    found = [
         _of_each(therapy, criterion, protocol, bag) if criterion.each_bag else _evaluate(therapy, criterion, protocol)
         for criterion in protocol.release.criteria
         if could_apply(protocol.by_id[criterion.measure.of.split(".")[0]], therapy)
-    )
+    ]
+    environment = environment_criterion(therapy, protocol)
+    return (*found, environment) if environment else tuple(found)
 
 
 def _of_each(therapy: Therapy, criterion: ReleaseCriterion, protocol: StudyProtocol, bag: str) -> Criterion:

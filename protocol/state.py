@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from events.facts.base import ActKey, Choice, Slot
+from events.facts.base import ActKey, Choice, Reading, Slot
 from events.facts.course import TherapyOpened
 from events.facts.dose import DoseGiven
 from events.facts.endings import DisposalSigned
@@ -171,6 +171,17 @@ class ReadOut(NamedTuple):
     lost: str = ""
 
 
+class Monitored(NamedTuple):
+    """Results of environmental monitoring of a room, and the acts that they concern; `link` is the record that reported them."""
+
+    room: str
+    started: datetime
+    ended: datetime
+    readings: tuple[Reading, ...]
+    acts: tuple[Instance, ...]
+    link: str
+
+
 @dataclass(frozen=True, slots=True)
 class Automatic:
     """A record of the system's own: `key` is a digest of its facts, known before it is recorded; `says` tells them."""
@@ -311,6 +322,7 @@ class Therapy:
     failures: dict[str, Failure] = field(default_factory=dict)
     terminated: str = ""
     recalls: dict[str, RecallReached] = field(default_factory=dict)
+    environment: tuple[Monitored, ...] = ()
     materials: dict[str, Material] = field(default_factory=dict)
     quarantined_early: dict[str, frozenset[str]] = field(default_factory=dict)
     custody: tuple[CustodyEntry, ...] = ()

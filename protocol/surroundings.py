@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from events.facts.base import Reading
 from protocol.state import Therapy
 
 
@@ -41,6 +42,28 @@ class Interval(NamedTuple):
     ends: datetime
 
 
+class Report(NamedTuple):
+    """Results of environmental monitoring, for a period; `link` is the record that says so."""
+
+    started: datetime
+    ended: datetime
+    readings: tuple[Reading, ...]
+    link: str
+
+
+class Room(NamedTuple):
+    """What is known of a room: who was in it, and what was reported of it, each in the log's order."""
+
+    code: str
+    intervals: tuple[Interval, ...] = ()
+    reports: tuple[Report, ...] = ()
+
+    @property
+    def therapies(self) -> tuple[str, ...]:
+        """Everybody whose cells were open there, by name."""
+        return tuple(sorted({interval.therapy for interval in self.intervals}))
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """Answers to everything the command names: codes, lots, devices, training, rooms, slots.
@@ -56,7 +79,7 @@ class Surroundings:
     lots: dict[str, Lot] = field(default_factory=dict)
     devices: dict[str, Device] = field(default_factory=dict)
     training: dict[str, datetime] = field(default_factory=dict)
-    rooms: dict[str, tuple[Interval, ...]] = field(default_factory=dict)
+    rooms: dict[str, Room] = field(default_factory=dict)
     booked: dict[str, tuple[Interval, ...]] = field(default_factory=dict)
     therapies: dict[str, Therapy] = field(default_factory=dict)
     people: dict[str, Actor] = field(default_factory=dict)

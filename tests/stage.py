@@ -153,6 +153,13 @@ class Staged:
         """Recall the lot of an item."""
         self.desk.recall_lot(rehearsal.lot_code(name), reason, self.sits("quality.1"))
 
+    def monitor(self, patient: Patient | None = None) -> list[Receipt]:
+        """Report every result of environmental monitoring that a patient's open steps lack."""
+        whom, found = patient or self.patient, []
+        while results := rehearsal.report(whom, self.therapy(whom), self.protocol):
+            found.append(self.desk.report_environment(results, self.sits("quality.1")))
+        return found
+
     def calibrate(self, name: str, due: datetime) -> None:
         """Record that the device is in calibration until then."""
         device = rehearsal.device_code(name)
@@ -387,6 +394,8 @@ class Staged:
             if therapy.pending:
                 self.clock.now += TO_SECOND
                 self.witness(patient=patient)
+                continue
+            if late and self.monitor(patient):
                 continue
             item = self._next(therapy, late)
             if item is None:

@@ -20,6 +20,7 @@ from protocol.evolve.course import CourseFacts, evolve_course
 from protocol.evolve.deviations import DeviationFacts, evolve_deviations
 from protocol.evolve.dose import DoseFacts, evolve_dose
 from protocol.evolve.endings import EndingFacts, evolve_endings
+from protocol.evolve.environment import EnvironmentFacts, evolve_environment
 from protocol.evolve.incidents import IncidentFacts, evolve_incidents
 from protocol.evolve.labels import LabelFacts, evolve_labels
 from protocol.evolve.logger import LoggerFacts, evolve_logger
@@ -44,6 +45,7 @@ TherapyFacts = (
     | ManufactureFacts
     | EndingFacts
     | RecallFacts
+    | EnvironmentFacts
     | OutOfSpecificationFacts
     | DoseFacts
 )
@@ -123,6 +125,8 @@ def evolve(therapy: Therapy, fact: TherapyFacts, by: Signed) -> Therapy:
         return evolve_endings(therapy, fact, by)
     if isinstance(fact, RecallFacts):
         return evolve_recalls(therapy, fact, by)
+    if isinstance(fact, EnvironmentFacts):
+        return evolve_environment(therapy, fact, by)
     if isinstance(fact, OutOfSpecificationFacts):
         return evolve_out_of_specification(therapy, fact, by)
     if isinstance(fact, DoseFacts):

@@ -7,6 +7,7 @@ from protocol.model.base import KINDS, Consequence, Consequences, Kind, Names, P
 from protocol.model.clocks import Clock, ClockLimit, Moment, Plan, Repeat, Visit
 from protocol.model.dose import Dose
 from protocol.model.endings import Endings, Escalation, GoesOn
+from protocol.model.environment import Environment, EnvironmentSet, EnvironmentValue
 from protocol.model.incidents import Detected, Incident, IncidentOption, Until
 from protocol.model.labels import LabelField, LabelTemplate, RequiredStatement
 from protocol.model.logger import Band, KineticMean, LoggerSpec, Unknown
@@ -28,6 +29,9 @@ __all__ = [
     "Detected",
     "Dose",
     "Endings",
+    "Environment",
+    "EnvironmentSet",
+    "EnvironmentValue",
     "Escalation",
     "ExceptionalRelease",
     "FailureRule",

@@ -63,6 +63,7 @@ class Step(Part):
     logger: LoggerSpec | None = None
     needs: Needs = Field(default_factory=Needs.model_construct)
     one_patient_in: Name | None = None
+    monitoring: Names = ()
     one_at_a_time: Consequences | None = None
     labels: Names = ()
     permits: Names = ()

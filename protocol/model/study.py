@@ -10,6 +10,7 @@ from events.identifiers import Name
 from protocol.model.base import Part, Title
 from protocol.model.dose import Dose
 from protocol.model.endings import Endings, Escalation
+from protocol.model.environment import Environment
 from protocol.model.incidents import Incident
 from protocol.model.labels import LabelTemplate
 from protocol.model.manufacture import Manufacture
@@ -71,6 +72,7 @@ class StudyProtocol(Part):
     release: Release | None = None
     labels: dict[Name, LabelTemplate] = {}
     quality: Quality | None = None
+    environment: Environment | None = None
     dose: Dose | None = None
     manufacture: Manufacture | None = None
     endings: Endings | None = None

@@ -6,6 +6,7 @@ from protocol.due import instances
 from protocol.model import StudyProtocol
 from protocol.state import Therapy
 from protocol.worklist.bad_day import alerts, held, incidents, ways
+from protocol.worklist.environment import environment
 from protocol.worklist.item import WorkItem
 from protocol.worklist.materials import labels, materials
 from protocol.worklist.quality import quality
@@ -23,6 +24,7 @@ def worklist(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
             *told_and_unsigned(therapy, protocol, ()),
             *materials(therapy, protocol),
             *late_values(therapy, protocol),
+            *environment(therapy, protocol),
             *labels(therapy, protocol, ()),
             *quality(therapy, protocol),
         ]
@@ -42,6 +44,7 @@ def worklist(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
         *told_and_unsigned(therapy, protocol, every),
         *materials(therapy, protocol),
         *late_values(therapy, protocol),
+        *environment(therapy, protocol),
         *logs(therapy, protocol),
         *labels(therapy, protocol, every),
         *quality(therapy, protocol),

@@ -10,6 +10,7 @@ What = Literal[
     "perform",
     "second_signature",
     "late_value",
+    "environment",
     "log",
     "hold",
     "mismatch",

@@ -1,0 +1,13 @@
+"""What is said of a room: the results of its environmental monitoring."""
+
+from protocol.commands.base import Command, Moment, Readings, Text
+
+
+class ReportEnvironment(Command):
+    """Results of a room, for the period in which its plates lay open or it was counted; `why` for a second result."""
+
+    room: str
+    started: Moment
+    ended: Moment
+    readings: Readings = {}
+    why: Text | None = None

@@ -1,0 +1,17 @@
+"""Environmental monitoring changes a therapy: the results that were attached to its acts. Each stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from events.facts.environment import EnvironmentAttached
+from protocol.state import Monitored, Signed, Therapy, instance
+
+EnvironmentFacts = EnvironmentAttached
+
+
+def evolve_environment(therapy: Therapy, fact: EnvironmentFacts, by: Signed) -> Therapy:
+    """The therapy after results of a room were attached to its acts."""
+    acts = tuple(instance(key) for key in fact.keys)
+    new = Monitored(fact.room, fact.started, fact.ended, fact.readings, acts, fact.report or by.link)
+    return replace(therapy, environment=(*therapy.environment, new))

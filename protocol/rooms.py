@@ -1,0 +1,46 @@
+"""What the stream of a room says: who was there and when, and what its environmental monitoring found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from events.errors import Corrupt
+from events.facts.base import Fact, TherapyFact
+from events.facts.environment import EnvironmentReported
+from events.facts.steps import ProcessPerformed
+from events.reading import Record
+from protocol.equipment import Believed
+from protocol.surroundings import Interval, Report, Room
+
+
+def read_room(code: str, records: Iterable[Record], believed: Believed) -> Room:
+    """A room from the records of its stream.
+
+    Args:
+        believed: whether the signer of a record of the site might record this fact; what a therapy's own record says of the
+            room is that therapy's, and its audit's.
+    """
+    intervals: list[Interval] = []
+    reports: list[Report] = []
+    for record in records:
+        for fact in _facts(record, believed):
+            match fact:
+                case ProcessPerformed(suite=suite) if suite == code:
+                    intervals.append(Interval(fact.therapy, fact.started, fact.ended))
+                case EnvironmentReported(room=room) if room == code:
+                    reports.append(Report(fact.started, fact.ended, fact.readings, record.link))
+                case _:
+                    pass
+    return Room(code, tuple(intervals), tuple(reports))
+
+
+def _facts(record: Record, believed: Believed) -> list[Fact]:
+    subject = record.statement.subject
+    if subject.startswith("therapy/"):
+        # A fact about another therapy than the record's own is that one's to tell.
+        own = subject.removeprefix("therapy/")
+        return [fact for fact in record.facts if isinstance(fact, TherapyFact) and fact.therapy == own]
+    try:
+        return [fact for fact in record.facts if not isinstance(fact, TherapyFact) and believed(record, fact)]
+    except Corrupt:
+        return []
