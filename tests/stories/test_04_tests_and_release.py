@@ -147,6 +147,7 @@ def test_pending_is_allowed_only_where_the_protocol_says_so(stage: Stage) -> Non
     )
     waits = stage.site(read_protocol(text))
     waits.play(ANNA, "disposition", late=False)
+    waits.monitor()
     with waits.refused("release.criteria") as told:
         waits.perform("disposition")
     assert told.values["criteria"] == ["identity"]
