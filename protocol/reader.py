@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import lru_cache
 
 from events.errors import Corrupt, Refused
 from events.facts import authority as authority_facts
@@ -45,6 +46,12 @@ from protocol.surroundings import Actor, Interval, Room, Surroundings
 
 KEPT_THERAPIES = 4096
 """Folded therapies that one process remembers."""
+
+
+@lru_cache(maxsize=16)
+def adopted(text: str) -> StudyProtocol:
+    """The protocol of a text that stands in a log. It is frozen, so every reader of this process may share it."""
+    return read_protocol(text, adopted=True)
 
 
 class Reader:
@@ -86,7 +93,7 @@ class Reader:
         if digest not in self._protocols:
             for _, fact in self.believed(f"protocol/{digest}"):
                 if isinstance(fact, site_facts.ProtocolAdopted):
-                    self._protocols[digest] = read_protocol(fact.text, adopted=True)
+                    self._protocols[digest] = adopted(fact.text)
         if digest not in self._protocols:
             raise refuse(
                 "protocol.adopted",
