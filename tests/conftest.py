@@ -6,17 +6,18 @@ import shutil
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from events import keys
 from tests.servers.fixtures import *  # noqa: F403  # every fixture of real servers
 
-# Prefect reads these when it is first imported, so they are set before any test module is.
-if "PREFECT_HOME" not in os.environ:
+# Prefect reads these when it is first imported, so they are set before any test module is. Each process has its own home.
+if "PREFECT_HOME" not in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="unbroken-prefect-")
     atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "90")
@@ -28,8 +29,8 @@ settings.register_profile("house", deadline=None, print_blob=True)
 settings.load_profile("house")
 
 NEEDS_REAL = "needs real"
-BACKEND = pytest.StashKey[str]()
-RAN = pytest.StashKey["Counter[tuple[str, str]]"]()
+RAN: Counter[tuple[str, str]] = Counter()
+"""How many tests ended how, by (log backend, outcome)."""
 
 
 def in_ci() -> bool:
@@ -52,10 +53,7 @@ def failed_in_ci(report: Any) -> Any:
     return report
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[RAN] = Counter()
-
-
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every day the suite takes minutes; what starts and kills whole servers takes half an hour, and is CI's."""
     if in_ci() or os.environ.get("UNBROKEN_ALL"):
@@ -78,10 +76,16 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = failed_in_ci((yield))
-    backend = backend_of(item)
-    if backend and (report.when == "call" or (report.when == "setup" and not report.passed)):
-        item.config.stash[RAN][backend, report.outcome] += 1
+    report.log_backend = backend_of(item)  # plain text, so that it goes along from the process that ran the test
     return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count where the summary is written: here, whichever process ran the test."""
+    backend = getattr(report, "log_backend", None)
+    if backend and (report.when == "call" or (report.when == "setup" and not report.passed)):
+        RAN[backend, report.outcome] += 1
 
 
 def backend_of(item: pytest.Item) -> str | None:
@@ -93,16 +97,13 @@ def backend_of(item: pytest.Item) -> str | None:
     return backend if isinstance(backend, str) else getattr(backend, "name", None) or getattr(backend, "__name__", None)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     write = terminalreporter.write_line
-    counts = config.stash[RAN]
     terminalreporter.section("what these tests ran on")
-    for backend in sorted({backend for backend, _ in counts}):
-        told = ", ".join(
-            f"{counts[backend, how]} {how}" for how in ("passed", "failed", "skipped") if counts[backend, how]
-        )
+    for backend in sorted({backend for backend, _ in RAN}):
+        told = ", ".join(f"{RAN[backend, how]} {how}" for how in ("passed", "failed", "skipped") if RAN[backend, how])
         write(f"log backend {backend}: {told}")
-    if not counts:
+    if not RAN:
         write("log backend: no test asked for one")
     write(f"SQLite {sqlite3.sqlite_version}, Prefect {installed('prefect')}, SQLAlchemy {installed('sqlalchemy')}")
 
@@ -112,6 +113,19 @@ def installed(distribution: str) -> str:
         return version(distribution)
     except PackageNotFoundError:
         return "not installed"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_keys() -> Iterator[None]:
+    """A key file costs a thief a quarter of a second a guess, and every line of a test's command line as much.
+
+    What this process locks costs nothing; a file says itself what it cost, so the same code opens it. What other processes
+    lock costs what it does in production, and `tests/vectors` holds that figure.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys, "SCRYPT_N", 2)
+        patch.setattr(keys, "SCRYPT_P", 1)
+        yield
 
 
 @pytest.fixture(scope="session")

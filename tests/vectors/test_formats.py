@@ -6,6 +6,7 @@ import base64
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,8 @@ from events.merkle import EMPTY_ROOT, Tree
 from tests.verifier import second_verifier
 
 pytestmark = pytest.mark.vector
+PRODUCTION = (2**14, 8, 5)
+"""scrypt's N, r and p."""
 
 # ------------------------------------------------------------------------------------------------------------------ DSSE
 
@@ -211,6 +214,23 @@ def test_a_code_is_ascii(scanned: str) -> None:
 
 
 # --------------------------------------------------------------------------------------------------------- keys at rest
+
+
+@pytest.fixture(autouse=True)
+def as_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here a key at rest costs what it costs in production."""
+    for name, value in zip(("SCRYPT_N", "SCRYPT_R", "SCRYPT_P"), PRODUCTION, strict=True):
+        monkeypatch.setattr(keys, name, value)
+
+
+def test_what_a_key_at_rest_costs() -> None:
+    """OWASP's figure for 16 MiB, as a program that nobody prepared has it, and as it stands in the file."""
+    code = "from events import keys; print(keys.SCRYPT_N, keys.SCRYPT_R, keys.SCRYPT_P)"
+    fresh = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
+    assert tuple(map(int, fresh.split())) == PRODUCTION
+    der = base64.b64decode(b"".join(locked().splitlines()[1:-1]))
+    costs = bytes.fromhex("0410") + bytes(range(16)) + bytes.fromhex("02024000" + "020108" + "020105")
+    assert costs in der, "salt, 16384, 8, 5"
 
 
 def locked(seed: int = 7) -> bytes:
