@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -75,8 +76,6 @@ def _verdict(out: Console, site: Site, verification: Verification, checkpoint: P
 
 
 def _next(out: Console, site: Site, scripts: list[Script]) -> None:
-    held = next((s.patient.therapy for s in scripts if "warm" in s.tells), scripts[0].patient.therapy)
-    wrong = next((s.patient.therapy for s in scripts if s.wrong_bag_of), scripts[0].patient.therapy)
     here = _short(site.folder)
     out.print("\nThe site stays. Try next:")
     if site.kafka:
@@ -84,15 +83,30 @@ def _next(out: Console, site: Site, scripts: list[Script]) -> None:
             "  make kafka   # after `make demo-kafka`: starts its broker again, in another terminal; the log is there"
         )
     for command, says in (
-        (f"status {held}", "the quarantined shipment"),
-        (f"logger plot {held} transport --out {held}.svg", "its temperature, from the logger's raw file"),
-        (f"history {wrong}", "the wrong bag at the bedside, held and cleared"),
+        *_looks(scripts),
         (f"trail {scripts[0].patient.therapy}", "who held which material when"),
         ("worklist", "what waits for whom"),
         (f"verify --checkpoint {_short(site.folder)}/checkpoints/*.txt", "prove it again"),
         ("person list", "who may sign; each passphrase here is demo-only-ACCOUNT"),
     ):
         out.print(f"  .venv/bin/unbroken --site {here} {command:<24}  # {says}")
+
+
+def _looks(scripts: list[Script]) -> Iterator[tuple[str, str]]:
+    """A command for each scene in which something goes wrong, and what it shows."""
+    for script in scripts:
+        name = script.patient.therapy
+        if script.fails_in:
+            yield f"trace {name}", "the batch that was lost, and the one made from the reserve"
+        elif script.slow:
+            yield f"alert list {name}", "what the physician was told after the infusion"
+        elif script.no_courier:
+            yield f"history {name}", "the courier who did not come, and what was chosen"
+        elif script.wrong_bag_of:
+            yield f"history {name}", "the wrong bag at the bedside, held and cleared"
+        elif "warm" in script.tells:
+            yield f"status {name}", "the quarantined shipment"
+            yield f"logger plot {name} transport --out {name}.svg", "its temperature, from the logger's raw file"
 
 
 def _short(path: Path) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from console import mishaps
 from console.labels.pdf import digest, labels_pdf
 from console.rehearsal import Patient, entry, late_values, prints, raw_file, report
 from events.errors import Refused
@@ -21,7 +22,6 @@ from protocol.commands import (
     Perform,
     Presented,
     ReportLate,
-    TerminateTherapy,
     WithdrawPatient,
     Witness,
 )
@@ -35,6 +35,7 @@ from protocol.worklist import WorkItem, worklist
 _BETWEEN = timedelta(minutes=7)
 _TO_SECOND = timedelta(minutes=2)
 _ON_THE_ROAD = timedelta(hours=4)
+_SLOW = timedelta(days=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,9 @@ class Script:
         withdraws_after: the step after which the patient withdraws from treatment.
         wrong_bag_of: at the first bedside check a bag of this therapy is presented.
         misses: visits (step, visit) to which the patient does not come.
-        leaves_quarantine: nobody decides on a quarantine; it stands at the end.
+        fails_in: at the first occurrence of this step manufacture is reported to have failed, and is begun again if it can be.
+        no_courier: to this hand-over the courier does not come.
+        slow: the result of this test comes `_SLOW` after it could have.
     """
 
     patient: Patient
@@ -55,6 +58,9 @@ class Script:
     withdraws_after: str = ""
     wrong_bag_of: str = ""
     misses: frozenset[tuple[str, str]] = frozenset()
+    fails_in: str = ""
+    no_courier: str = ""
+    slow: str = ""
 
 
 @dataclass
@@ -127,7 +133,7 @@ class Play:
         item = self._choose(script, therapy)
         if item is None:
             return self._dispose(script, therapy)
-        planned = self._planned(therapy, item)
+        planned = self._planned(script, therapy, item)
         if planned is not None and planned > now:
             return planned
         self._do(script, therapy, item)
@@ -153,11 +159,22 @@ class Play:
 
     def _choose(self, script: Script, therapy: Therapy) -> WorkItem | None:
         items = [i for i in worklist(therapy, self.protocol) if not self._leaves(script, i)]
-        for kind in ("hold", "way_out", "second_signature", "late_value", "environment"):
+        for kind in (
+            "hold",
+            "alert",
+            "incident",
+            "failure",
+            "way_out",
+            "second_signature",
+            "late_value",
+            "environment",
+        ):
             found = [i for i in items if i.kind == kind]
             if found:
                 return found[0]
         open_steps = [i for i in items if i.kind == "perform" and i.required]
+        if script.fails_in and (blocking := mishaps.unassessed(therapy, self.protocol)):
+            return blocking
         times, now = self._times(therapy), self.desk.clock()
         order = list(self.protocol.by_id)
         # Of what can be done now the furthest goes first: a thawed bag is infused before the next one is thawed.
@@ -177,7 +194,9 @@ class Play:
     def _times(self, therapy: Therapy) -> dict[Instance, datetime | None]:
         return {e.at: e.planned for e in schedule(therapy, self.protocol)}
 
-    def _planned(self, therapy: Therapy, item: WorkItem) -> datetime | None:
+    def _planned(self, script: Script, therapy: Therapy, item: WorkItem) -> datetime | None:
+        if item.step == script.no_courier and (soon := mishaps.second_pickup(therapy)):
+            return soon
         step = self.protocol.by_id.get(item.step)
         if (
             self.keep
@@ -187,7 +206,8 @@ class Play:
             and therapy.last_happened
         ):
             return therapy.last_happened + _ON_THE_ROAD
-        return self._times(therapy).get(_at(item)) if item.kind == "perform" else None
+        planned = self._times(therapy).get(_at(item)) if item.kind == "perform" else None
+        return planned + _SLOW if planned is not None and item.step == script.slow else planned
 
     def _do(self, script: Script, therapy: Therapy, item: WorkItem) -> None:
         name, now = therapy.id, self.desk.clock()
@@ -207,10 +227,22 @@ class Play:
                 results = report(script.patient, therapy, self.protocol)
                 assert results is not None  # that is what waits
                 self.desk.report_environment(results, self._who((QA,)))
+            case "alert":
+                self.desk.act(name, mishaps.acknowledgement(item), self._who(item.roles))
+                self.tell(name, f"{' or '.join(item.roles)} acknowledged {item.says}")
+            case "incident":
+                chosen = mishaps.option(therapy, self.protocol, item, now)
+                self.desk.act(name, chosen, self._who(item.roles))
+                self.tell(name, f"{item.says}; chosen: {chosen.option}")
+            case "deviation":
+                self.desk.act(name, mishaps.handled(therapy, item), self._who(item.roles))
+            case "failure":
+                reporter = next(f.by.person for f in therapy.failures.values() if not f.decision)
+                self.desk.act(name, mishaps.confirmation(therapy), self._who(item.roles, reporter))
             case "way_out":
-                end = TerminateTherapy(reason="the patient goes on with another treatment")
-                ended_by = self.protocol.manufacture.ended_by if self.protocol.manufacture else ()
-                self.desk.act(name, end, self._who(ended_by))
+                decided, roles = mishaps.way_out(therapy, self.protocol, bool(script.fails_in))
+                self.desk.act(name, decided, self._who(roles))
+                self.tell(name, decided.reason)
             case "hold":
                 pending = next(iter(therapy.holds.values())).pending
                 clear = ClearHold(wristband=therapy.wristband, reason="right bag rescanned; the wrong one went back")
@@ -226,6 +258,16 @@ class Play:
         )
         who = self._who(item.roles)
         if due.step.kind == "identity_check" and self._wrong_bag(script, due, command, who):
+            return
+        if due.step.id == script.no_courier and not therapy.incidents:
+            missed = mishaps.no_courier(self.protocol, item)
+            self.desk.act(therapy.id, missed, who)
+            self.tell(therapy.id, missed.says)
+            return
+        if due.step.id == script.fails_in and therapy.batch == 1:
+            failed = mishaps.failure(therapy, self.protocol, item)
+            self.desk.act(therapy.id, failed, who)
+            self.tell(therapy.id, f"manufacture failed in {due.at}: {failed.says}")
             return
         try:
             receipt = self.desk.act(therapy.id, command, who)

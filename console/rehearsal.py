@@ -136,6 +136,13 @@ def _slots(
     patient: Patient, therapy: Therapy, protocol: StudyProtocol, step: Step, at: datetime
 ) -> tuple[BookedSlot, ...]:
     """A slot a resource: where a step has the resource's name, when the calendar has it, else a day later each."""
+    if step.reserve:  # a booking that is offered when another came to nothing: as soon as may be
+        soon = at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=2)
+        code = f"{at:%d%H%M}-{patient.number}"
+        return tuple(
+            BookedSlot(resource=name, code=f"{name.upper()}-{code}"[:40], starts=soon, ends=soon + timedelta(hours=1))
+            for name in step.resources
+        )
     planned = {entry.at.step: entry.planned for entry in schedule(therapy, protocol)} if step.resources else {}
     slots = []
     for number, name in enumerate(step.resources):

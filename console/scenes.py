@@ -1,4 +1,4 @@
-"""The twelve patients of the demo: most go well, and five show what the system is for."""
+"""The twelve patients of the demo: some go well, the others show what the system is for."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ def scenes(protocol: StudyProtocol) -> list[Script]:
         twist = dict(twists.get(number, {}))
         tells = str(twist.pop("tells", "goes well"))
         values = twist.pop("values", {})
+        reserve = int(bool(twist.get("fails_in")))
         patient = Patient(
             number,
             f"T-{number:03d}",
             next(combinations),
             bags=2 if number in (2, 6) else 1,
             values=values,  # type: ignore[arg-type]
+            reserve=reserve,
         )
         found.append(Script(patient, tells, timedelta(days=2 * (number - 1)), **twist))  # type: ignore[arg-type]
     assert all(script.withdraws_after in (*steps, "") for script in found)
@@ -47,20 +49,59 @@ def _combinations(protocol: StudyProtocol) -> list[dict[str, str]]:
 def _twists(protocol: StudyProtocol) -> dict[int, dict[str, object]]:
     ids = {step.id for step in protocol.steps}
     twists: dict[int, dict[str, object]] = {
+        2: {"tells": "two bags, and the dose is their sum"},
         11: {"tells": "a wrong bag is scanned at the bedside, and stopped", "wrong_bag_of": "T-012"},
         12: {"tells": "this patient's bag is the one that is taken by mistake"},
     }
+    if fails_in := _can_fail(protocol):
+        twists[3] = {"tells": "the culture is lost, and made again from the reserve", "fails_in": fails_in}
+    if late := _late_positive(protocol):
+        twists[4] = {
+            "tells": "released with a test pending, which turns positive after the infusion",
+            "values": late,
+            "slow": next(iter(late))[0],
+        }
+    if no_courier := _rebooked(protocol):
+        twists[5] = {"tells": "the courier does not come, and another is booked", "no_courier": no_courier}
     if warm := _breaking(protocol, "transport", "quarantine"):
         twists[9] = {"tells": "the shipment is too warm", "values": warm}
     if fails := _failing(protocol):
         twists[8] = {"tells": "the product fails release", "values": fails}
-    booking = next((s.id for s in reversed(protocol.steps) if s.kind == "booking"), "")
+    booking = next((s.id for s in reversed(protocol.steps) if s.kind == "booking" and not s.reserve), "")
     if booking in ids:
         twists[10] = {"tells": "the patient withdraws before collection", "withdraws_after": booking}
     visits = [(s.id, s.visits[-2].id) for s in protocol.steps if len(s.visits) > 2 and not s.when]
     if visits:
         twists[7] = {"tells": "the patient misses a visit", "misses": frozenset({visits[-1]})}
     return twists
+
+
+def _can_fail(protocol: StudyProtocol) -> str:
+    """The last step of manufacture that is done more than once, where the study lets a product be made from a reserve."""
+    again = protocol.manufacture is not None and any(way.needs for way in protocol.manufacture.remakes)
+    repeated = [s.id for s in protocol.steps if s.kind == "process" and s.repeat and not s.reserve]
+    return repeated[-1] if again and repeated else ""
+
+
+def _late_positive(protocol: StudyProtocol) -> dict[tuple[str, str], str]:
+    """A result that breaks a criterion of words which may be pending at release."""
+    for criterion in protocol.release.criteria if protocol.release else ():
+        step, _, name = criterion.measure.of.partition(".")
+        options = protocol.by_id[step].record_by_name[name].options or ()
+        wrong = [option for option in options if criterion.must_be and option not in criterion.must_be]
+        if criterion.may_be_pending and wrong:
+            return {(step, name): wrong[0]}
+    return {}
+
+
+def _rebooked(protocol: StudyProtocol) -> str:
+    """A hand-over during which an incident may happen that another booking answers."""
+    bookings = {step.id for step in protocol.steps if step.kind == "booking" and step.reserve}
+    for incident in protocol.incidents:
+        first = incident.options[0] if incident.options else None
+        if first is not None and set(first.offers) and set(first.offers) <= bookings:
+            return incident.during[0]
+    return ""
 
 
 def _breaking(protocol: StudyProtocol, kind: str, consequence: str) -> dict[tuple[str, str], str]:
