@@ -106,6 +106,7 @@ def show_status(site: Site, therapy: str, answer: Answer, json: bool) -> int:
         ("STOPPED", f"{row['mismatches']} mismatch: unbroken mismatch decide {therapy}" if row["mismatches"] else ""),
         ("ALERT", f"{row['alerts']} not acknowledged: unbroken alert list {therapy}" if row["alerts"] else ""),
         ("labels", f"{row['labels_open']} without a fate: unbroken label list {therapy}" if row["labels_open"] else ""),
+        ("CRITICAL", row["escalated"]),
         ("RECALL", f"{row['recalled']}: unbroken trace {therapy}" if row["recalled"] else ""),
         ("stopped", row["stopped"]),
         ("completed", row["completed"].replace("_", " ")),

@@ -19,12 +19,24 @@ def check_endings(study: Study) -> Iterator[Problem]:
     if protocol.escalation is not None:
         for name in ("product_lost", "material_lost", "not_by_the_rules"):
             yield from _roles(study, ("escalation", name), getattr(protocol.escalation, name))
+        yield from _offered(study, ("escalation", "rescue"), protocol.escalation.rescue)
 
 
 def _roles(study: Study, path: Path, names: tuple[str, ...]) -> Iterator[Problem]:
     for at, name in enumerate(names):
         if name not in study.protocol.roles:
             yield Problem((*path, at), unknown(name, "role", study.protocol.roles, "roles"))
+
+
+def _offered(study: Study, path: Path, names: tuple[str, ...]) -> Iterator[Problem]:
+    for at, name in enumerate(names):
+        if name not in study.protocol.by_id:
+            yield Problem((*path, at), unknown(name, "step", study.ids, "steps"))
+        elif not study.protocol.by_id[name].reserve:
+            yield Problem((*path, at), f"{name} is offered but not kept back; give it `reserve: true`")
+        elif study.protocol.by_id[name].kind != "observation":
+            reason = f"{name} is a {study.protocol.by_id[name].kind}; what is done for the patient is an observation"
+            yield Problem((*path, at), reason)
 
 
 def _permits(study: Study) -> tuple[str, ...]:

@@ -51,7 +51,9 @@ def closings(therapy: Therapy, protocol: StudyProtocol, step: Step) -> Iterator[
         for what in _WITHDRAWN:
             if what in therapy.withdrawn and _stops(therapy, protocol, step, what):
                 yield Closing(f"the patient withdrew from {what}", therapy.withdrawn[what])
-    if therapy.stopped and therapy.stopped_at is not None and not (step.kind == SEEN and therapy.infused):
+    # Who was conditioned and gets no product is looked after, however the therapy ended.
+    seen = step.kind == SEEN and (therapy.infused or (protocol.escalation and step.id in protocol.escalation.rescue))
+    if therapy.stopped and therapy.stopped_at is not None and not seen:
         decided = therapy.stopped not in ("died", "withdrawn")
         yield Closing(f"the therapy stopped ({therapy.stopped})", therapy.stopped_at, decided)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from protocol.model import Remake, StudyProtocol
@@ -29,6 +30,19 @@ def needed(therapy: Therapy, protocol: StudyProtocol) -> list[Material]:
     return sorted(found, key=lambda m: m.code)
 
 
+def usable(therapy: Therapy, protocol: StudyProtocol, but: Collection[str] = ()) -> bool | None:
+    """Whether a product of this batch is there, or on its way; None while nothing has been made that could be lost.
+
+    Args:
+        but: materials that do not count: somebody has told that they are gone, and nobody has confirmed it yet.
+    """
+    there = needed(therapy, protocol)
+    start = {kind for way in (protocol.manufacture.remakes if protocol.manufacture else ()) for kind in way.needs}
+    # Once something was made, starting material that is still there is no product on its way.
+    made = [m for m in there if m.kind not in start] or there
+    return any(m.live and m.status != "rejected" and m.code not in but for m in made) if made else None
+
+
 def open_failure(therapy: Therapy) -> Failure | None:
     """A failure that somebody reported and nobody has confirmed or declined."""
     return next((f for f in therapy.failures.values() if not f.decision), None)
@@ -42,10 +56,7 @@ def ground(therapy: Therapy, protocol: StudyProtocol) -> str:
     confirmed = [f for f in therapy.failures.values() if f.decision == "confirmed" and f.batch == therapy.batch]
     if confirmed:
         return f"{confirmed[-1].code}: manufacture failed in {confirmed[-1].at}: {confirmed[-1].says}"
-    there, start = needed(therapy, protocol), {kind for way in protocol.manufacture.remakes for kind in way.needs}
-    # Once something was made, starting material that is still there is no product on its way.
-    made = [m for m in there if m.kind not in start] or there
-    if not made or any(m.live and m.status != "rejected" for m in made):
+    if usable(therapy, protocol) is not False:
         return ""
     if therapy.disposition is not None and therapy.disposition.decision == "rejected":
         return f"the product of batch {therapy.batch} was rejected"

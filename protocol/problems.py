@@ -61,11 +61,12 @@ class Study:
 
     @cached_property
     def offered(self) -> frozenset[str]:
-        """Every step that some consequence offers, an option after an incident, or a remake that begins at it."""
+        """Every step that some consequence offers, an option after an incident, an escalation, or a remake that begins at it."""
         found = [c for step in self.protocol.steps for _, follows in all_consequences(step) for c in follows]
         found += [c for incident in self.protocol.incidents for c in incident.consequences]
         options = [option for incident in self.protocol.incidents for option in incident.options]
         begun = [way.start for way in self.protocol.manufacture.remakes] if self.protocol.manufacture else []
+        begun += self.protocol.escalation.rescue if self.protocol.escalation else ()
         return frozenset([c.step for c in found if c.step] + [n for option in options for n in option.offers] + begun)
 
     def of_kind(self, kind: str) -> list[tuple[int, Step]]:

@@ -12,6 +12,7 @@ from protocol.clocks import moment as clock_moment
 from protocol.due import Due, Standing, could_apply, instances
 from protocol.model import Moment, Step, StudyProtocol
 from protocol.state import Act, Instance, Therapy
+from protocol.stranded import hearers, says, stranded
 
 HAPPENED, PLANNED = "happened", "planned"
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -34,7 +35,12 @@ class Entry:
 
 def schedule(therapy: Therapy, protocol: StudyProtocol) -> list[Entry]:
     """The calendar of a therapy: alerts that nobody has acknowledged, what happened in order, what is planned in order."""
-    entries = [*_alerts(therapy), *_earlier(therapy, protocol), *_Planner(therapy, protocol).entries()]
+    entries = [
+        *_no_product(therapy, protocol),
+        *_alerts(therapy),
+        *_earlier(therapy, protocol),
+        *_Planner(therapy, protocol).entries(),
+    ]
     return sorted(entries, key=lambda e: (e.standing != "alert", _when(e) is None, _when(e) or _NEVER, str(e.at)))
 
 
@@ -54,6 +60,16 @@ def _alerts(therapy: Therapy) -> list[Entry]:
         )
         for alert in therapy.alerts.values()
     ]
+
+
+def _no_product(therapy: Therapy, protocol: StudyProtocol) -> list[Entry]:
+    """While a patient who was conditioned has no product, that stands on top, with the ways that are left now."""
+    left = stranded(therapy, protocol)
+    if left is None:
+        return []
+    why, at = says(therapy, protocol, left), Instance("product_lost")
+    title = "No product after lymphodepletion began"
+    return [Entry(at, title, hearers(protocol), "alert", None, None, None, (left.since, left.since), why)]
 
 
 def _earlier(therapy: Therapy, protocol: StudyProtocol) -> list[Entry]:

@@ -14,6 +14,8 @@ from protocol.labels import unaccounted
 from protocol.mismatch import open_mismatches
 from protocol.model import StudyProtocol
 from protocol.state import Therapy
+from protocol.stranded import says as says_stranded
+from protocol.stranded import stranded
 from protocol.worklist import resting_state, worklist
 
 
@@ -57,6 +59,7 @@ def batch_status(therapy: Therapy, protocol: StudyProtocol) -> dict[str, Any]:
         "mismatches": len(open_mismatches(therapy)),
         "alerts": len(open_alerts(therapy)),
         "labels_open": len(unaccounted(therapy)),
+        "escalated": says_stranded(therapy, protocol, left) if (left := stranded(therapy, protocol)) else "",
         "stopped": therapy.stopped,
         "completed": therapy.completed,
         "records": therapy.number,

@@ -15,6 +15,7 @@ from protocol.commands import (
     EndingCommand,
     IncidentCommand,
     LabelCommand,
+    LetPass,
     ManufactureCommand,
     MismatchCommand,
     OutOfSpecificationCommand,
@@ -35,6 +36,7 @@ from protocol.decide.signing import decide_step
 from protocol.decision import Decision
 from protocol.model import StudyProtocol
 from protocol.state import Therapy
+from protocol.stranded import escalated
 from protocol.surroundings import Surroundings
 
 RULEBOOK = 1
@@ -42,11 +44,16 @@ RULEBOOK = 1
 
 
 def decide(therapy: Therapy, protocol: StudyProtocol, command: AnyCommand, around: Surroundings) -> Decision:
-    """What follows from a command.
+    """What follows from a command; and beside it what follows if no product is left for a patient who was conditioned.
 
     Raises:
         Refused: naming the rule, the values, and what to do; nothing is to be signed.
     """
+    decision = _decided(therapy, protocol, command, around)
+    return decision if isinstance(command, LetPass) else escalated(therapy, protocol, decision, around)
+
+
+def _decided(therapy: Therapy, protocol: StudyProtocol, command: AnyCommand, around: Surroundings) -> Decision:
     if isinstance(command, StepCommand):
         return decide_step(therapy, protocol, command, around)
     if isinstance(command, QualityCommand):

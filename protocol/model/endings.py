@@ -39,11 +39,13 @@ class Endings(Part):
 class Escalation(Part):
     """Roles that are each alerted.
 
-    `product_lost`: no usable product is left after conditioning began. `material_lost`: something was lost or destroyed
-    by accident. `not_by_the_rules`: something is told that happened against a rule.
+    `product_lost`: no usable product is left after conditioning began. `rescue`: steps kept in reserve that are offered then,
+    for a patient without a product and without bone marrow. `material_lost`: something was lost or destroyed by accident.
+    `not_by_the_rules`: something is told that happened against a rule.
     """
 
     product_lost: Names = ()
+    rescue: Names = ()
     material_lost: Names = ()
     not_by_the_rules: Names = ()
     source: Title | None = None

@@ -9,6 +9,8 @@ from protocol.mismatch import open_mismatches, undecided
 from protocol.model import StudyProtocol
 from protocol.running import next_strike
 from protocol.state import Therapy
+from protocol.stranded import hearers, stranded
+from protocol.stranded import says as says_stranded
 from protocol.worklist.item import WorkItem
 
 
@@ -68,10 +70,14 @@ def ways(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
                 act=failure.by.link, since=failure.by.recorded, batch=at.batch,
             )
         ]  # fmt: skip
-    why = ground(therapy, protocol)
+    why, left = ground(therapy, protocol), stranded(therapy, protocol)
+    worst = f"CRITICAL, {says_stranded(therapy, protocol, left)}" if left else ""
     if not why or protocol.manufacture is None:
-        return []
+        if left is None or therapy.terminated:
+            return []
+        hear = hearers(protocol)
+        return [WorkItem(therapy.id, "way_out", "", "", "", "Decide what follows", hear, worst, since=left.since)]
     deciders = [role for way in ways_out(therapy, protocol) if not way.closed for role in way.way.decided_by]
     roles = tuple(dict.fromkeys([*deciders, *protocol.manufacture.ended_by]))
-    says = f"NO PRODUCT: {why}. {told(therapy, protocol)}"
+    says = worst or f"NO PRODUCT: {why}. {told(therapy, protocol)}"
     return [WorkItem(therapy.id, "way_out", "", "", "", "Decide what follows", roles, says, batch=therapy.batch)]

@@ -61,6 +61,7 @@ def check_each_record(history: History, before: int) -> None:
         after = history.site.desk.therapy(happened.before.id)
         assert gaps(after) == []
         check_two_people(after)
+        check_nobody_is_left_behind(happened, after)
         for fact in happened.receipt.facts:
             if isinstance(fact, StepFact):
                 check_order(history.site, happened, fact)
@@ -68,6 +69,20 @@ def check_each_record(history: History, before: int) -> None:
             if isinstance(fact, ProductInfused):
                 statuses = {happened.before.materials[code].status for code in fact.infused}
                 assert statuses == {"released"}, f"{fact.infused} was {statuses}"
+
+
+def check_nobody_is_left_behind(happened: Happened, after: Therapy) -> None:
+    """Whatever takes the last bag from a patient who was conditioned opens a critical deviation in that very record."""
+    begun = any(at.step == "lymphodepletion" for at in happened.before.every_act)
+    wanted = not (after.infused or after.died or after.completed or "treatment" in after.withdrawn)
+
+    def bags(therapy: Therapy) -> list[str]:
+        known = (m for m in therapy.materials.values() if m.kind == "drug_product" and not m.earlier)
+        return [m.code for m in known if m.live and m.status != "rejected"]
+
+    if begun and wanted and bags(happened.before) and not bags(after) and after.batch == happened.before.batch:
+        told = [d for d in after.deviations.values() if d.rule == "product.lost" and d.grade == "critical"]
+        assert told, f"{happened.command} took the last bag of {after.id}, and nobody hears of it"
 
 
 def check_two_people(therapy: Therapy) -> None:
