@@ -109,6 +109,15 @@ COMMANDS: dict[str, Entry | Group] = {
         "check": Entry("logger", "check", QUALITY),
         "plot": Entry("logger", "plot", QUALITY),
     }),
+    "grade": Group("Toxicity grades, computed from signs: a physician signs them, or others with the reason.", QUALITY, {
+        "list": Entry("safety", "list_grades", QUALITY),
+        "sign": Entry("safety", "sign_grades", QUALITY),
+    }),
+    "adverse": Group("Adverse events: reported, followed, listed with their marks.", QUALITY, {
+        "list": Entry("safety", "list_events", QUALITY),
+        "report": Entry("safety", "report_event", QUALITY),
+        "follow": Entry("safety", "follow_event", QUALITY),
+    }),
     "deviation": Group("Deviations: graded, investigated, corrected, closed by another person.", QUALITY, {
         "list": Entry("deviations", "list_deviations", QUALITY),
         "show": Entry("deviations", "show", QUALITY),

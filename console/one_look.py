@@ -97,6 +97,8 @@ def show_status(site: Site, therapy: str, answer: Answer, json: bool) -> int:
         ("batch", f"{row['batch']}; {row['batch'] - 1} given up before it" if row["batch"] > 1 else ""),
         ("product", row["product"]),
         ("dose given", row["dose"]),
+        ("toxicity", row["grades"]),
+        ("adverse events", row["adverse_events"]),
         ("disposition", _disposition(row)),
         ("by exception", row["exceptions"]),
         ("deviations", f"{row['deviations_open']} open of {row['deviations']}{worst}"),

@@ -22,6 +22,7 @@ from protocol.commands import (
     Perform,
     Presented,
     ReportLate,
+    SignGrades,
     WithdrawPatient,
     Witness,
 )
@@ -166,6 +167,7 @@ class Play:
             "failure",
             "way_out",
             "second_signature",
+            "grade",
             "late_value",
             "environment",
         ):
@@ -239,6 +241,8 @@ class Play:
             case "failure":
                 reporter = next(f.by.person for f in therapy.failures.values() if not f.decision)
                 self.desk.act(name, mishaps.confirmation(therapy), self._who(item.roles, reporter))
+            case "grade":
+                self.desk.act(name, SignGrades(step=item.step, occurrence=item.occurrence), self._who(item.roles))
             case "way_out":
                 decided, roles = mishaps.way_out(therapy, self.protocol, bool(script.fails_in))
                 self.desk.act(name, decided, self._who(roles))

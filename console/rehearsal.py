@@ -18,8 +18,9 @@ from protocol.commands import BookedSlot, Entered, IssueLabels, Perform, Present
 from protocol.commands.environment import ReportEnvironment
 from protocol.due import Due
 from protocol.environment import missing
+from protocol.grading import gradings_of
 from protocol.labels import labelled, must_stand, next_serials, unaccounted
-from protocol.model import EnvironmentValue, Limit, Record, ReleaseCriterion, ScanSpec, Step, StudyProtocol
+from protocol.model import EnvironmentValue, Limit, Record, ReleaseCriterion, ScanSpec, Sign, Step, StudyProtocol
 from protocol.schedule import schedule
 from protocol.state import Therapy
 
@@ -73,7 +74,9 @@ def entry(patient: Patient, therapy: Therapy, protocol: StudyProtocol, due: Due,
         started=at,
         ended=at,
         readings={
-            r.name: _entered(patient, therapy, protocol, step, r, at) for r in step.records if _enters(patient, step, r)
+            r.name: _entered(patient, therapy, protocol, step, r, at)
+            for r in step.records
+            if _enters(patient, protocol, step, r)
         },
         scans=_scans(patient, therapy, protocol, due),
         used={n: lot_code(n) for n in step.needs.lots} | {n: device_code(n) for n in step.needs.devices},
@@ -91,9 +94,16 @@ def entry(patient: Patient, therapy: Therapy, protocol: StudyProtocol, due: Due,
     )
 
 
-def _enters(patient: Patient, step: Step, record: Record) -> bool:
-    """Whether a value is entered with the step: not what comes late, and of what is optional only what a script asks for."""
-    return (step.id, record.name) in patient.values if record.optional else not record.late
+def _enters(patient: Patient, protocol: StudyProtocol, step: Step, record: Record) -> bool:
+    """Whether a value is entered with the step: not what comes late; of what is optional the signs, and what a script asks for."""
+    if record.optional:
+        return (step.id, record.name) in patient.values or bool(_signs(protocol, step, record))
+    return not record.late
+
+
+def _signs(protocol: StudyProtocol, step: Step, record: Record) -> list[Sign]:
+    """The signs of toxicity of which this value is one."""
+    return [sign for g in gradings_of(protocol) if g.step == step.id for sign in g.signs if record.name in sign.of]
 
 
 def late_values(
@@ -303,6 +313,7 @@ def _number(therapy: Therapy, protocol: StudyProtocol, step: Step, record: Recor
         if (target := _target(therapy, protocol, criterion)) is not None:
             return _plain(target * scale)
         _narrow(criterion, lows, highs, scale)
+    _without_signs(_signs(protocol, step, record), lows, highs)
     return _between(low, high, lows, highs)
 
 
@@ -316,6 +327,13 @@ def _between(low: Decimal, high: Decimal, lows: list[Decimal], highs: list[Decim
     if (least, most) == (low, high):
         return _plain(low + (high - low) / 4 if low >= 0 else (low + high) / 2)
     return _plain((least + most) / 2)
+
+
+def _without_signs(signs: Sequence[Sign], lows: list[Decimal], highs: list[Decimal]) -> None:
+    """Between the bounds from which a sign gives a grade: a patient who is played has none."""
+    levels = [level for sign in signs for level in sign.levels]
+    lows += [level.at_most + 1 for level in levels if level.at_most is not None]
+    highs += [level.at_least - 1 for level in levels if level.at_least is not None]
 
 
 def _share(therapy: Therapy, protocol: StudyProtocol, source: str, low: Decimal) -> Decimal | None:

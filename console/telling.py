@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from console.telling_safety import told_safety
 from events.facts import (
     alerts,
     authority,
@@ -24,6 +25,7 @@ from events.facts import (
     mismatch,
     quality,
     recalls,
+    safety,
     site,
     steps,
 )
@@ -218,6 +220,13 @@ def _told(fact: Fact, when: When) -> list[str]:
                 f"  used in {', '.join(str(instance(key)) for key in fact.uses)}{given}",
                 f"  held: {', '.join(fact.materials) or 'nothing'}; infused already: {', '.join(fact.infused) or 'nothing'}",
             ]
+        case (
+            safety.GradeProposed()
+            | safety.GradeSigned()
+            | safety.AdverseEventReported()
+            | safety.AdverseEventFollowed()
+        ):
+            return told_safety(fact, when)
         case site.ProtocolAdopted():
             return [f"protocol {fact.protocol} {fact.version} adopted, digest {fact.digest}"]
         case authority.LogOpened():

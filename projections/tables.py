@@ -12,7 +12,7 @@ VERSION = 7
 
 _BATCH_TEXT = (
     "screening subject coi choices protocol digest opened last_step last_ended state waits_for due disposition "
-    "pending_tests excepted exceptions product worst_deviation dose recalled escalated stopped completed head finding"
+    "pending_tests excepted exceptions product worst_deviation dose recalled escalated grades adverse_events stopped completed head finding"
 ).split()
 _BATCH_NUMBERS = "steps_done deviations_open deviations quarantined batch held incidents mismatches alerts labels_open records".split()
 _LINES = {

@@ -20,6 +20,7 @@ from protocol.deviations import quality_deadlines
 from protocol.dose import dose_due
 from protocol.due import HOLD, WINDOW, Due, applies, instances, of_step, successor_begun
 from protocol.endings import unsettled
+from protocol.grading import unsigned
 from protocol.incidents import concerned, report
 from protocol.manufacture import ground, open_failure
 from protocol.mismatch import open_mismatches
@@ -193,7 +194,7 @@ def _release_evaluated(therapy: Therapy, protocol: StudyProtocol, before: list[T
 
 def _outcome(therapy: Therapy, protocol: StudyProtocol) -> str:
     """How the therapy has ended, if it has; a therapy that stopped ends when its material has."""
-    if therapy.pending or therapy.holds or open_mismatches(therapy):
+    if therapy.pending or therapy.holds or open_mismatches(therapy) or unsigned(therapy):
         return ""
     todo = [d for d in instances(therapy, protocol) if d.standing in _OPEN and d.required]
     if todo:

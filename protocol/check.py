@@ -15,6 +15,7 @@ from protocol.check_order import check_names, check_order
 from protocol.check_quality import check_quality
 from protocol.check_release import check_release
 from protocol.check_road import check_road
+from protocol.check_safety import check_safety
 from protocol.check_steps import check_parts
 from protocol.model import Step, StudyProtocol
 from protocol.problems import Problem, Study
@@ -37,6 +38,7 @@ def check_protocol(protocol: StudyProtocol) -> list[Problem]:
         *check_labels(study),
         *check_quality(study),
         *check_endings(study),
+        *check_safety(study),
     ]
     return list(dict.fromkeys(found))
 

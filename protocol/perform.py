@@ -18,6 +18,7 @@ from protocol.decision import Decision, code_stream, lot_stream, room_stream, sl
 from protocol.endings import freed_by
 from protocol.exceptions import told_at_once
 from protocol.gate import Admitted, admit, check_role, known_step
+from protocol.grading import propose
 from protocol.handling import quarantined_meanwhile
 from protocol.kinds import room_breaches, special_fields
 from protocol.labels import check_answers, must_stand
@@ -87,6 +88,7 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
         follows += opened_by_result(therapy, protocol, act.at, fact.readings, follows)
     if isinstance(fact, DispositionDecided) and not fact.awaits:
         follows += told_at_once(therapy, protocol, fact)
+    follows += propose(therapy, protocol, act.at, fact.started, fact.ended, fact.readings)
     if not fact.awaits:
         follows += freed_by(therapy, fact, around.now)
     return Decision(

@@ -13,6 +13,7 @@ from events.facts import (
     manufacture,
     mismatch,
     quality,
+    safety,
     steps,
 )
 from events.facts import out_of_specification as oos
@@ -32,7 +33,20 @@ def command_of(record: Record) -> AnyCommand | None:
     if isinstance(first, steps.StepFact):
         opened = facts[0] if isinstance(facts[0], course.TherapyOpened) else None
         return _performed(first, opened, *_log_beside(facts))
+    if isinstance(first, safety.GradeSigned):
+        return _grades(facts)
     return _other(first)
+
+
+def _grades(facts: tuple[Fact, ...]) -> AnyCommand | None:
+    """The grades of one visit, signed together."""
+    signed = [fact for fact in facts if isinstance(fact, safety.GradeSigned)]
+    return said.SignGrades(
+        step=signed[0].key.step,
+        occurrence=signed[0].key.occurrence,
+        grades={fact.grading: fact.grade for fact in signed if fact.grade is not None},
+        why=next((fact.reason for fact in signed if fact.reason), None),
+    )
 
 
 def _log_beside(facts: tuple[Fact, ...]) -> tuple[LogFigures | None, str | None]:
@@ -182,6 +196,17 @@ def _other(fact: Fact) -> AnyCommand | None:
             return said.AcceptException(exception=fact.exception, statement=fact.statement)
         case oos.ExceptionWithdrawn():
             return said.WithdrawException(exception=fact.exception, reason=fact.reason)
+        case safety.AdverseEventReported():
+            return said.ReportEvent(
+                term=fact.term, code=fact.code, grade=fact.grade, onset=fact.onset, aware=fact.aware, related=fact.related,
+                serious=fact.serious, criteria=fact.criteria, expected=fact.expected, dlt=fact.dlt, says=fact.says,
+            )  # fmt: skip
+        case safety.AdverseEventFollowed():
+            return said.FollowEvent(
+                event=fact.event, says=fact.says, at=fact.at, aware=fact.aware, resolved=fact.what == "resolved",
+                grade=fact.grade, related=fact.related, serious=fact.serious, criteria=fact.criteria,
+                expected=fact.expected, dlt=fact.dlt,
+            )  # fmt: skip
         case alerts.AlertAcknowledged():
             return said.AcknowledgeAlert(alert=fact.alert, note=fact.note or None)
         case manufacture.ManufactureFailed(key=key):

@@ -17,6 +17,7 @@ from events.facts.quality import IdentityHoldCleared
 from events.facts.recalls import RecallReached
 from events.facts.steps import DispositionDecided, LabelsReconciled, PatientEnrolled, StepFact
 from protocol.quality_state import Action, Invalidated, Investigation, Regraded, ReleaseException
+from protocol.safety_state import SafetyState
 
 
 class Instance(NamedTuple):
@@ -347,6 +348,7 @@ class Therapy:
     disposition: DispositionDecided | None = None
     dispositions: dict[str, DispositionDecided] = field(default_factory=dict)
     dose: DoseGiven | None = None
+    safety: SafetyState = field(default_factory=SafetyState)
     evaluated: tuple[tuple[str, str], ...] | None = None
     disposals: dict[str, tuple[DisposalSigned, Signed]] = field(default_factory=dict)
     withdrawn: dict[str, datetime] = field(default_factory=dict)

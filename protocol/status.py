@@ -6,9 +6,11 @@ from typing import Any
 
 from events.facts.steps import DispositionDecided
 from events.instant import to_wire
+from protocol.adverse_events import events_told
 from protocol.alerts import open_alerts
 from protocol.dose import dose_given
 from protocol.exceptions import standing
+from protocol.grading import grades_told
 from protocol.incidents import undecided
 from protocol.labels import unaccounted
 from protocol.mismatch import open_mismatches
@@ -60,6 +62,8 @@ def batch_status(therapy: Therapy, protocol: StudyProtocol) -> dict[str, Any]:
         "alerts": len(open_alerts(therapy)),
         "labels_open": len(unaccounted(therapy)),
         "escalated": says_stranded(therapy, protocol, left) if (left := stranded(therapy, protocol)) else "",
+        "grades": grades_told(therapy, protocol),
+        "adverse_events": events_told(therapy),
         "stopped": therapy.stopped,
         "completed": therapy.completed,
         "records": therapy.number,

@@ -44,6 +44,7 @@ from protocol.commands import (
     Presented,
     ReportAction,
     ReportLate,
+    SignGrades,
     Witness,
     WitnessDisposal,
 )
@@ -301,7 +302,16 @@ class Staged:
         if self.therapy(patient).pending:
             self.clock.now += TO_SECOND
             self.witness(patient=patient)
+        self.sign_grades(patient=patient)
         return receipt
+
+    def sign_grades(self, *, patient: Patient | None = None) -> bool:
+        """Sign every computed grade that waits, as it is proposed; whether there were any."""
+        items = [i for i in worklist(self.therapy(patient), self.protocol) if i.kind == "grade"]
+        for item in items:
+            self.clock.now += TO_SECOND
+            self.act(SignGrades(step=item.step, occurrence=item.occurrence), self.who(item.roles), patient)
+        return bool(items)
 
     def act(self, command: AnyCommand, by: str, patient: Patient | None = None) -> Receipt:
         """Any other command."""
@@ -394,6 +404,8 @@ class Staged:
             if therapy.pending:
                 self.clock.now += TO_SECOND
                 self.witness(patient=patient)
+                continue
+            if self.sign_grades(patient=patient):
                 continue
             if late and self.monitor(patient):
                 continue

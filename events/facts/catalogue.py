@@ -22,6 +22,7 @@ from events.facts import (
     out_of_specification,
     quality,
     recalls,
+    safety,
     site,
     steps,
 )
@@ -107,6 +108,10 @@ THERAPY_FACTS: tuple[type[TherapyFact], ...] = (
     out_of_specification.ExceptionAccepted,
     out_of_specification.ExceptionWithdrawn,
     dose.DoseGiven,
+    safety.GradeProposed,
+    safety.GradeSigned,
+    safety.AdverseEventReported,
+    safety.AdverseEventFollowed,
     alerts.AlertRaised,
     alerts.AlertAcknowledged,
     logger.LoggerRead,

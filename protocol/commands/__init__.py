@@ -46,6 +46,7 @@ from protocol.commands.out_of_specification import (
     WithdrawException,
 )
 from protocol.commands.quality import ClearHold, DecideQuarantine, Dispose, QualityCommand
+from protocol.commands.safety import FollowEvent, ReportEvent, SafetyCommand, SignGrades
 from protocol.commands.steps import (
     BookedSlot,
     Correct,
@@ -71,6 +72,7 @@ AnyCommand = (
     | ManufactureCommand
     | EndingCommand
     | OutOfSpecificationCommand
+    | SafetyCommand
 )
 
 __all__ = [
@@ -103,6 +105,7 @@ __all__ = [
     "FailManufacture",
     "FailScreening",
     "FindMaterial",
+    "FollowEvent",
     "GiveFates",
     "IncidentCommand",
     "InvalidateResult",
@@ -125,11 +128,14 @@ __all__ = [
     "RegradeDeviation",
     "ReportAction",
     "ReportDeath",
+    "ReportEvent",
     "ReportIncident",
     "ReportLate",
     "ReportMismatch",
     "RequestException",
     "ReturnMaterial",
+    "SafetyCommand",
+    "SignGrades",
     "StepCommand",
     "TakeBack",
     "TerminateTherapy",

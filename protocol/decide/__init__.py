@@ -20,6 +20,7 @@ from protocol.commands import (
     MismatchCommand,
     OutOfSpecificationCommand,
     QualityCommand,
+    SafetyCommand,
     StepCommand,
 )
 from protocol.decide.alerts import decide_alerts
@@ -32,6 +33,7 @@ from protocol.decide.manufacture import decide_manufacture
 from protocol.decide.mismatch import decide_mismatch
 from protocol.decide.out_of_specification import decide_out_of_specification
 from protocol.decide.quality import decide_quality
+from protocol.decide.safety import decide_safety
 from protocol.decide.signing import decide_step
 from protocol.decision import Decision
 from protocol.model import StudyProtocol
@@ -76,4 +78,6 @@ def _decided(therapy: Therapy, protocol: StudyProtocol, command: AnyCommand, aro
         return decide_endings(therapy, protocol, command, around)
     if isinstance(command, OutOfSpecificationCommand):
         return decide_out_of_specification(therapy, protocol, command, around)
+    if isinstance(command, SafetyCommand):
+        return decide_safety(therapy, protocol, command, around)
     assert_never(command)

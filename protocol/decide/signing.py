@@ -16,6 +16,7 @@ from protocol.decision import Decision, slots_of
 from protocol.endings import freed_by
 from protocol.exceptions import told_at_once
 from protocol.gate import check_role, known_step
+from protocol.grading import propose
 from protocol.labels import check_answers, stood
 from protocol.mismatch import check_standing_still
 from protocol.model import Step, StudyProtocol
@@ -229,6 +230,7 @@ def _with_what_follows(
         follows += follow(therapy, later.at, [breach], held, follows)
     if act.at in therapy.earlier_acts:
         return (fact, *follows)  # the batch was given up; the gate of this one does not look at it
+    follows += propose(therapy, protocol, act.at, act.fact.started, act.fact.ended, readings)
     follows += late_failures(therapy, protocol, act.at, readings, follows)
     if step.kind == "test":
         follows += opened_by_result(therapy, protocol, act.at, readings, follows)

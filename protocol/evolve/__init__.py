@@ -29,6 +29,7 @@ from protocol.evolve.mismatch import MismatchFacts, evolve_mismatch
 from protocol.evolve.out_of_specification import OutOfSpecificationFacts, evolve_out_of_specification
 from protocol.evolve.quality import QualityFacts, evolve_quality
 from protocol.evolve.recalls import RecallFacts, evolve_recalls
+from protocol.evolve.safety import SafetyFacts, evolve_safety
 from protocol.evolve.steps import StepFacts, evolve_steps
 from protocol.state import Automatic, Signed, Therapy
 
@@ -48,6 +49,7 @@ TherapyFacts = (
     | EnvironmentFacts
     | OutOfSpecificationFacts
     | DoseFacts
+    | SafetyFacts
 )
 
 
@@ -131,6 +133,8 @@ def evolve(therapy: Therapy, fact: TherapyFacts, by: Signed) -> Therapy:
         return evolve_out_of_specification(therapy, fact, by)
     if isinstance(fact, DoseFacts):
         return evolve_dose(therapy, fact, by)
+    if isinstance(fact, SafetyFacts):
+        return evolve_safety(therapy, fact, by)
     assert_never(fact)
 
 

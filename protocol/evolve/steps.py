@@ -97,4 +97,6 @@ def _stands_not(therapy: Therapy, link: str) -> Therapy:
     readings = {where: now for where, now in therapy.readings.items() if where[0] != at}
     loggers = {where: read for where, read in therapy.loggers.items() if where != at}
     pending = {k: a for k, a in therapy.pending.items() if k != link}
-    return replace(therapy, pending=pending, readings=readings, loggers=loggers)
+    grades = {where: graded for where, graded in therapy.safety.grades.items() if where[1] != at}
+    safety = replace(therapy.safety, grades=grades)
+    return replace(therapy, pending=pending, readings=readings, loggers=loggers, safety=safety)

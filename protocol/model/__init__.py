@@ -15,6 +15,7 @@ from protocol.model.manufacture import FailureRule, Manufacture, Remake
 from protocol.model.quality import Handling, Quality
 from protocol.model.records import Limit, Record, ScanSpec
 from protocol.model.release import ExceptionalRelease, Measure, Release, ReleaseCriterion
+from protocol.model.safety import EventRules, Grading, Level, RequiredSign, Safety, Sign
 from protocol.model.steps import Needs, Retest, Step
 from protocol.model.study import ChoiceSpec, Head, MaterialKind, Option, StudyProtocol, Target
 
@@ -33,9 +34,11 @@ __all__ = [
     "EnvironmentSet",
     "EnvironmentValue",
     "Escalation",
+    "EventRules",
     "ExceptionalRelease",
     "FailureRule",
     "GoesOn",
+    "Grading",
     "Handling",
     "Head",
     "Incident",
@@ -44,6 +47,7 @@ __all__ = [
     "KineticMean",
     "LabelField",
     "LabelTemplate",
+    "Level",
     "Limit",
     "LoggerSpec",
     "Manufacture",
@@ -61,9 +65,12 @@ __all__ = [
     "ReleaseCriterion",
     "Remake",
     "Repeat",
+    "RequiredSign",
     "RequiredStatement",
     "Retest",
+    "Safety",
     "ScanSpec",
+    "Sign",
     "Step",
     "StudyProtocol",
     "Target",

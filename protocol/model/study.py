@@ -16,6 +16,7 @@ from protocol.model.labels import LabelTemplate
 from protocol.model.manufacture import Manufacture
 from protocol.model.quality import Quality
 from protocol.model.release import Release
+from protocol.model.safety import Safety
 from protocol.model.steps import Step
 
 
@@ -77,6 +78,7 @@ class StudyProtocol(Part):
     manufacture: Manufacture | None = None
     endings: Endings | None = None
     escalation: Escalation | None = None
+    safety: Safety | None = None
     digest: str = ""
     text: str = Field(default="", repr=False)
 

@@ -10,6 +10,7 @@ from protocol.worklist.environment import environment
 from protocol.worklist.item import WorkItem
 from protocol.worklist.materials import labels, materials
 from protocol.worklist.quality import quality
+from protocol.worklist.safety import safety
 from protocol.worklist.steps import late_values, logs, to_perform, to_sign, told_and_unsigned
 
 
@@ -22,6 +23,7 @@ def worklist(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
             *held(therapy, protocol),
             *alerts(therapy),
             *told_and_unsigned(therapy, protocol, ()),
+            *safety(therapy, protocol),
             *materials(therapy, protocol),
             *late_values(therapy, protocol),
             *environment(therapy, protocol),
@@ -42,6 +44,7 @@ def worklist(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
         *incidents(therapy, protocol),
         *items,
         *told_and_unsigned(therapy, protocol, every),
+        *safety(therapy, protocol),
         *materials(therapy, protocol),
         *late_values(therapy, protocol),
         *environment(therapy, protocol),

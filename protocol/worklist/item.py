@@ -24,6 +24,7 @@ What = Literal[
     "deviation",
     "action",
     "exception",
+    "grade",
 ]
 
 

@@ -26,6 +26,7 @@ def resting_state(therapy: Therapy, protocol: StudyProtocol) -> tuple[str, str]:
         "failure": "AwaitingSignature",
         "way_out": "AwaitingDecision",
         "quarantine": "Quarantined",
+        "grade": "AwaitingSignature",
     }.get(first.kind, "AwaitingStep")
     told = [f"{i.step or i.title}{_occurrence(i)}: waiting for {' or '.join(i.roles)}" for i in items[:3]]
     more = f" (and {len(items) - 3} more)" if len(items) > 3 else ""

@@ -61,6 +61,12 @@ HEADINGS: dict[type[Part], str] = {
     model.Endings: "### Endings",
     model.GoesOn: "### A step that goes on",
     model.Escalation: "### Escalation",
+    model.Safety: "## Safety",
+    model.Grading: "### A grading",
+    model.Sign: "### A sign",
+    model.Level: "### A level",
+    model.RequiredSign: "### A required sign",
+    model.EventRules: "### Adverse events",
 }
 WRITTEN_AS_WORDS = {model.Consequence, model.Moment}
 """Parts that a file writes as one text; the page explains them in words."""

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import pytest
 
+from protocol.alerts import open_alerts
 from protocol.commands import DecideQuarantine, Dispose
 from protocol.custody import custody_trail, gaps
 from tests.stage import ANNA, BRUNO, Stage, Staged, names
@@ -316,12 +317,11 @@ def test_the_bag_ends_in_the_patient(stage: Stage) -> None:
         site.perform("infusion", material=bag)
 
 
-def test_a_new_event_at_the_infusion_opens_the_record_of_adverse_events(stage: Stage) -> None:
-    """Whoever sees a new event says yes; recording it becomes possible in the same record."""
+def test_a_new_event_at_the_infusion_alerts_whoever_reports_adverse_events(stage: Stage) -> None:
+    """Whoever sees a new event says yes; the investigator, who reports it, is alerted in the same record."""
     site = stage.at("infusion")
-    assert names(site.perform("infusion", values={"new_event": "yes"}).facts) == ["product.infused", "step.offered"]
-    site.witness()
-    assert site.standing("adverse_event") == "ready"
+    assert names(site.perform("infusion", values={"new_event": "yes"}).facts) == ["product.infused", "alert.raised"]
+    assert [alert.roles for alert in open_alerts(site.now)] == [("investigator",)]
 
 
 # ------------------------------------------------------------------ several bags

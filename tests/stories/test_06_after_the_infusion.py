@@ -11,27 +11,35 @@ from datetime import timedelta
 
 import pytest
 
+from events.facts.safety import GradeProposed
+from protocol.commands import ReportEvent, SignGrades
 from tests.stage import BRUNO, Stage, names
 
 pytestmark = pytest.mark.story
 
 
 def test_a_grade_is_a_proposal_until_a_physician_has_signed_it(stage: Stage) -> None:
-    """The ward grades CRS and ICANS; the visit stands when a physician has reviewed it."""
+    """The ward records signs; what they give is proposed, and a grade stands when a physician has signed it."""
     site = stage.at("acute_monitoring")
-    site.perform("acute_monitoring", occurrence="D0", values={"crs": "2"})
-    assert site.standing("acute_monitoring", "D0") == "awaiting_second"
-    with site.refused("authority.role"):
-        site.witness(by="ward.nurse.2")
-    site.witness(by="physician.1")
+    receipt = site.perform("acute_monitoring", occurrence="D0", values={"temperature": "38.4 C", "hypoxia": "low_flow"})
+    assert names(receipt.facts) == ["patient.observed", "grade.proposed", "grade.proposed"]
+    assert [f.grade for f in receipt.facts if isinstance(f, GradeProposed)] == [2, 0]
     assert site.standing("acute_monitoring", "D0") == "done"
+    with site.refused("authority.role"):
+        site.act(SignGrades(occurrence="D0"), "ward.nurse.2")
+    site.act(SignGrades(occurrence="D0"), "physician.1")
+    assert {(g, s.signed.grade) for (g, _), s in site.now.safety.grades.items() if s.signed} == {
+        ("crs", 2),
+        ("icans", 0),
+    }
 
 
 def test_there_is_no_grade_six(stage: Stage) -> None:
     """A grade is one of the scale's."""
     site = stage.at("acute_monitoring")
-    with site.refused("value.form"):
-        site.perform("acute_monitoring", occurrence="D0", values={"crs": "6"})
+    site.perform("acute_monitoring", occurrence="D0")
+    with site.refused("grade.scale"):
+        site.act(SignGrades(occurrence="D0", grades={"crs": 6}, why="worse than that"), "physician.1")
 
 
 def test_a_visit_in_its_window_is_as_planned_and_outside_it_a_minor_deviation(stage: Stage) -> None:
@@ -41,7 +49,7 @@ def test_a_visit_in_its_window_is_as_planned_and_outside_it_a_minor_deviation(st
         (infused,) = site.now.of_step("infusion")
         site.clock.now = infused.fact.started + timedelta(hours=hours)
         receipt = site.perform("acute_monitoring", occurrence="D1")
-        assert names(receipt.facts) == ["patient.observed", *follows]
+        assert [n for n in names(receipt.facts) if n != "grade.proposed"] == ["patient.observed", *follows]
 
 
 def test_a_missed_visit_is_recorded_once_and_can_be_told_later(stage: Stage) -> None:
@@ -59,32 +67,21 @@ def test_a_missed_visit_is_recorded_once_and_can_be_told_later(stage: Stage) -> 
     # I find my notes: I saw the patient at noon of day 1. I name the visit, and it is recorded as what it was.
     seen = infused.fact.started + timedelta(hours=26)
     receipt = site.perform("acute_monitoring", occurrence="D1", started=seen, ended=seen)
-    assert names(receipt.facts) == ["patient.observed"]
-    site.witness()
+    assert names(receipt.facts) == ["patient.observed", "grade.proposed", "grade.proposed"]
     assert site.standing("acute_monitoring", "D1") == "done"
     # It was inside its window, so no second deviation opened; the first one stays on record.
     assert len(site.now.deviations) == 1
 
 
 def test_an_adverse_event_is_recorded_apart_from_the_visit(stage: Stage) -> None:
-    """Adverse events are CTCAE records of their own, one each, kept apart from CRS and ICANS."""
+    """Adverse events are CTCAE records of their own, one each, kept apart from CRS and ICANS; who reports them is alerted."""
     site = stage.at("acute_monitoring")
-    with site.refused("order.applies"):
-        site.perform("adverse_event")
     receipt = site.do("acute_monitoring", occurrence="D0", values={"new_event": "yes"})
-    assert names(receipt.facts) == ["patient.observed", "step.offered"]
+    assert names(receipt.facts) == ["patient.observed", "alert.raised", "grade.proposed", "grade.proposed"]
     for number in (1, 2):
-        site.do("adverse_event", values={"term": "Neutrophil count decreased"})
-        assert len(site.now.of_step("adverse_event")) == number
-
-
-def test_the_sponsor_hears_of_a_serious_event_within_a_day(stage: Stage) -> None:
-    """Later than 24 hours is a major deviation; the hours are recorded as they were."""
-    site = stage.at("acute_monitoring")
-    site.do("acute_monitoring", occurrence="D0", values={"new_event": "yes"})
-    serious = {"serious": "yes", "grade": "4", "sponsor_told": "25 h"}
-    assert names(site.perform("adverse_event", values=serious).facts) == ["patient.observed", "deviation.opened"]
-    assert [d.grade for d in site.now.deviations.values()] == ["major"]
+        event = ReportEvent(term="Neutrophil count decreased", grade=3, onset=site.clock(), related="possibly")
+        assert names(site.act(event, "physician.1").facts) == ["adverse_event.reported"]
+        assert list(site.now.safety.events)[-1] == f"AE-{number}"
 
 
 def test_each_cohort_has_its_own_response_visits(stage: Stage) -> None:

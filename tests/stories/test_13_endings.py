@@ -18,7 +18,9 @@ from protocol.commands import (
     FailScreening,
     KeepMaterial,
     ReportDeath,
+    ReportEvent,
     ReturnMaterial,
+    SignGrades,
     TakeBack,
     WithdrawPatient,
     WitnessDisposal,
@@ -44,6 +46,12 @@ def withdraws(site: Staged, *what: str) -> list[str]:
 def dies(site: Staged, reason: str = "progression") -> list[str]:
     """The patient dies now; the facts' names."""
     return names(site.act(ReportDeath(at=site.clock(), reason=reason), INVESTIGATOR).facts)
+
+
+def adverse(site: Staged, term: str, **more: object) -> None:
+    """An adverse event becomes known now."""
+    told = {"term": term, "grade": 2, "onset": site.clock(), "related": "no", **more}
+    site.act(ReportEvent.model_validate(told), INVESTIGATOR)
 
 
 def live(site: Staged) -> dict[str, str]:
@@ -308,8 +316,8 @@ def test_who_withdraws_from_visits_is_not_visited_but_survival_and_safety_go_on(
     assert site.standing("follow_up", "M3") == "ready"
     # Her general practitioner calls: fever, seven days later. The site knows it now, so it is recorded.
     site.pass_(days=7)
-    site.do("adverse_event", values={"term": "fever", "serious": "no", "dlt": "no"})
-    assert site.now.of_step("adverse_event")
+    adverse(site, "Fever")
+    assert site.now.safety.events
     # A visit that took place before she withdrew can still be told.
     infused = site.now.of_step("infusion")[0].fact.ended
     site.do("acute_monitoring", occurrence="D0", started=infused, ended=infused)
@@ -327,13 +335,13 @@ def test_who_withdraws_from_data_gives_no_more_but_what_the_law_asks_for(stage: 
     for step, visit in (("acute_monitoring", "D0"), ("follow_up", "M3"), ("response_b_all", "M3")):
         with site.refused("order.done"):
             site.perform(step, occurrence=visit)
-    site.do("adverse_event", values={"term": "fever", "serious": "yes", "dlt": "no", "sponsor_told": "3 h"})
+    adverse(site, "Fever", serious=True, criteria=["hospitalisation"])
     site.system()
     assert site.now.completed == "followed_to_the_end"
     # Months later another one comes to the site's knowledge.
     site.pass_(days=90)
-    site.do("adverse_event", occurrence="2", values={"term": "prolonged cytopenia", "serious": "no", "dlt": "no"})
-    assert len(site.now.of_step("adverse_event")) == 2
+    adverse(site, "Platelet count decreased")
+    assert len(site.now.safety.events) == 2
     audited(site)
 
 
@@ -467,12 +475,12 @@ def test_the_last_visit_before_a_death_is_told_late_and_the_fatal_event_too(stag
     assert site.now.completed == "died"
     site.pass_(hours=20)
     seen = infused + timedelta(days=1, hours=1)
-    site.do("acute_monitoring", occurrence="D1", started=seen, ended=seen, values={"crs": "4"})
+    site.do("acute_monitoring", occurrence="D1", started=seen, ended=seen, values={"temperature": "39 C"})
     with site.refused("order.completed") as told:
         site.perform("acute_monitoring", occurrence="D2")
     assert "the patient died" in told.says
-    site.do("adverse_event", values={"term": "cytokine release syndrome", "grade": "5", "serious": "yes", "dlt": "yes"})
-    site.correct("acute_monitoring", "crs", "5", why="graded again", occurrence="D1")
+    adverse(site, "Cytokine release syndrome", grade=5, serious=True, criteria=["death"], dlt=True)
+    site.act(SignGrades(occurrence="D1", grades={"crs": 5}, why="fatal in the night"), "physician.1")
     late = site.now.of_step("acute_monitoring")[-1]
     assert late.by.recorded > site.now.died  # type: ignore[operator]
     assert late.fact.ended < site.now.died  # type: ignore[operator]
