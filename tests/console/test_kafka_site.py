@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import socket
 import sqlite3
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +37,15 @@ def moved(cli: Cli, kafka_broker: Any, tmp_path: Path) -> Cli:
     """The grown site, its log moved to Kafka by its administrator."""
     cli.ok("log", "copy", "--kafka", kafka_broker.bootstrap, "--topic", topic_of(tmp_path), by="admin")
     return cli
+
+
+def records(cli: Cli) -> list[tuple[int, bytes, str | None, str | None]]:
+    """Every record where it stands, with its verdict."""
+    site = Site.open(cli.folder)
+    try:
+        return [(stored.position, stored.value, stored.link, stored.refused) for stored in site.log.read()]
+    finally:
+        site.close()
 
 
 def test_a_log_is_moved_to_kafka_and_back(cli: Cli, kafka_broker: Any, tmp_path: Path) -> None:
@@ -82,7 +96,7 @@ def test_what_strangers_wrote_and_what_lost_its_race_goes_along(moved: Cli, kafk
         stranger.produce(topic_of(tmp_path), value=value, key=key, headers=headers, partition=0)
     stranger.flush(10)
     whole.write(Access((kafka_broker.bootstrap,), topic_of(tmp_path)), [values[-1]], len(values) + 4)  # sent twice
-    before = moved.ok("verify", "--full", "--json").json
+    before, kept = moved.ok("verify", "--full", "--json").json, records(moved)
     assert (before["verdict"], before["size"], before["accepted"]) == ("clean", len(values) + 5, len(values))
     digest = moved.ok("digest", "--json").json["digest"]
 
@@ -91,6 +105,7 @@ def test_what_strangers_wrote_and_what_lost_its_race_goes_along(moved: Cli, kafk
     there = moved.ok("verify", "--json").json
     assert (there["verdict"], there["size"], there["accepted"]) == ("clean", len(values) + 6, len(values) + 1)
     assert there["root"] == back["root"]
+    assert records(moved)[:-1] == kept  # position, bytes, link, and why it was refused
     assert moved.ok("digest", "--json").json["digest"] == digest
 
     again = moved.ok(
@@ -98,6 +113,8 @@ def test_what_strangers_wrote_and_what_lost_its_race_goes_along(moved: Cli, kafk
     ).json
     assert again["size"] == back["size"] + 1
     assert moved.ok("verify", "--full", "--json").json["root"] == again["root"]
+    assert records(moved)[: len(kept)] == kept
+    assert [refused for _, _, _, refused in kept].count(None) == len(values)
     assert moved.ok("digest", "--json").json["digest"] == digest
 
 
@@ -220,6 +237,38 @@ def test_nobody_answers(moved: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
         assert said.code in (3, 7)
         assert "nobody listens there" in said.err + said.out
         assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize("who", ["closed", "silent", "unknown"])
+def test_nobody_answers_is_said_within_ten_seconds(moved: Cli, who: str) -> None:
+    """As a person waits for it: a process of its own, with no wait shortened; exit code 7, one sentence and what to do."""
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        servers = {
+            "closed": "127.0.0.1:9",
+            "silent": f"127.0.0.1:{mute.getsockname()[1]}",
+            "unknown": "nowhere.invalid:9092",
+        }
+        _said_in_time(moved, servers[who], "nobody listens there" if who == "closed" else "no answer")
+
+
+def _said_in_time(site: Cli, servers: str, says: str) -> None:
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "console", "--site", str(site.folder), "status", BRUNO.therapy],
+        env={**os.environ, "UNBROKEN_KAFKA": servers},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    took = time.monotonic() - began
+    assert (done.returncode, done.stdout) == (7, "")
+    first, *rest = done.stderr.splitlines()
+    assert says in first
+    assert "nothing was read or recorded" in first
+    assert [line.split(":")[0].strip() for line in rest] == ["Rule", "Values", "What to do"]
+    assert took < 10, f"{took:.1f} s"
 
 
 def test_an_edited_verdict_is_named_by_a_full_verification(moved: Cli) -> None:
