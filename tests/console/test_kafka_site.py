@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import socket
 import sqlite3
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer
+from kafka.admin import KafkaAdminClient
 
 from console.site import Site
 from events.copy import Copy
@@ -203,6 +205,39 @@ def test_a_further_site_joins_the_log(moved: Cli, kafka_broker: Any, tmp_path: P
     assert "proven up to record" in moved.ok("verify", "--checkpoint", note).out
     told = [site.ok("status", ANNA.therapy, "--json").json["head"] for site in (moved, plant)]
     assert told[0] == told[1]
+
+
+def test_what_kafka_lost_comes_back_from_the_longest_copy(moved: Cli, kafka_broker: Any, tmp_path: Path) -> None:
+    """Two sites on one log, and its topic is gone: the lines of docs/operations.md, as they stand there, bring all of it back."""
+    elsewhere = Cli(tmp_path / "elsewhere")
+    shutil.copytree(moved.folder, elsewhere.folder, ignore=shutil.ignore_patterns("copy.db*", "log.db*", "remembered"))
+    elsewhere.ok("log", "show")
+    moved.ok(*apheresis(moved), by=NURSE)
+    note = moved.ok("checkpoint", "--json").json["file"]
+    kept, digest = records(moved), moved.ok("digest", "--json").json["digest"]
+
+    admin = KafkaAdminClient(bootstrap_servers=kafka_broker.bootstrap)
+    admin.delete_topics([topic_of(tmp_path)])
+    admin.close()
+    for site in (moved, elsewhere):
+        assert site("status", ANNA.therapy).code in (6, 7)
+        assert site("witness", ANNA.therapy, "apheresis", by=SECOND).code in (6, 7)
+    (moved.folder / "log.db").unlink()  # the file that was left when the log was moved ends earlier
+    shutil.copy(moved.folder / "copy.db", moved.folder / "log.db")
+
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+    lines = page.split("**A log in Kafka whose suffix was lost**")[1].split("```")[1].strip().splitlines()
+    assert len(lines) == 4
+    new, known = topic_of(tmp_path) + "-2", {"/elsewhere/checkpoint.txt": note, "kafka-1:9092": kafka_broker.bootstrap}
+    for line in lines:
+        words = [known.get(word, word) for word in shlex.split(line.replace("unbroken-2", new))][3:]
+        by = words.pop() if "--as" in words else None
+        moved.ok(*(word for word in words if word != "--as"), by=by)
+    assert records(moved)[: len(kept)] == kept
+    assert moved.ok("digest", "--json").json["digest"] == digest
+    elsewhere.ok("log", "use", "--kafka", kafka_broker.bootstrap, "--topic", new)
+    elsewhere.ok("witness", ANNA.therapy, "apheresis", by=SECOND)
+    assert moved.ok("verify", "--full", "--json").json["verdict"] == "clean"
 
 
 def test_a_copy_that_was_edited_by_hand_forges_nothing(moved: Cli) -> None:
