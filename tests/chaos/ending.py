@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import time
 
-from events.errors import Corrupt, Unavailable, UnbrokenError
+from events.errors import Corrupt, UnbrokenError
 from events.log_kafka import KafkaLog
 from tests.chaos.founded import Nurse
+from tests.chaos.history import History
 
 
-def stops(one: KafkaLog, nurse: Nurse, seconds: float = 15.0) -> UnbrokenError:
-    """Append until it is refused for good, and say how."""
+def stops(one: KafkaLog, nurse: Nurse, history: History, seconds: float = 15.0) -> UnbrokenError:
+    """Append until it is refused for good, and say how; the history has what was told of each record until then."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         try:
-            one.append(nurse.signed(one, ["suite/C0"]))
+            value = nurse.signed(one, ["suite/C0"])
         except Corrupt as problem:
             return problem
-        except Unavailable:
-            pass
+        if isinstance(told := history.append(one, value), Corrupt):
+            return told
         time.sleep(0.1)
     raise AssertionError("it was never noticed")
 

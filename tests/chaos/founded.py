@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from events.copy import Copy
 from events.envelope import open_envelope
 from events.kafka.client import Access
 from events.kafka.whole import begin, write
 from events.log import EventLog
 from events.log_kafka import KafkaLog
-from tests.chaos.checker import Report, settled
-from tests.chaos.history import History
+from tests.chaos.checker import Report, check, settled
+from tests.chaos.history import History, read_histories
+from tests.chaos.outside import Seen, inside, outside
 from tests.ground import deviation, small_log
 
 STREAMS = tuple(f"suite/C{number}" for number in range(12))
@@ -81,6 +83,20 @@ class Founded:
             paths,
             odd_names=odd_names,
         )
+
+    def left(self, name: str = "one", *, topic: bool) -> Report:
+        """The checker's word where every reader has stopped for good: what was told, held against the copy as it was left.
+
+        Args:
+            topic: whether the topic still holds what it held; then the other client must say the same of as many records.
+        """
+        self.close()
+        copy = Copy(self.copy(name), synced=False)
+        readers: list[Seen] = [inside(name, copy)]
+        copy.close()
+        if topic:
+            readers.append(outside(self.access, self.log_id, f"kafka:{self.topic_id}", up_to=readers[0].size))
+        return check(read_histories(sorted(self.folder.glob("*.history"))), self.before, readers)
 
 
 def found(servers: str, folder: Path, kind: type[Access] = Access) -> Founded:

@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from events.kafka.client import Access
 from events.log import EventLog
+from events.store import Store
 from tests.verifier import second_verifier
 
 
@@ -58,15 +59,16 @@ def messages(access: Access, partition: int = 0, seconds: float = 60.0) -> list[
     raise TimeoutError(f"the other client came to no end of {access} in {seconds:.0f} s")
 
 
-def outside(access: Access, log_id: str, place: str, *, odd_names: bool = False) -> Seen:
+def outside(access: Access, log_id: str, place: str, *, odd_names: bool = False, up_to: int | None = None) -> Seen:
     """The log as the other client reads it and the second verifier judges it.
 
     Args:
         odd_names: a header name may be no UTF-8: this client then ends its whole process when it is asked for headers, so
             it is asked only for those of a value that is a record; no root is known then.
+        up_to: how many records are looked at; None: all.
     """
     judge, seen, values = second_verifier.Judge(log_id, place), Seen("outside", 0), []
-    for message in messages(access):
+    for message in messages(access)[:up_to]:
         if message.offset() != seen.size:
             seen.oddities.append(f"offset {message.offset()} stands where {seen.size} should")
         value = message.value()
@@ -84,7 +86,7 @@ def outside(access: Access, log_id: str, place: str, *, odd_names: bool = False)
     return seen
 
 
-def inside(name: str, log: EventLog) -> Seen:
+def inside(name: str, log: EventLog | Store) -> Seen:
     """The log as one of our own readers has it."""
     accepted = {stored.position: stored.link for stored in log.read() if stored.link is not None}
     tree, streams = log.tree(), log.streams("")

@@ -40,6 +40,13 @@ def forgery() -> tuple[bytes, str]:
     return value, open_envelope(value).link
 
 
+def told(log: Founded) -> None:
+    """A record that somebody was told is recorded, before anything is done to the copy."""
+    one = log.open()
+    assert isinstance(log.history().append(one, Nurse("nurse").signed(one, ["therapy/T-7"])), Appended)
+    one.close()
+
+
 def read_all(log: Founded, stream: str) -> list[object]:
     one = log.open()
     try:
@@ -50,6 +57,7 @@ def read_all(log: Founded, stream: str) -> list[object]:
 
 def test_19_a_record_is_written_into_the_copy(log: Founded) -> None:
     """No decision is taken on it; whatever was ours to begin with still stands in Kafka, and a new copy has it."""
+    told(log)
     sound = len(read_all(log, "therapy/T-7"))
     value, link = forgery()
     edited(
@@ -62,6 +70,8 @@ def test_19_a_record_is_written_into_the_copy(log: Founded) -> None:
         read_all(log, "therapy/T-7")
     log.copy("one").unlink()
     assert len(read_all(log, "therapy/T-7")) == sound
+    report = log.report("one")
+    assert report.clean, report
 
 
 @pytest.mark.parametrize(
@@ -80,6 +90,7 @@ def test_19_a_record_is_written_into_the_copy(log: Founded) -> None:
 )
 def test_19_what_is_altered_in_the_copy_decides_nothing(log: Founded, statement: str) -> None:
     """It shows as Corrupt, or as too little; never as a record that does not stand."""
+    told(log)
     true = {str(record) for record in read_all(log, "therapy/T-7")}
     edited(log.copy("one"), statement)
     try:
@@ -87,6 +98,8 @@ def test_19_what_is_altered_in_the_copy_decides_nothing(log: Founded, statement:
     except Corrupt:
         found = set()
     assert found <= true
+    report = log.report()
+    assert report.clean, report
 
 
 @pytest.mark.parametrize("left", first([20_000, 0, 100, 4096]))
@@ -150,10 +163,12 @@ def test_19_an_older_copy_is_put_back(log: Founded, tmp_path: Path) -> None:
 @whole_only
 def test_19_another_logs_copy_is_put_in_its_place(log: Founded, tmp_path: Path) -> None:
     """It is refused by the place that it says it is of."""
-    log.open().close()
+    told(log)
     edited(log.copy("one"), "UPDATE log SET place = 'kafka:another-topic'")
     with pytest.raises(Corrupt, match="Another record stands at position 0"):
         log.open()
+    report = log.report()
+    assert report.clean, report
 
 
 def test_19_two_share_a_copy_while_it_is_removed(log: Founded) -> None:

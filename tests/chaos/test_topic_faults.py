@@ -41,16 +41,20 @@ def test_12_a_partition_is_added_and_written_to(quick: Founded) -> None:
     history.append(one, nurse.any(one))
     managing.add_partition(quick.access)
     managing.send(quick.access, [nurse.signed(one, ["suite/C0"])], partition=1)
-    problem = stops(one, nurse)
+    problem = stops(one, nurse, history)
     assert problem.rule == "kafka.partitions"
     assert one._copy.heads(["suite/NOBODY"])
     with pytest.raises(Refused, match="it has 2 partitions, not one"):
         quick.open("other")
+    report = quick.left(topic=True)
+    assert report.clean, report
 
 
 def test_14_made_again_while_a_reader_was_closed(log: Founded) -> None:
     """Longer than before, with the same beginning: refused by its id, and by what the copy knows."""
-    log.open().close()
+    one = log.open()
+    assert isinstance(log.history().append(one, Nurse("nurse").any(one)), Appended)
+    one.close()
     managing.delete(log.access)
     with pytest.raises((Corrupt, Unavailable)):
         log.open()
@@ -59,6 +63,8 @@ def test_14_made_again_while_a_reader_was_closed(log: Founded) -> None:
         log.open()
     with pytest.raises(Corrupt, match="Another record stands at position 0"):
         log.open(topic_id=None)
+    report = log.left(topic=False)
+    assert report.clean, report
 
 
 @whole_only
@@ -79,6 +85,8 @@ def test_14_made_again_while_a_reader_slept(quick: Founded) -> None:
     after = [told for told in _told(quick) if told.what == "acknowledged"]
     assert after == before, "nothing was acknowledged in the other topic"
     assert _told(quick)[-1].rule in {"kafka.topic-id", "log.rewritten"}
+    report = quick.left("sleepy", topic=False)
+    assert report.clean, report
 
 
 def _told(log: Founded) -> list:
@@ -90,7 +98,9 @@ def test_14_made_again_under_a_reader_that_is_awake(quick: Founded) -> None:
     assert isinstance(history.append(one, nurse.any(one)), Appended)
     managing.delete(quick.access)
     managing.make_again(quick.access, longer())
-    assert stops(one, nurse).rule in {"kafka.topic-id", "log.rewritten"}
+    assert stops(one, nurse, history).rule in {"kafka.topic-id", "log.rewritten"}
+    report = quick.left(topic=False)
+    assert report.clean, report
 
 
 @whole_only
@@ -111,12 +121,13 @@ def test_14_an_old_backup_of_the_broker_goes_on(broker: Hit, tmp_path: Path, los
     shutil.copytree(backup, folder)
     broker.start()
     managing.send(log.access, longer(9)[len(log.values) :])
-    problem = stops(asleep, nurse)
+    problem = stops(asleep, nurse, history)
     assert problem.rule == "log.rewritten"
     asleep.close()
     with pytest.raises(Corrupt, match="Another record stands at position"):
         log.open("asleep")
-    log.close()
+    report = log.left("asleep", topic=False)
+    assert report.clean, report
 
 
 @whole_only
@@ -126,11 +137,13 @@ def test_15_records_are_deleted(log: Founded) -> None:
     history.append(one, nurse.any(one))
     managing.delete_records(log.access, 5)
     one._follower._looked = 0.0  # as after a few quiet seconds
-    assert stops(one, nurse).rule == "log.deleted"
+    assert stops(one, nurse, history).rule == "log.deleted"
     with pytest.raises(Corrupt, match="The first records of the topic"):
         log.open("one")
     with pytest.raises(Corrupt, match="The first records of the topic"):
         log.open("new")
+    report = log.left(topic=False)
+    assert report.clean, report
 
 
 DANGERS: dict[str, dict[str, str]] = {
@@ -157,6 +170,8 @@ def test_15_a_topic_that_could_lose_records(log: Founded, said: str, monkeypatch
     problem = ends(one)
     assert problem.rule == "kafka.topic-configuration"
     assert said in problem.says
+    report = log.left(topic=not said.startswith("retention"))  # what retention may take, it may have taken by now
+    assert report.clean, report
 
 
 def test_15_deleted_records_are_noticed_in_a_quiet_log(log: Founded, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,6 +181,8 @@ def test_15_deleted_records_are_noticed_in_a_quiet_log(log: Founded, monkeypatch
     assert isinstance(log.history().append(one, nurse.any(one)), Appended)
     managing.delete_records(log.access, 5)
     assert ends(one).rule == "log.deleted"
+    report = log.left(topic=False)
+    assert report.clean, report
 
 
 @pytest.mark.parametrize("commit", first([True, False]))
@@ -183,6 +200,8 @@ def test_16_a_stray_transaction(log: Founded, commit: bool, then: str) -> None:
         problem = how()
         assert isinstance(problem, Corrupt), problem
         assert problem.rule == "log.hole"
+    report = log.left(topic=True)
+    assert report.clean, report
 
 
 def _error(act: Callable[[], object]) -> UnbrokenError:
