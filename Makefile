@@ -6,6 +6,8 @@ export PYTHON
 
 # Paths or options for pytest: make test ARGS="tests/stories -k consent"
 ARGS ?=
+# Processes that share the tests: two for all of them, none beside pytest's own for some of them (tests/halves.py).
+HALVES ?= $(if $(strip $(ARGS)),0,2)
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +22,7 @@ kafka: servers  ## start that demo's broker once more, so that commands work on 
 	@.venv/bin/python -m tests.servers kafka --data demo-site-kafka.broker
 
 test: dev  ## every test that can run here (ARGS="-k consent" for some)
-	@.venv/bin/pytest -ra --durations=10 $(ARGS)
+	@.venv/bin/pytest -ra --durations=10 -n $(HALVES) $(ARGS)
 
 lint: dev  ## ruff: rules and format
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

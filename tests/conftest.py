@@ -14,6 +14,8 @@ import pytest
 from hypothesis import settings
 
 from events import keys
+from tests import halves
+from tests.halves import *  # noqa: F403  # how two processes share a run
 from tests.servers.fixtures import *  # noqa: F403  # every fixture of real servers
 
 # Prefect reads these when it is first imported, so they are set before any test module is. Each process has its own home.
@@ -54,8 +56,9 @@ def failed_in_ci(report: Any) -> Any:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Every day the suite takes minutes; what starts and kills whole servers takes half an hour, and is CI's."""
+    halves.put_in_order(config, items)
     if in_ci() or os.environ.get("UNBROKEN_ALL"):
         return
     left = pytest.mark.skip(reason="slow: told where CI=true or UNBROKEN_ALL=1 is set")
