@@ -345,8 +345,8 @@ def test_null_and_empty_are_two_records_and_neither_is_accepted() -> None:
     assert all(isinstance(LAST.judge(value), Rejected) for value in stored)
 
 
-@pytest.mark.parametrize(("name", "build"), [(n, b) for n, _, b in [*CASES, *GENESES]], ids=lambda part: str(part)[:60])
-def test_every_hostile_record_passes_through_kafka_unchanged(name: str, build: Any) -> None:
+@pytest.mark.parametrize("build", [pytest.param(build, id=name[:60]) for name, _, build in [*CASES, *GENESES]])
+def test_every_hostile_record_passes_through_kafka_unchanged(build: Any) -> None:
     value = build(LOG)
     frame = framed(read(value), value)
     assert unframed(value) == frame
