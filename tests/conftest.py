@@ -57,7 +57,7 @@ def failed_in_ci(report: Any) -> Any:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Every day the suite takes minutes; what starts and kills whole servers takes half an hour, and is CI's."""
+    """Every day the suite takes minutes; what starts and kills whole servers takes far longer, and is CI's."""
     halves.put_in_order(config, items)
     if in_ci() or os.environ.get("UNBROKEN_ALL"):
         return

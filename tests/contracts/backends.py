@@ -90,7 +90,7 @@ class Kafka:
 def ask_for_server(backend: Backend, request: pytest.FixtureRequest) -> None:
     """Have a backend's server started for this whole session; skip, in words, where it can't be had, or not every day.
 
-    Whole stories are told again on Kafka where a test run may take half an hour (CI=true); every day the contract of the
+    Whole stories are told again on Kafka where a test run may take long (CI=true); every day the contract of the
     log, and the sites of `tests/console`, are.
     """
     if backend.server is None:
