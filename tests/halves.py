@@ -1,7 +1,7 @@
 """How two processes share one run of the tests (`make test` without ARGS): pytest-xdist hands out whole files.
 
-One tells everything that starts, kills and starves servers, one after the other, as ever: that is waiting for the most part.
-The other meanwhile tells the rest, and whoever ends first helps. Each has servers, stages and folders of its own; what is
+What starts, kills and starves servers comes last and in one process, one after the other and with the machine to itself: a
+fault that is meant for one server must not starve another. Each process has servers, stages and folders of its own; what is
 fetched once for all (Java's jars and what Java learned from them) is there before they begin.
 """
 
@@ -15,7 +15,7 @@ import pytest
 from tests.servers.errors import PartMissing
 
 SERVERS = ("tests/chaos/", "tests/docker/", "tests/flows/", "tests/servers/")
-"""Handed out as one, so that no fault of one server starves another."""
+"""Handed out as one, when everything else has been."""
 LONG = ("tests/manual/", "tests/console/")
 """The rest that has single tests of a minute: handed out early, so that both halves end together."""
 ON_A_SERVER = re.compile(r"\[(?:.*-)?kafka(?:-.*)?\]$")
@@ -31,7 +31,7 @@ def unit(nodeid: str) -> str:
 
 def turn(nodeid: str) -> int:
     """When a test's turn comes; among those of one turn, pytest's own order holds."""
-    return 0 if nodeid.startswith(SERVERS) else 1 if nodeid.startswith(LONG) else 2
+    return 2 if nodeid.startswith(SERVERS) else 0 if nodeid.startswith(LONG) else 1
 
 
 def put_in_order(config: pytest.Config, items: list[pytest.Item]) -> None:
