@@ -116,7 +116,9 @@ def test_5_an_answer_is_lost_after_the_broker_wrote(broker: Hit, log: Founded) -
         broker.proxy.lose_acks = 1
         began = time.monotonic()
         assert isinstance(history.append(one, nurse.any(one)), Appended)
-        assert time.monotonic() - began < 5, "who reads it back need not wait for the answer, which takes 6 s to be given up"
+        assert time.monotonic() - began < 5, (
+            "who reads it back need not wait for the answer, which takes 6 s to be given up"
+        )
         broker.proxy.cut()
     assert broker.proxy.lost >= 3
     size = one.size()
