@@ -66,9 +66,12 @@ COMMANDS: dict[str, Entry | Group] = {
         "recall": Entry("readiness", "recall", SETUP),
     }),
     "device": Group("Devices and their calibration.", SETUP, {"calibrated": Entry("readiness", "calibrated", SETUP)}),
-    "room": Group("Rooms where cells are open: environmental monitoring.", QUALITY, {
+    "room": Group("Rooms where cells are open: environmental monitoring, changeover.", QUALITY, {
+        "list": Entry("rooms", "list_rooms", QUALITY),
         "report": Entry("rooms", "report", QUALITY),
         "show": Entry("rooms", "show", QUALITY),
+        "changeover": Entry("rooms", "changeover", QUALITY),
+        "clear": Entry("rooms", "clear", QUALITY),
     }),
     "training": Group("Training of people.", SETUP, {"record": Entry("readiness", "train", SETUP)}),
     "open": Entry("steps", "open_therapy", WORK),
@@ -166,6 +169,7 @@ COMMANDS: dict[str, Entry | Group] = {
     "material": Group("Material beside the protocol's steps: disposal by two, kept, returned, lost, found.", QUALITY, {
         "witness": Entry("materials", "witness", QUALITY),
         "drop": Entry("materials", "drop", QUALITY),
+        "store": Entry("materials", "store", QUALITY),
         "keep": Entry("materials", "keep", QUALITY),
         "return": Entry("materials", "give_back", QUALITY),
         "lost": Entry("materials", "lost", QUALITY),

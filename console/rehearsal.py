@@ -19,6 +19,7 @@ from protocol.commands.environment import ReportEnvironment
 from protocol.due import Due
 from protocol.environment import missing
 from protocol.grading import gradings_of
+from protocol.infection import look
 from protocol.labels import labelled, must_stand, next_serials, unaccounted
 from protocol.model import EnvironmentValue, Limit, Record, ReleaseCriterion, ScanSpec, Sign, Step, StudyProtocol
 from protocol.schedule import schedule
@@ -269,7 +270,17 @@ def _entered(
         case "file":
             return Entered(value=hashlib.sha256(raw_file(therapy, step, record)).hexdigest())
         case _:
-            return Entered(value=f"{record.name.upper().replace('_', '-')}-{patient.number}")
+            text = f"{record.name.upper().replace('_', '-')}-{patient.number}"
+            return Entered(value=f"{_apart(therapy, protocol, f'{step.id}.{record.name}')}{text}")
+
+
+def _apart(therapy: Therapy, protocol: StudyProtocol, source: str) -> str:
+    """How a storage position begins, where the patient's infection markers ask for one that is kept apart."""
+    infection = protocol.infection
+    apart = infection.segregated if infection else None
+    stored = infection is not None and apart is not None and source in apart.records
+    asked = stored and infection is not None and apart is not None and look(therapy, infection).status in apart.results
+    return apart.positions[0] if asked and apart is not None else ""
 
 
 def _on_label(therapy: Therapy, protocol: StudyProtocol, step: Step, record: Record) -> str:

@@ -28,6 +28,7 @@ from events.facts import (
     safety,
     site,
     steps,
+    storage,
 )
 from events.facts import out_of_specification as oos
 from events.facts.base import Fact, Reading
@@ -168,6 +169,12 @@ def _told(fact: Fact, when: When) -> list[str]:
             agreed = f"agreed with {fact.first[:16]}" if fact.first else f"waits for {' or '.join(fact.awaits)}"
             of = ", ".join(fact.materials) or "the stop alone"
             return [f"mismatch {fact.mismatch}: {of} {fact.decision}, {agreed}: {fact.reason}"]
+        case storage.MaterialStored():
+            return [f"stored {', '.join(fact.materials)} at {fact.position}: {fact.reason}"]
+        case environment.RoomChangedOver():
+            return [f"{fact.room} changed over, {when(fact.at)}: {fact.says}"]
+        case environment.RoomCleared():
+            return [f"{fact.room} cleared after the changeover in {fact.changeover[:16]}"]
         case environment.EnvironmentReported():
             again = [f"  reported again: {fact.why}"] if fact.why else []
             return [f"environment of {fact.room}, {_span(fact, when)}", *again, *_read(fact.readings)]

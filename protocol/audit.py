@@ -12,11 +12,12 @@ from events.authority import STREAM, SYSTEM
 from events.errors import Corrupt, Refused, UnbrokenError
 from events.facts.base import TherapyFact
 from events.facts.course import TherapyOpened
-from events.facts.environment import EnvironmentReported
+from events.facts.environment import EnvironmentReported, RoomCleared
 from events.facts.quality import IdentityMismatched, ItemPresentedElsewhere
 from events.facts.site import LotRecallContinued, LotRecalled
 from events.reading import Record, read_record, verified_stream
 from events.verify import Finding
+from protocol.changeover import clear
 from protocol.commands import Entered, LetPass, Perform
 from protocol.commands.environment import ReportEnvironment
 from protocol.custody import gaps
@@ -219,6 +220,7 @@ def _site_otherwise(reader: Reader, record: Record) -> str:
         next((says for says in reasons if says), "")
         or _recall_otherwise(reader, record)
         or _report_otherwise(reader, record)
+        or _clearing_otherwise(reader, record)
     )
 
 
@@ -256,6 +258,19 @@ def _report_otherwise(reader: Reader, record: Record) -> str:
         names = ", ".join(one.removeprefix("therapy/") for one in report.streams[1:]) or "nobody"
         return f"today's rules would reach others, or say otherwise of them: {names}"
     return ""
+
+
+def _clearing_otherwise(reader: Reader, record: Record) -> str:
+    """A room is cleared by another person than the one who changed it over, and only after that."""
+    fact, s = record.facts[0], record.statement
+    if not isinstance(fact, RoomCleared):
+        return ""
+    room, _ = reader.room(fact.room, record.position)
+    try:
+        cleared = clear(reader.actor(s.account, record.position), reader.protocols(record.position), room)
+    except Refused as refused:
+        return f"today's rules refuse it: {refused.says} [{refused.rule}]"
+    return "" if cleared == fact else f"today's rules would clear {room.code} after another changeover"
 
 
 def _suspect(reader: Reader, record: Record, at: datetime) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from protocol.check_dose import check_dose
 from protocol.check_endings import check_endings
 from protocol.check_environment import check_environment
+from protocol.check_infection import check_infection
 from protocol.check_kinds import check_kinds
 from protocol.check_labels import check_labels
 from protocol.check_logger import check_logger
@@ -32,6 +33,7 @@ def check_protocol(protocol: StudyProtocol) -> list[Problem]:
         *check_road(study),
         *check_logger(study),
         *check_environment(study),
+        *check_infection(study),
         *check_release(study),
         *check_dose(study),
         *check_manufacture(study),

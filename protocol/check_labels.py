@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from protocol.check_order import RESERVED
+from protocol.infection import COMPUTED, SAYS
 from protocol.labels import MADE, NOT_RECORDED, OWN, PLACE, printable
 from protocol.model import LabelField, LabelTemplate, Record, RequiredStatement, Step
 from protocol.model.labels import size
@@ -101,6 +102,15 @@ def _source(
             if name not in maker.record_by_name:
                 yield Problem(path, f"{maker.id} makes {template.of} and does not record {name}")
         return
+    if step == SAYS and study.protocol.infection is not None:
+        if name not in COMPUTED:
+            yield Problem(path, unknown(name, "word", sorted(COMPUTED), f"what {SAYS} says"))
+        for user in users:
+            if not set(study.protocol.infection.recorded_in) & study.before[user.id]:
+                yield Problem(
+                    path, f"no step that records the markers comes before {user.id}, which reconciles the label"
+                )
+        return
     if step not in study.protocol.by_id:
         yield Problem(path, unknown(step, "step", study.ids, "steps"))
     elif not edge and name not in (known := study.protocol.by_id[step].record_by_name):
@@ -120,6 +130,13 @@ def _statement(
     for source, values in statement.when.items():
         wrong = list(_source(study, (*path, "when", source), template, users, source))
         yield from wrong
+        if source.partition(".")[0] == SAYS and study.protocol.infection is not None:
+            words = COMPUTED.get(source.partition(".")[2])
+            for at, value in enumerate(values if words is not None else ()):
+                if value not in (words or ()):
+                    reason = f"{source} is never {value!r}; it is {' or '.join(words or ())}"
+                    yield Problem((*path, "when", source, at), reason)
+            continue
         for record in [] if wrong else _records(study, template, source):
             for at, value in enumerate(values):
                 options = _answers(record)

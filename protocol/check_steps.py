@@ -25,6 +25,11 @@ def check_parts(study: Study) -> Iterator[Problem]:
             yield from record_problems((*base, "records", at), record)
         for at, clock in enumerate(step.clocks):
             yield from _clock(study, (*base, "clocks", at), step, clock)
+        for name in ("reserve", "when", "visits", "for_each"):
+            if step.on_demand and getattr(step, name):
+                yield Problem(
+                    (*base, "on_demand"), f"a step on demand is open to every patient at any time; it has no {name}"
+                )
         yield from _consequences(study, base, step)
         yield from _occurrences(study, base, step)
 

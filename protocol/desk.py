@@ -21,10 +21,10 @@ from events.instant import whole_milliseconds
 from events.keys import Signer, key_id
 from events.log import Appended, EventLog
 from events.statement import Statement
-from protocol import administration
+from protocol import administration, changeover
 from protocol.automatic import let_pass, next_deadline
 from protocol.commands import AnyCommand, LetPass, Perform
-from protocol.commands.environment import ReportEnvironment
+from protocol.commands.environment import ChangeOver, ReportEnvironment
 from protocol.decide import RULEBOOK, decide
 from protocol.decision import Decision, lot_stream, room_stream, therapy_stream
 from protocol.evolve import head_of
@@ -268,6 +268,33 @@ class Desk(Reader):
                 continue
             return Receipt(done.position, done.link, reported.facts)
         raise self._too_busy()
+
+    def change_over(self, command: ChangeOver, sitting: Sitting) -> Receipt:
+        """Record that a room was changed over; it is clear once another person has looked.
+
+        Raises:
+            Refused: see `protocol.changeover.change_over`.
+        """
+        code = read_code(command.room)
+
+        def decide_facts(actor: Actor, _authority: Authority) -> list[Fact]:
+            room, _ = self.room(code)
+            return [changeover.change_over(actor, self.protocols(), room, command, self._now())]
+
+        return self.record([room_stream(code)], decide_facts, sitting)
+
+    def clear_room(self, room: str, sitting: Sitting) -> Receipt:
+        """Clear a room after its last changeover, as the second person.
+
+        Raises:
+            Refused: see `protocol.changeover.clear`.
+        """
+        code = read_code(room)
+
+        def decide_facts(actor: Actor, _authority: Authority) -> list[Fact]:
+            return [changeover.clear(actor, self.protocols(), self.room(code)[0])]
+
+        return self.record([room_stream(code)], decide_facts, sitting, "witnessed")
 
     def authorise(self, decide_facts: Callable[[Actor, Authority], Iterable[Fact]], sitting: Sitting) -> Receipt:
         """Record facts of authority."""

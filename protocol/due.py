@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from protocol.endings import closed
+from protocol.infection import waits_for_plan
 from protocol.model import Step, StudyProtocol, Visit
 from protocol.state import Instance, Therapy
 
@@ -34,6 +35,8 @@ class Due:
     def required(self) -> bool:
         """Whether the therapy waits for it; a further occurrence than the protocol's least is welcome, not awaited."""
         repeat = self.step.repeat
+        if self.step.on_demand:
+            return False
         if self.step.retest is not None and repeat is None:
             return self.at.occurrence == "1"
         return repeat is None or int(self.at.occurrence) <= repeat.at_least
@@ -153,6 +156,7 @@ def _standing(therapy: Therapy, protocol: StudyProtocol, step: Step, at: Instanc
     if step.repeat and at.occurrence != "1":
         before = at._replace(occurrence=str(int(at.occurrence) - 1))
         waits += () if before in therapy.acts else (step.id,)
+    waits += waits_for_plan(therapy, protocol, step)
     if step.kind in NEEDS_RELEASE and not waits and not _released(therapy, step, at):
         waits = (next((s.id for s in protocol.steps if s.kind == "disposition"), "disposition"),)
     return ("waiting", waits) if waits else ("ready", ())
@@ -178,6 +182,8 @@ def _usable(therapy: Therapy, step: Step, code: str) -> bool:
 
 def _satisfied(therapy: Therapy, protocol: StudyProtocol, name: str, first: bool, follower: Step, at: Instance) -> bool:
     step = protocol.by_id[name]
+    if step.on_demand:
+        return True  # nothing waits for what is done only where it is needed
     if not applies(step, therapy):
         return not could_apply(step, therapy) or step.reserve
     if step.for_each is not None and step.for_each == follower.for_each:

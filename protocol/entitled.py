@@ -10,7 +10,8 @@ from events.errors import Refused
 from events.facts import authority, environment, site
 from events.facts.base import Fact
 from events.reading import Record
-from protocol import administration
+from protocol import administration, changeover
+from protocol.model import StudyProtocol
 from protocol.surroundings import Actor
 
 
@@ -24,12 +25,15 @@ class Actors(Protocol):
             Refused: nobody is enrolled under that account.
         """
 
+    def protocols(self, before: int | None = None) -> list[StudyProtocol]:
+        """Every study that was adopted."""
+
 
 def not_entitled(actors: Actors, record: Record, fact: Fact) -> str:
     """Why the signer might not record this fact in this stream, in a sentence; nothing if all is well."""
     try:
         actor = actors.actor(record.statement.account, record.position)
-        belongs = _stream_of(actors, actor, fact)
+        belongs = _stream_of(actors, actor, fact, record.position)
     except Refused as refused:
         return f"today's rules refuse it: {refused.says} [{refused.rule}]"
     subject = record.statement.subject
@@ -38,7 +42,7 @@ def not_entitled(actors: Actors, record: Record, fact: Fact) -> str:
     return "" if belongs == subject else f"{fact.wire} belongs into {belongs}, not {subject}"
 
 
-def _stream_of(actors: Actors, actor: Actor, fact: Fact) -> str | None:
+def _stream_of(actors: Actors, actor: Actor, fact: Fact, before: int) -> str | None:
     match fact:
         case site.LotReleased():
             administration.release_lot(actor, fact.lot, fact.item, fact.expires)
@@ -51,6 +55,12 @@ def _stream_of(actors: Actors, actor: Actor, fact: Fact) -> str | None:
             return f"device/{fact.device}"
         case environment.EnvironmentReported():
             administration.monitor(actor)
+            return f"room/{fact.room}"
+        case environment.RoomChangedOver():
+            changeover.may_change_over(actor, actors.protocols(before))
+            return f"room/{fact.room}"
+        case environment.RoomCleared():
+            changeover.may_clear(actor, actors.protocols(before))
             return f"room/{fact.room}"
         case site.TrainingRecorded():
             administration.train(actor, fact.person, fact.topic, fact.until)

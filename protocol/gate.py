@@ -11,6 +11,7 @@ from protocol.clocks import moment
 from protocol.commands import Perform
 from protocol.due import Due
 from protocol.handling import check_materials, check_same_item, consumed_by, known_codes
+from protocol.infection import check_plan
 from protocol.labels import check_accounted
 from protocol.mismatch import check_standing_still
 from protocol.model import Moment, Step, StudyProtocol
@@ -59,6 +60,7 @@ def admit(therapy: Therapy, protocol: StudyProtocol, command: Perform, around: S
     check_opened(therapy)
     step = known_step(protocol, command.step)
     check_role(step.performed_by, around.actor, f"perform {step.id}")
+    check_plan(therapy, protocol, step)
     due = choose(therapy, protocol, step, command, around.now)
     check_independent(therapy, protocol, step, around.actor)
     started, ended = _times(therapy, protocol, due, command, around.now)

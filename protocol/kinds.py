@@ -8,9 +8,11 @@ from typing import Any
 from events.facts import steps
 from events.facts.base import Choice, Slot
 from events.identifiers import read_code
+from protocol.changeover import changeover_breaches
 from protocol.clocks import moment
 from protocol.commands import Perform
 from protocol.gate import Admitted
+from protocol.infection import needs_changeover
 from protocol.labelling import labelling
 from protocol.model import Consequence, StudyProtocol
 from protocol.readings import Breach
@@ -37,8 +39,13 @@ def special_fields(
     return fact, special(therapy, protocol, command, act, around)
 
 
-def room_breaches(therapy: Therapy, command: Perform, act: Admitted, around: Surroundings) -> list[Breach]:
-    """Two patients' cells open in one room at a time: it happened, so it is recorded, as a critical deviation."""
+def room_breaches(
+    therapy: Therapy, protocol: StudyProtocol, command: Perform, act: Admitted, around: Surroundings
+) -> list[Breach]:
+    """Two patients' cells open in one room at a time: it happened, so it is recorded, as a critical deviation.
+
+    And cells opened in a room that was not changed over though it had to be: what follows is the study's to say.
+    """
     name = act.step.one_patient_in
     if name is None:
         return []
@@ -49,15 +56,22 @@ def room_breaches(therapy: Therapy, command: Perform, act: Admitted, around: Sur
         if i.therapy != therapy.id and i.starts < act.ended and act.started < i.ends
     ]
     critical = (Consequence(what="deviation", grade="critical"), Consequence(what="quarantine"))
+    changed = changeover_breaches(
+        therapy.id, protocol, act.step, around.rooms[room], act.started, act.ended,
+        soils=needs_changeover(therapy, protocol),
+    )  # fmt: skip
     return [
-        Breach(
-            f"room.{act.step.id}",
-            critical,
-            "one patient at a time",
-            f"{i.therapy} {i.starts:%Y-%m-%d %H:%M} to {i.ends:%H:%M}",
-            f"cells of {i.therapy} were open in {room} at the same time",
-        )
-        for i in found
+        *changed,
+        *(
+            Breach(
+                f"room.{act.step.id}",
+                critical,
+                "one patient at a time",
+                f"{i.therapy} {i.starts:%Y-%m-%d %H:%M} to {i.ends:%H:%M}",
+                f"cells of {i.therapy} were open in {room} at the same time",
+            )
+            for i in found
+        ),
     ]
 
 
@@ -208,9 +222,12 @@ def _collection(_t: Therapy, _p: StudyProtocol, _c: Perform, act: Admitted, _a: 
 
 
 def _process(
-    therapy: Therapy, _p: StudyProtocol, command: Perform, act: Admitted, around: Surroundings
+    therapy: Therapy, protocol: StudyProtocol, command: Perform, act: Admitted, around: Surroundings
 ) -> dict[str, Any]:
-    return {"suite": _room(therapy, command, act, around)} if act.step.one_patient_in else {}
+    if not act.step.one_patient_in:
+        return {}
+    room = _room(therapy, command, act, around)
+    return {"suite": room, "changeover": needs_changeover(therapy, protocol)}
 
 
 def _test(_t: Therapy, _p: StudyProtocol, _c: Perform, act: Admitted, _a: Surroundings) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from events.identifiers import Bag, Din, one_line
 from protocol.clocks import moment
 from protocol.due import applies
 from protocol.due import of_step as due_of_step
+from protocol.infection import SAYS, on_label
 from protocol.model import LabelField, LabelTemplate, Moment, RequiredStatement, Step, StudyProtocol
 from protocol.refusals import refuse
 from protocol.release import readings_of
@@ -73,8 +74,8 @@ def required(therapy: Therapy, protocol: StudyProtocol, name: str, material: Mat
         Refused: a value that a statement names has not been recorded.
     """
     for statement in protocol.labels[name].statements:
-        if _applies(therapy, statement, material):
-            text = PLACE.sub(lambda found: _named(therapy, name, material, found[1]), statement.text)
+        if _applies(therapy, protocol, statement, material):
+            text = PLACE.sub(lambda found: _named(therapy, protocol, name, material, found[1]), statement.text)
             yield LabelStatement(id=statement.id, text=_printable(name, text), legend=statement.legend)
 
 
@@ -278,7 +279,7 @@ def _field(
     if name in ("start", "end"):
         when = _moment(therapy, protocol, step, name, material)
         return _spelled(field.plus.after(when) if field.plus else when, template.zone) if when else None
-    found = _standing(therapy, field.value_of, material)
+    found = _standing(therapy, protocol, field.value_of, material)
     return f"{found.value} {found.unit or ''}".strip() if found else None
 
 
@@ -304,8 +305,11 @@ def _moment(therapy: Therapy, protocol: StudyProtocol, step: str, edge: str, mat
     return None if made is None else made.fact.started if edge == "start" else made.fact.ended
 
 
-def _standing(therapy: Therapy, source: str, material: Material) -> Current | None:
+def _standing(therapy: Therapy, protocol: StudyProtocol, source: str, material: Material) -> Current | None:
     step, _, name = source.partition(".")
+    if step == SAYS and protocol.infection is not None:
+        value = on_label(therapy, protocol, name)
+        return Current(value, None, "") if value else None
     if step == MADE:
         return {**therapy.earlier_readings, **therapy.readings}.get((material.made_in, name))
     own = [now for (at, reading), now in therapy.readings.items()
@@ -319,16 +323,16 @@ def _spelled(when: datetime, zone: str) -> str:
     return f"{there:%Y-%m-%d %H:%M} {'UTC' if zone == 'UTC' else there.isoformat()[-6:]}"
 
 
-def _applies(therapy: Therapy, statement: RequiredStatement, material: Material) -> bool:
+def _applies(therapy: Therapy, protocol: StudyProtocol, statement: RequiredStatement, material: Material) -> bool:
     for source, values in statement.when.items():
-        found = _standing(therapy, source, material)
+        found = _standing(therapy, protocol, source, material)
         if (found.value if found else NOT_RECORDED) not in values:
             return False
     return True
 
 
-def _named(therapy: Therapy, name: str, material: Material, source: str) -> str:
-    found = _standing(therapy, source, material)
+def _named(therapy: Therapy, protocol: StudyProtocol, name: str, material: Material, source: str) -> str:
+    found = _standing(therapy, protocol, source, material)
     if found is None:
         raise _missing(name, material, source)
     return f"{found.value} {found.unit or ''}".strip()

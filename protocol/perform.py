@@ -20,6 +20,7 @@ from protocol.exceptions import told_at_once
 from protocol.gate import Admitted, admit, check_role, known_step
 from protocol.grading import propose
 from protocol.handling import quarantined_meanwhile
+from protocol.infection import age_breaches, check_storage, turned
 from protocol.kinds import room_breaches, special_fields
 from protocol.labels import check_answers, must_stand
 from protocol.logger.deciding import read_out, said_by_log
@@ -77,7 +78,11 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
     )
     found = [*_value_breaches(act, fact, log.names), *differing(therapy, act.step, act.at, fact.readings)]
     found += [*_time_breaches(therapy, protocol, act), *log.breaches]
-    found += room_breaches(therapy, command, act, around)
+    found += room_breaches(therapy, protocol, command, act, around)
+    entered = {(act.at, r.name): r.value for r in fact.readings}
+    check_storage(therapy, protocol, act.step, fact.readings, entered)
+    found += age_breaches(therapy, protocol, act.step.id, act.started, entered)
+    found += turned(therapy, protocol, entered)
     found += _quarantine_breaches(therapy, act)
     found += _thawed_at_once(therapy, protocol, act)
     results, out = attached(protocol, fact, around)

@@ -15,6 +15,7 @@ from events.facts import (
     quality,
     safety,
     steps,
+    storage,
 )
 from events.facts import out_of_specification as oos
 from events.facts.base import Fact
@@ -156,6 +157,8 @@ def _other(fact: Fact) -> AnyCommand | None:
             return said.LoseMaterial(materials=fact.materials, how=fact.how, at=fact.at, says=fact.says)
         case endings.MaterialFound():
             return said.FindMaterial(materials=fact.materials, place=fact.place, at=fact.at, says=fact.says)
+        case storage.MaterialStored():
+            return said.StoreMaterial(materials=fact.materials, position=fact.position, reason=fact.reason)
         case quality.IdentityHoldCleared():
             return said.ClearHold(wristband=fact.wristband, item=fact.item, reason=fact.reason)
         case incidents.IncidentReported(key=key):

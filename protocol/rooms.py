@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from events.errors import Corrupt
 from events.facts.base import Fact, TherapyFact
-from events.facts.environment import EnvironmentReported
+from events.facts.environment import EnvironmentReported, RoomChangedOver, RoomCleared
 from events.facts.steps import ProcessPerformed
 from events.reading import Record
 from protocol.equipment import Believed
-from protocol.surroundings import Interval, Report, Room
+from protocol.surroundings import ChangedOver, Interval, Report, Room
 
 
 def read_room(code: str, records: Iterable[Record], believed: Believed) -> Room:
@@ -22,16 +22,23 @@ def read_room(code: str, records: Iterable[Record], believed: Believed) -> Room:
     """
     intervals: list[Interval] = []
     reports: list[Report] = []
+    changeovers: dict[str, ChangedOver] = {}
     for record in records:
         for fact in _facts(record, believed):
             match fact:
                 case ProcessPerformed(suite=suite) if suite == code:
-                    intervals.append(Interval(fact.therapy, fact.started, fact.ended))
+                    intervals.append(Interval(fact.therapy, fact.started, fact.ended, fact.changeover))
                 case EnvironmentReported(room=room) if room == code:
                     reports.append(Report(fact.started, fact.ended, fact.readings, record.link))
+                case RoomChangedOver(room=room) if room == code:
+                    s = record.statement
+                    changeovers[record.link] = ChangedOver(fact.at, s.person, s.account, fact.says, record.link)
+                case RoomCleared(room=room, changeover=link) if room == code and link in changeovers:
+                    if changeovers[link].person != record.statement.person:
+                        changeovers[link] = changeovers[link]._replace(cleared=True)
                 case _:
                     pass
-    return Room(code, tuple(intervals), tuple(reports))
+    return Room(code, tuple(intervals), tuple(reports), tuple(changeovers.values()))
 
 
 def _facts(record: Record, believed: Believed) -> list[Fact]:

@@ -101,7 +101,8 @@ class _Planner:
         for step in self.protocol.steps:  # steps whose material does not exist yet still belong in a calendar
             if step.id not in known and not step.reserve and self.comes(step):
                 found.append(self.entry(Due(self.therapy.at(step.id), step, "waiting")))
-        return [e for e in found if e.standing != "closed"]
+        idle = {s.id for s in self.protocol.steps if s.on_demand}
+        return [e for e in found if e.standing != "closed" and not (e.at.step in idle and e.happened is None)]
 
     def comes(self, step: Step) -> bool:
         """Whether a step may still come: it is on this patient's path, and no other has taken its place."""

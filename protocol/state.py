@@ -297,6 +297,7 @@ class Therapy:
     `disposition`: the latest; `dispositions`: the one that stands for each bag of this batch.
     `label_acts`: fates of labels that wait for their second signature, by the link of the record that gives them.
     `disposals`: those that wait for their second signature, by the link of the record that gives them.
+    `stored`: where material was put beside the protocol's steps: the number of the record, the position.
     `withdrawn`: from what the patient withdrew, and when. `stopped_at`, `completed_at`: when it happened.
     `quarantined_early`: materials quarantined while the act that makes them still waits for its second signature, and by
         which rules.
@@ -324,6 +325,7 @@ class Therapy:
     terminated: str = ""
     recalls: dict[str, RecallReached] = field(default_factory=dict)
     environment: tuple[Monitored, ...] = ()
+    stored: dict[str, tuple[int, str]] = field(default_factory=dict)
     materials: dict[str, Material] = field(default_factory=dict)
     quarantined_early: dict[str, frozenset[str]] = field(default_factory=dict)
     custody: tuple[CustodyEntry, ...] = ()

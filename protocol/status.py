@@ -9,9 +9,11 @@ from events.instant import to_wire
 from protocol.adverse_events import events_told
 from protocol.alerts import open_alerts
 from protocol.dose import dose_given
+from protocol.environment import missing
 from protocol.exceptions import standing
 from protocol.grading import grades_told
 from protocol.incidents import undecided
+from protocol.infection import look, wrongly_stored
 from protocol.labels import unaccounted
 from protocol.mismatch import open_mismatches
 from protocol.model import StudyProtocol
@@ -60,6 +62,9 @@ def batch_status(therapy: Therapy, protocol: StudyProtocol) -> dict[str, Any]:
         "incidents": len(undecided(therapy, protocol)),
         "mismatches": len(open_mismatches(therapy)),
         "alerts": len(open_alerts(therapy)),
+        "environment": len(missing(therapy, protocol)),
+        "infection": look(therapy, protocol.infection).told() if protocol.infection else "",
+        "stored_wrongly": ", ".join(stored(therapy, protocol)),
         "labels_open": len(unaccounted(therapy)),
         "escalated": says_stranded(therapy, protocol, left) if (left := stranded(therapy, protocol)) else "",
         "grades": grades_told(therapy, protocol),
@@ -69,6 +74,12 @@ def batch_status(therapy: Therapy, protocol: StudyProtocol) -> dict[str, Any]:
         "records": therapy.number,
         "head": therapy.link,
     }
+
+
+def stored(therapy: Therapy, protocol: StudyProtocol) -> list[str]:
+    """Material that does not lie where its patient's infection markers ask for, in words."""
+    markers = look(therapy, protocol.infection) if protocol.infection else None
+    return list(wrongly_stored(therapy, protocol, markers).values()) if markers else []
 
 
 def _decided(therapy: Therapy) -> list[DispositionDecided]:

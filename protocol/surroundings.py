@@ -35,11 +35,12 @@ class Device(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """Somebody's time in a room, or a booked slot."""
+    """Somebody's time in a room, or a booked slot; `soiled`: after it the room is changed over before another patient's."""
 
     therapy: str
     starts: datetime
     ends: datetime
+    soiled: bool = False
 
 
 class Report(NamedTuple):
@@ -51,12 +52,24 @@ class Report(NamedTuple):
     link: str
 
 
+class ChangedOver(NamedTuple):
+    """A changeover of a room: when, who did it, and whether another person cleared the room after it."""
+
+    at: datetime
+    person: str
+    account: str
+    says: str
+    link: str
+    cleared: bool = False
+
+
 class Room(NamedTuple):
-    """What is known of a room: who was in it, and what was reported of it, each in the log's order."""
+    """What is known of a room: who was in it, what was reported of it, its changeovers, each in the log's order."""
 
     code: str
     intervals: tuple[Interval, ...] = ()
     reports: tuple[Report, ...] = ()
+    changeovers: tuple[ChangedOver, ...] = ()
 
     @property
     def therapies(self) -> tuple[str, ...]:

@@ -11,7 +11,15 @@ from console.options import As, At, Json, Secret, TherapyArg, Why
 from console.site import Site
 from console.times import moment_or_now
 from events.errors import Refused
-from protocol.commands import DropDisposal, FindMaterial, KeepMaterial, LoseMaterial, ReturnMaterial, WitnessDisposal
+from protocol.commands import (
+    DropDisposal,
+    FindMaterial,
+    KeepMaterial,
+    LoseMaterial,
+    ReturnMaterial,
+    StoreMaterial,
+    WitnessDisposal,
+)
 
 Materials = Annotated[list[str], typer.Option("--material", metavar="CODE", help="Which material. Repeat it.")]
 Place = Annotated[str, typer.Option("--place", metavar="PLACE", help="A place of the protocol.")]
@@ -56,6 +64,23 @@ def _waiting(site: Site, therapy: str, which: str | None) -> str:
         values={"therapy": therapy, "acts": [link[:12] for link in links]},
         advice="Name the one with --act LINK." if links else "Nothing is to be signed.",
     )
+
+
+def store(
+    therapy: TherapyArg,
+    material: Materials,
+    position: Annotated[str, typer.Option("--position", metavar="POSITION", help="Where it lies now.")],
+    why: Why,
+    account: As = None,
+    secret: Secret = None,
+    json: Json = False,
+) -> None:
+    """Put material into another storage position: apart, where its patient's infection markers ask for it, else with the others.
+
+    Example: unbroken material store T-7K2QXM --material RES-0001 --position SEG-B2 --why "HBsAg is positive" --as operator.1
+    """
+    document = {"materials": material, "position": position, "reason": why}
+    act(here.site(), therapy, command(StoreMaterial, document), account, secret, json)
 
 
 def keep(

@@ -1,4 +1,4 @@
-"""Rooms where cells are open: what environmental monitoring found there, and whom it concerns."""
+"""Rooms where cells are open: what environmental monitoring found there, whom it concerns, and changeovers."""
 
 from typing import Annotated, Any
 
@@ -7,13 +7,14 @@ import typer
 from console import here
 from console.acting import shown
 from console.acts import command, pair
-from console.options import As, Json, Reads, Secret
+from console.options import As, At, Json, Reads, Secret
 from console.show import Screen, as_json, line, table
 from console.signin import sit
-from console.times import read_time
+from console.times import moment_or_now, read_time
 from events.facts.environment import EnvironmentAttached
 from events.identifiers import read_code
-from protocol.commands.environment import ReportEnvironment
+from protocol.changeover import waits_for_changeover
+from protocol.commands.environment import ChangeOver, ReportEnvironment
 from protocol.environment import missing, out_of_limits
 from protocol.readings import shown as told
 from protocol.state import instance
@@ -71,6 +72,73 @@ def report(
     table(columns, rows, f"\nConcerned by {said.room}", "No open step of any patient was in this room at that time.")
 
 
+def changeover(
+    room: RoomArg,
+    says: Annotated[str, typer.Option("--says", metavar="TEXT", help="What was done: emptied, cleaned, with what.")],
+    at: At = None,
+    account: As = None,
+    secret: Secret = None,
+    json: Json = False,
+) -> None:
+    """Record that a room was changed over. It is clear for the next patient once another person has looked: unbroken room clear.
+
+    Example: unbroken room changeover SUITE-2 --says "emptied, sporicide, line clear" --as operator.1
+    """
+    site = here.site()
+    said = command(ChangeOver, {"room": room, "at": moment_or_now(site, at), "says": says})
+    sitting = sit(site, account, secret)
+    desk = site.desk()
+    receipt = desk.change_over(said, sitting)
+    shown(site, desk, receipt, sitting, None, json)
+    if not json:
+        line(
+            f"Not done yet: another person looks, and clears it. Next: unbroken room clear {read_code(room)} --as ACCOUNT"
+        )
+
+
+def clear(room: RoomArg, account: As = None, secret: Secret = None, json: Json = False) -> None:
+    """Clear a room after its changeover, as another person than the one who did it.
+
+    Example: unbroken room clear SUITE-2 --as operator.2
+    """
+    site = here.site()
+    sitting = sit(site, account, secret)
+    desk = site.desk()
+    shown(site, desk, desk.clear_room(room, sitting), sitting, None, json)
+
+
+def list_rooms(json: Json = False) -> None:
+    """Every room: who was in it last, how many results are missing, and whether it has to be changed over.
+
+    Example: unbroken room list
+    """
+    site = here.site()
+    desk = site.desk()
+    found: list[dict[str, Any]] = []
+    for code in sorted(stream.removeprefix("room/") for stream in site.log.streams("room/")):
+        known, _ = desk.room(code)
+        there, _ = desk.touched_in_room(known)
+        waits = waits_for_changeover(known)
+        last = max(known.intervals, key=lambda i: i.ends, default=None)
+        found.append(
+            {
+                "room": code,
+                "last": last.therapy if last else "",
+                "until": last.ends if last else None,
+                "missing": sum(1 for one in there for gap in missing(*one) if gap.room == code),
+                "changeover": f"NEEDED after {waits.therapy}" if waits else "",
+            }
+        )
+    if json:
+        as_json(found)
+        return
+    screen = Screen(site)
+    screen.simulated()
+    rows = [[r["room"], r["last"], screen.when(r["until"]), str(r["missing"]), r["changeover"] or "-"] for r in found]
+    columns = ["room", "cells open last", "until", "results missing", "changeover"]
+    table(columns, rows, f"Rooms of {site.name}; {screen.zone_note()}", "No room was used yet.")
+
+
 def show(room: RoomArg, json: Json = False) -> None:
     """Who was in a room, what environmental monitoring found there, and which results are missing.
 
@@ -96,6 +164,11 @@ def show(room: RoomArg, json: Json = False) -> None:
                     }
                     for r in known.reports
                 ],
+                "changeovers": [
+                    {"at": c.at, "account": c.account, "says": c.says, "link": c.link, "cleared": c.cleared}
+                    for c in known.changeovers
+                ],
+                "to_be_changed_over": waits_for_changeover(known) is not None,
                 "missing": [{"therapy": therapy, "says": str(gap)} for therapy, gap in gaps],
                 "out_of_limits": [{"therapy": therapy, "says": words} for therapy, words in out],
                 "simulated": site.simulated,
@@ -116,6 +189,13 @@ def show(room: RoomArg, json: Json = False) -> None:
         for r in known.reports
     ]
     table(["from", "to", "results"], rows, "\nEnvironmental monitoring", "Nothing was reported.")
+    rows = [
+        [screen.when(c.at), c.account, c.says, "cleared" if c.cleared else "waits to be cleared"]
+        for c in known.changeovers
+    ]
+    table(["changed over", "by", "says", ""], rows, "\nChangeovers", "None.")
+    if waits := waits_for_changeover(known):
+        line(f"TO BE CHANGED OVER after {waits.therapy}, before another patient's cells are opened here")
     for therapy, words in out:
         line(f"Out of limits, {therapy}: {words}")
     for therapy, gap in gaps:

@@ -25,6 +25,7 @@ from events.facts import (
     safety,
     site,
     steps,
+    storage,
 )
 from events.facts.base import Fact, TherapyFact
 
@@ -101,6 +102,7 @@ THERAPY_FACTS: tuple[type[TherapyFact], ...] = (
     manufacture.TherapyTerminated,
     recalls.RecallReached,
     environment.EnvironmentAttached,
+    storage.MaterialStored,
     out_of_specification.RetestAuthorised,
     out_of_specification.ResultInvalidated,
     out_of_specification.ExceptionRequested,
@@ -125,6 +127,8 @@ SITE_FACTS: tuple[type[Fact], ...] = (
     site.DeviceCalibrated,
     site.TrainingRecorded,
     environment.EnvironmentReported,
+    environment.RoomChangedOver,
+    environment.RoomCleared,
     authority.SignInFailed,
     authority.SignInSucceeded,
     authority.AccountUnlocked,

@@ -1,4 +1,4 @@
-"""Facts of environmental monitoring: what was measured in a room, and whose open cells it concerns."""
+"""Facts of rooms where cells are open: what was measured there and whom it concerns, and that a room was changed over."""
 
 from typing import ClassVar
 
@@ -36,3 +36,20 @@ class EnvironmentAttached(TherapyFact):
     readings: tuple[Reading, ...]
     keys: tuple[ActKey, ...]
     report: Digest | None = None
+
+
+class RoomChangedOver(Fact):
+    """A room was changed over between two patients: emptied, cleaned, nothing of the last one left. Stream ``room/CODE``."""
+
+    wire: ClassVar[str] = "room.changed_over.v1"
+    room: Code
+    at: Instant
+    says: Text
+
+
+class RoomCleared(Fact):
+    """Another person looked, and cleared the room for the next patient; `changeover` is the record of the one who did it."""
+
+    wire: ClassVar[str] = "room.cleared.v1"
+    room: Code
+    changeover: Digest

@@ -115,10 +115,11 @@ class MaterialReceived(StepFact):
 
 
 class ProcessPerformed(StepFact):
-    """A manufacturing step was performed."""
+    """A manufacturing step was performed; `changeover`: after it the room is changed over before another patient's cells are opened."""
 
     wire: ClassVar[str] = "process.performed.v1"
     suite: Code | None = None
+    changeover: Flag = False
 
 
 class SampleTested(StepFact):

@@ -59,6 +59,7 @@ from protocol.commands.steps import (
     TakeBack,
     Witness,
 )
+from protocol.commands.storage import StorageCommand, StoreMaterial
 
 AnyCommand = (
     StepCommand
@@ -73,6 +74,7 @@ AnyCommand = (
     | EndingCommand
     | OutOfSpecificationCommand
     | SafetyCommand
+    | StorageCommand
 )
 
 __all__ = [
@@ -137,6 +139,8 @@ __all__ = [
     "SafetyCommand",
     "SignGrades",
     "StepCommand",
+    "StorageCommand",
+    "StoreMaterial",
     "TakeBack",
     "TerminateTherapy",
     "Text",

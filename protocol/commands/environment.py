@@ -1,4 +1,4 @@
-"""What is said of a room: the results of its environmental monitoring."""
+"""What is said of a room: the results of its environmental monitoring, and that it was changed over."""
 
 from protocol.commands.base import Command, Moment, Readings, Text
 
@@ -11,3 +11,11 @@ class ReportEnvironment(Command):
     ended: Moment
     readings: Readings = {}
     why: Text | None = None
+
+
+class ChangeOver(Command):
+    """A room was changed over between two patients."""
+
+    room: str
+    at: Moment
+    says: Text

@@ -22,6 +22,7 @@ from protocol.commands import (
     QualityCommand,
     SafetyCommand,
     StepCommand,
+    StorageCommand,
 )
 from protocol.decide.alerts import decide_alerts
 from protocol.decide.course import decide_course
@@ -35,6 +36,7 @@ from protocol.decide.out_of_specification import decide_out_of_specification
 from protocol.decide.quality import decide_quality
 from protocol.decide.safety import decide_safety
 from protocol.decide.signing import decide_step
+from protocol.decide.storage import decide_storage
 from protocol.decision import Decision
 from protocol.model import StudyProtocol
 from protocol.state import Therapy
@@ -80,4 +82,6 @@ def _decided(therapy: Therapy, protocol: StudyProtocol, command: AnyCommand, aro
         return decide_out_of_specification(therapy, protocol, command, around)
     if isinstance(command, SafetyCommand):
         return decide_safety(therapy, protocol, command, around)
+    if isinstance(command, StorageCommand):
+        return decide_storage(therapy, protocol, command, around)
     assert_never(command)

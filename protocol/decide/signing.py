@@ -17,6 +17,7 @@ from protocol.endings import freed_by
 from protocol.exceptions import told_at_once
 from protocol.gate import check_role, known_step
 from protocol.grading import propose
+from protocol.infection import check_storage, turned
 from protocol.labels import check_answers, stood
 from protocol.mismatch import check_standing_still
 from protocol.model import Step, StudyProtocol
@@ -224,6 +225,9 @@ def _with_what_follows(
 ) -> tuple[TherapyFact, ...]:
     live = tuple(c for c in _touched(act) if c in therapy.materials and therapy.materials[c].live)
     found = [*breaches(step, readings, act.fact.started), *differing(therapy, step, act.at, readings)]
+    new = {(act.at, r.name): r.value for r in readings}
+    check_storage(therapy, protocol, step, readings, new)
+    found += turned(therapy, protocol, new)
     follows = follow(therapy, act.at, found, live)
     for later, breach in differing_later(therapy, protocol, act.at, readings):
         held = tuple(c for c in _touched(later) if c in therapy.materials and therapy.materials[c].live)

@@ -31,6 +31,7 @@ from protocol.evolve.quality import QualityFacts, evolve_quality
 from protocol.evolve.recalls import RecallFacts, evolve_recalls
 from protocol.evolve.safety import SafetyFacts, evolve_safety
 from protocol.evolve.steps import StepFacts, evolve_steps
+from protocol.evolve.storage import StorageFacts, evolve_storage
 from protocol.state import Automatic, Signed, Therapy
 
 TherapyFacts = (
@@ -47,6 +48,7 @@ TherapyFacts = (
     | EndingFacts
     | RecallFacts
     | EnvironmentFacts
+    | StorageFacts
     | OutOfSpecificationFacts
     | DoseFacts
     | SafetyFacts
@@ -127,6 +129,8 @@ def evolve(therapy: Therapy, fact: TherapyFacts, by: Signed) -> Therapy:
         return evolve_endings(therapy, fact, by)
     if isinstance(fact, RecallFacts):
         return evolve_recalls(therapy, fact, by)
+    if isinstance(fact, StorageFacts):
+        return evolve_storage(therapy, fact, by)
     if isinstance(fact, EnvironmentFacts):
         return evolve_environment(therapy, fact, by)
     if isinstance(fact, OutOfSpecificationFacts):

@@ -9,6 +9,7 @@ from protocol.model.dose import Dose
 from protocol.model.endings import Endings, Escalation, GoesOn
 from protocol.model.environment import Environment, EnvironmentSet, EnvironmentValue
 from protocol.model.incidents import Detected, Incident, IncidentOption, Until
+from protocol.model.infection import Changeover, Infection, Marker, MarkerAge, ProtectionPlan, SegregatedStorage
 from protocol.model.labels import LabelField, LabelTemplate, RequiredStatement
 from protocol.model.logger import Band, KineticMean, LoggerSpec, Unknown
 from protocol.model.manufacture import FailureRule, Manufacture, Remake
@@ -22,6 +23,7 @@ from protocol.model.study import ChoiceSpec, Head, MaterialKind, Option, StudyPr
 __all__ = [
     "KINDS",
     "Band",
+    "Changeover",
     "ChoiceSpec",
     "Clock",
     "ClockLimit",
@@ -43,6 +45,7 @@ __all__ = [
     "Head",
     "Incident",
     "IncidentOption",
+    "Infection",
     "Kind",
     "KineticMean",
     "LabelField",
@@ -51,6 +54,8 @@ __all__ = [
     "Limit",
     "LoggerSpec",
     "Manufacture",
+    "Marker",
+    "MarkerAge",
     "MaterialKind",
     "Measure",
     "Moment",
@@ -59,6 +64,7 @@ __all__ = [
     "Option",
     "Part",
     "Plan",
+    "ProtectionPlan",
     "Quality",
     "Record",
     "Release",
@@ -70,6 +76,7 @@ __all__ = [
     "Retest",
     "Safety",
     "ScanSpec",
+    "SegregatedStorage",
     "Sign",
     "Step",
     "StudyProtocol",

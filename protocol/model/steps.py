@@ -43,6 +43,7 @@ class Step(Part):
     after: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
     when: dict[Name, Names] = {}
     reserve: bool = False
+    on_demand: bool = False
     unless: Name | None = None
     performed_by: Names
     witnessed_by: Names | None = None

@@ -12,6 +12,7 @@ from protocol.model.dose import Dose
 from protocol.model.endings import Endings, Escalation
 from protocol.model.environment import Environment
 from protocol.model.incidents import Incident
+from protocol.model.infection import Infection
 from protocol.model.labels import LabelTemplate
 from protocol.model.manufacture import Manufacture
 from protocol.model.quality import Quality
@@ -74,6 +75,7 @@ class StudyProtocol(Part):
     labels: dict[Name, LabelTemplate] = {}
     quality: Quality | None = None
     environment: Environment | None = None
+    infection: Infection | None = None
     dose: Dose | None = None
     manufacture: Manufacture | None = None
     endings: Endings | None = None

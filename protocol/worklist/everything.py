@@ -7,6 +7,7 @@ from protocol.model import StudyProtocol
 from protocol.state import Therapy
 from protocol.worklist.bad_day import alerts, held, incidents, ways
 from protocol.worklist.environment import environment
+from protocol.worklist.infection import storage, wanted
 from protocol.worklist.item import WorkItem
 from protocol.worklist.materials import labels, materials
 from protocol.worklist.quality import quality
@@ -33,7 +34,7 @@ def worklist(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
     items: list[WorkItem] = []
     every = instances(therapy, protocol)
     for due in every:
-        if due.standing == "ready":
+        if due.standing == "ready" and (not due.step.on_demand or wanted(therapy, protocol, due.step)):
             items.append(to_perform(therapy, protocol, due))
         elif due.standing == "awaiting_second":
             items.append(to_sign(therapy, due))
@@ -48,6 +49,7 @@ def worklist(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
         *materials(therapy, protocol),
         *late_values(therapy, protocol),
         *environment(therapy, protocol),
+        *storage(therapy, protocol),
         *logs(therapy, protocol),
         *labels(therapy, protocol, every),
         *quality(therapy, protocol),

@@ -17,6 +17,7 @@ What = Literal[
     "incident",
     "alert",
     "material",
+    "storage",
     "label",
     "failure",
     "way_out",

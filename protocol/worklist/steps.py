@@ -12,6 +12,7 @@ from protocol.model import StudyProtocol
 from protocol.perform import window
 from protocol.release import evaluate, unmet
 from protocol.state import Therapy
+from protocol.worklist.infection import wanted
 from protocol.worklist.item import WorkItem
 
 
@@ -25,6 +26,8 @@ def to_perform(therapy: Therapy, protocol: StudyProtocol, due: Due) -> WorkItem:
         says = f"{due.visit.title or step.title}: visit {due.visit.id}"
     if step.labels and (open_ := unaccounted_in(therapy, protocol, step, at.material)):
         says = f"{step.title}: {len(open_)} labels to account for"
+    if step.on_demand and (why := wanted(therapy, protocol, step)):
+        says = f"{step.title}: {why}"
     if step.kind == "disposition":
         open_criteria = unmet(evaluate(therapy, protocol, at.material), protocol)
         told = ", ".join(f"{c.name} {c.verdict}" for c in open_criteria)

@@ -38,7 +38,8 @@ def test_from_consent_to_the_courier(cli: Cli) -> None:
     filled = {
         "cd20:": "cd20: positive", "cd22:": "cd22: positive", "relapsed_refractory:": "relapsed_refractory: yes",
         "organ_function:": "organ_function: yes", "weight:": "weight: 71.50 kg",
-        "infection_markers:": "infection_markers: negative", "markers_drawn:": "markers_drawn: 2026-03-05",
+        "hiv:": "hiv: negative", "hbsag:": "hbsag: negative", "anti_hbc:": "anti_hbc: negative", "hcv:": "hcv: negative",
+        "syphilis:": "syphilis: negative", "markers_drawn:": "markers_drawn: 2026-03-05",
         "outcome:": "outcome: eligible",
     }  # fmt: skip
     lines = []
@@ -248,7 +249,7 @@ def test_on_a_terminal_what_is_missing_is_asked_for_one_question_at_a_time(cli: 
     used, read = form["used"], form["readings"]
     answers = [
         "!" + ANNA.code("W"), ANNA.din.scanned(), used["collection_kit"], used["anticoagulant"], used["cell_separator"],
-        read["identifiers"], read["markers_drawn"], read["washouts"], read["alc"], read["volume"], "", "", "",
+        read["identifiers"], read["washouts"], read["alc"], read["volume"], "", "", "",
     ]  # fmt: skip
     said = cli("perform", ANNA.therapy, "apheresis", by=NURSE, stdin="\n".join(answers), terminal=True)
     assert said.code == 0, said.err

@@ -29,7 +29,10 @@ from events.identifiers import Bag, Din, read_code
 from tests.labels.printed import MM, Box, pages, scanned, squeezed
 from tests.stage import Stage
 
-MARKERS = {"negative": "", "pending": "", "positive": "HBV, HCV, syphilis"}
+MARKERS: dict[str, dict[str, str]] = {
+    "negative": {}, "pending": {"hiv": "pending"},
+    "positive": {"hbsag": "positive", "hbv_dna": "positive", "hcv": "positive", "syphilis": "positive"},
+}  # fmt: skip
 QUIET = settings(max_examples=60, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
@@ -37,9 +40,8 @@ QUIET = settings(max_examples=60, derandomize=True, suppress_health_check=list(H
 def sets(stage_once: Stage) -> dict[str, list[LabelsIssued]]:
     """Every set of labels that is printed for three patients to the freeze of the product, by their infection markers."""
     found = {}
-    for markers, agent in MARKERS.items():
-        values = {("eligibility", "infection_markers"): markers}
-        values |= {("eligibility", "reactive_for"): agent} if agent else {}
+    for markers, words in MARKERS.items():
+        values = {("eligibility", name): word for name, word in words.items()}
         patient = Patient(5, "T-5", {"starting_material": "frozen"}, bags=2, values=values)
         site = stage_once.of(f"labels {markers}", lambda site, who=patient: site.play(who, "disposition"), patient)  # type: ignore[misc]
         issued = {label.by.link + label.material: label.issued for label in site.now.labels.values()}

@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from console.rehearsal import Patient, late_values
+from console.rehearsal import Patient, late_values, report
 from events.errors import Refused
 from events.facts.base import LabelFate
 from protocol.alerts import open_alerts
@@ -56,6 +56,7 @@ from protocol.commands import (
     ReportMismatch,
     RequestException,
     ReturnMaterial,
+    StoreMaterial,
     TakeBack,
     TerminateTherapy,
     WithdrawException,
@@ -63,6 +64,7 @@ from protocol.commands import (
     Witness,
     WitnessFates,
 )
+from protocol.commands.environment import ChangeOver, ReportEnvironment
 from protocol.desk import Receipt
 from protocol.due import Due, instances
 from protocol.endings import over, unsettled
@@ -90,7 +92,7 @@ WEIGHTS = {
     "retest": 2, "invalidate": 1, "exception": 4,
     "quarantine": 5, "dispose": 2, "withdraw": 1, "die": 1, "fail": 1,
     "settle": 3, "lose": 1, "find": 1, "tell late": 3,
-    "manufacture": 4, "recall": 1, "read the log": 3,
+    "manufacture": 4, "recall": 1, "read the log": 3, "markers": 2, "room": 6, "store": 1,
 }  # fmt: skip
 STEP = st.tuples(
     st.sampled_from([name for name, weight in WEIGHTS.items() for _ in range(weight)]),
@@ -599,6 +601,41 @@ class History:
     def _recall(self, _p: Patient, chance: random.Random) -> None:
         names = sorted({name for step in self.site.protocol.steps for name in step.needs.lots})
         self.site.recall_lot(chance.choice(names), "particles")
+
+    def _markers(self, patient: Patient, chance: random.Random) -> None:
+        """A result that comes late, or markers drawn again; mostly good news."""
+        form = self.site.form("markers_again", patient=patient)
+        words = ["negative", "negative", "negative", "pending", "positive", "not_tested"]
+        told = {name: Entered(value=chance.choice(words)) for name in chance.sample(["hiv", "hbsag", "anti_hbc"], 2)}
+        command = form.model_copy(update={"readings": {**form.readings, **told}})
+        self.act(patient, command, "investigator.1" if chance.random() < 0.9 else self.anybody(chance))
+
+    def _room(self, patient: Patient, chance: random.Random) -> None:
+        """Results of the room come, in limits or out of them, for a patient or for any hours; or it is changed over."""
+        desk, by = self.site.desk, "quality.1" if chance.random() < 0.9 else self.anybody(chance)
+        room, now = f"SUITE-{chance.choice([1, 2, 3])}", self.site.clock()
+        what = chance.random()
+        if what < 0.5 and (results := report(patient, self.site.therapy(patient), self.site.protocol)):
+            desk.report_environment(results, self.site.sits(by))
+        elif what < 0.7:
+            plates = {"settle_plates": Entered(value=chance.choice(["0 CFU", "0 CFU", "3 CFU", "3"]))}
+            began = now - timedelta(hours=chance.choice([1, 30, 300]))
+            said = ReportEnvironment(room=room, started=began, ended=now, readings=plates)
+            desk.report_environment(said, self.site.sits(by))
+        elif what < 0.85:
+            desk.change_over(ChangeOver(room=room, at=now, says="line clear"), self.site.sits("operator.1"))
+        else:
+            desk.clear_room(room, self.site.sits(chance.choice(["operator.1", "operator.2"])))
+
+    def _store(self, patient: Patient, chance: random.Random) -> None:
+        live = [m.code for m in self.site.therapy(patient).materials.values() if m.live]
+        if live:
+            where = chance.choice(["SHELF-9", "SEG-9"])
+            self.act(
+                patient,
+                StoreMaterial(materials=(chance.choice(live),), position=where, reason="room made"),
+                "operator.1",
+            )
 
 
 def _other_value(record: Any, chance: random.Random) -> Entered:

@@ -59,10 +59,14 @@ def test_the_cells_exist_when_the_second_nurse_has_signed(stage: Stage) -> None:
 def test_markers_older_than_30_days_at_collection_are_a_major_deviation(stage: Stage) -> None:
     """Infection markers are dated against the collection; what is too old is recorded and stands as a deviation."""
     site = stage.at("apheresis")
-    drawn = (site.clock() - timedelta(days=31)).date().isoformat()
-    receipt = site.perform("apheresis", values={"markers_drawn": drawn})
+    drawn = (site.clock() - timedelta(days=32)).date().isoformat()
+    site.correct("eligibility", "markers_drawn", drawn, why="the laboratory's date")
+    before = set(site.now.deviations)
+    receipt = site.perform("apheresis")
     assert names(receipt.facts) == ["cells.collected", "deviation.opened"]
-    assert [d.grade for d in site.now.deviations.values()] == ["major"]
+    (new,) = set(site.now.deviations) - before
+    assert site.now.deviations[new].rule == "infection.age.apheresis"
+    assert site.now.deviations[new].grade == "major"
 
 
 def test_too_few_cells_reported_late_offer_a_second_collection_under_a_new_din(stage: Stage) -> None:

@@ -63,18 +63,18 @@ def test_words_come_from_their_list_and_carry_no_unit(stage: Stage) -> None:
     site = stage.at("apheresis")
     with site.refused("value.form"):
         site.perform("apheresis", values={"identifiers": "maybe"})
-    with site.refused("value.form"):
-        site.perform("apheresis", values={"markers_drawn": "yesterday"})
-    tomorrow = (site.clock() + timedelta(days=1)).date().isoformat()
-    with site.refused("time.future"):
-        site.perform("apheresis", values={"markers_drawn": tomorrow})
     form = site.form("apheresis")
     readings = {**form.readings, "washouts": Entered(value="yes", unit="mL")}
     with site.refused("value.form"):
         site.act(form.model_copy(update={"readings": readings}), "apheresis.nurse.1")
     eligibility = stage.at("eligibility")
     with eligibility.refused("value.form"):
-        eligibility.perform("eligibility", values={"infection_markers": "unsure"})
+        eligibility.perform("eligibility", values={"hiv": "unsure"})
+    with eligibility.refused("value.form"):
+        eligibility.perform("eligibility", values={"markers_drawn": "yesterday"})
+    tomorrow = (eligibility.clock() + timedelta(days=1)).date().isoformat()
+    with eligibility.refused("time.future"):
+        eligibility.perform("eligibility", values={"markers_drawn": tomorrow})
 
 
 def test_only_values_that_may_come_late_come_late(stage: Stage) -> None:

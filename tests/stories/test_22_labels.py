@@ -28,10 +28,9 @@ CLARA = Patient(3, "T-3")
 WHY = "smeared in the printer"
 
 
-def marked(markers: str, agent: str = "") -> Patient:
-    """Anna, with these infection markers at screening."""
-    values = {("eligibility", "infection_markers"): markers}
-    return replace(ANNA, values=values | ({("eligibility", "reactive_for"): agent} if agent else {}))
+def marked(**markers: str) -> Patient:
+    """Anna, with these infection markers at screening; the others are negative."""
+    return replace(ANNA, values={("eligibility", name): word for name, word in markers.items()})
 
 
 def settled(site: Staged) -> None:
@@ -376,14 +375,24 @@ def test_a_therapy_that_ends_still_asks_for_its_labels(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("patient", "stands"),
     [
-        (marked("negative"), ["FOR AUTOLOGOUS USE ONLY"]),
-        (marked("pending"), ["FOR AUTOLOGOUS USE ONLY", "NOT EVALUATED FOR INFECTIOUS SUBSTANCES"]),
+        (marked(), ["FOR AUTOLOGOUS USE ONLY"]),
+        (marked(hcv="pending"), ["FOR AUTOLOGOUS USE ONLY", "NOT EVALUATED FOR INFECTIOUS SUBSTANCES"]),
+        (marked(hiv="not_tested"), ["FOR AUTOLOGOUS USE ONLY", "NOT EVALUATED FOR INFECTIOUS SUBSTANCES"]),
         (
-            marked("positive", "HBV, syphilis"),
+            marked(hbsag="positive", hbv_dna="negative", syphilis="positive"),
             ["FOR AUTOLOGOUS USE ONLY", "BIOHAZARD", "WARNING: Reactive test results for HBV, syphilis"],
         ),
+        (
+            marked(hcv="positive", syphilis="pending"),
+            [
+                "FOR AUTOLOGOUS USE ONLY",
+                "NOT EVALUATED FOR INFECTIOUS SUBSTANCES",
+                "BIOHAZARD",
+                "WARNING: Reactive test results for HCV",
+            ],
+        ),
     ],
-    ids=["negative", "pending", "positive"],
+    ids=["negative", "pending", "not tested", "positive", "one positive and one pending"],
 )
 def test_the_statements_follow_from_the_recorded_infection_markers(
     stage: Stage, patient: Patient, stands: list[str]
@@ -418,7 +427,7 @@ def test_what_the_nurse_reads_on_the_label_must_be_what_must_stand_there(
     stage: Stage, markers: str, right: str, wrong: list[str]
 ) -> None:
     """The answer about the label agrees with the statements that the record requires; another answer is refused."""
-    site = stage.at("label_collection", marked(markers, "HCV" if markers == "positive" else ""))
+    site = stage.at("label_collection", marked(hcv=markers))
     for answer in wrong:
         with site.refused("label.statement"):
             site.perform("label_collection", values={"infection_statement": answer})
@@ -431,25 +440,27 @@ def test_what_the_nurse_reads_on_the_label_must_be_what_must_stand_there(
     settled(site)
 
 
-def test_a_reactive_result_whose_agent_nobody_recorded_prints_nothing(stage: Stage) -> None:
-    """WARNING: Reactive test results for ... needs the name of the agent; a label with a gap is not printed."""
-    unnamed = marked("positive")
-    site = stage.of("reactive, nobody says for what", lambda site: site.play(unnamed, "apheresis"), unnamed)
+def test_a_value_that_a_label_names_and_nobody_recorded_prints_nothing(stage: Stage) -> None:
+    """A label with a gap is not printed: whoever prints is told which value is missing, and prints once it is there."""
+    text = STUDY.read_text(encoding="utf-8").replace(
+        "    statements:\n", '    statements:\n      - {id: count, text: "CD3+ {apheresis.cd3_count}"}\n', 1
+    )
+    site = stage.site(read_protocol(text))
+    site.play(ANNA, "apheresis")
     site.do("apheresis")
     issue = IssueLabels(material=site.one("leukapheresis"), serials=("T-1-L001",))
     with site.refused("label.value") as told:
         site.act(issue, NURSE)
-    assert told.values["missing"] == "eligibility.reactive_for"
-    site.late("eligibility", {"reactive_for": "HIV"})
-    assert says(site.act(issue, NURSE))[-1] == "WARNING: Reactive test results for HIV"
+    assert told.values["missing"] == "apheresis.cd3_count"
+    site.late("apheresis", {"cd3_count": "2e9 cells"})
+    assert "CD3+ 2e9 cells" in says(site.act(issue, NURSE))
     settled(site)
 
 
 def test_a_label_that_was_printed_before_the_result_came_is_not_applied(stage: Stage) -> None:
     """The markers were pending when it was printed, and are positive now: what lacks the warning does not go on the bag."""
-    site = stage.at("label_collection", marked("pending"))
-    site.late("eligibility", {"reactive_for": "HBV"})
-    site.correct("eligibility", "infection_markers", "positive", why="the laboratory called")
+    site = stage.at("label_collection", marked(hbsag="pending"))
+    site.correct("eligibility", "hbsag", "positive", why="the laboratory called")
     answer = {"infection_statement": "biohazard"}
     with site.refused("label.outdated") as told:
         site.perform("label_collection", values=answer)
@@ -465,10 +476,9 @@ def test_a_label_that_was_printed_before_the_result_came_is_not_applied(stage: S
 
 def test_a_label_on_a_bag_that_no_longer_says_what_it_must_is_told_to_those_who_print(stage: Stage) -> None:
     """A late positive result makes the label on the bag wrong: the worklist says so until a right one is on it."""
-    site = stage.at("hand_over", marked("pending"))
+    site = stage.at("hand_over", marked(hbsag="pending"))
     assert waits(site) == []
-    site.late("eligibility", {"reactive_for": "HBV"})
-    site.correct("eligibility", "infection_markers", "positive", why="the result came")
+    site.do("markers_again", values={"hbsag": "positive"})
     (item,) = waits(site)
     assert item.title == "Label anew"
     assert "it lacks 'BIOHAZARD'" in item.says

@@ -1,29 +1,35 @@
-"""Readiness of the surroundings: rooms are monitored while cells are open there, and a release waits for every result.
+"""Readiness of the surroundings: rooms are monitored and changed over; infection markers decide where material lies and what comes first.
 
-Environmental-monitoring results are attached to the step that was performed, or pending until disposition; a result out of its
-limits is a deviation by itself and is never tested away; it reaches every patient whose cells were open there.
+Environmental-monitoring results are attached to the step that was performed, or pending until disposition, and reach every patient
+whose cells were open there; infection markers are dated against the collection; positive, pending or not tested means
+segregated storage and suite changeover, the statements on the labels, and a plan against hepatitis B before lymphodepletion.
 
-Source: process page, Readiness; EU GMP Annex 1 (2022) 9.4, 9.22, 9.30; EU ATMP GMP 11.28
+Source: process page, Readiness; EU GMP Annex 1 (2022) 9.4, 9.22, 9.30; 21 CFR 1271.90(c); EU ATMP GMP 11.28
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
+from console.rehearsal import Patient
 from events.facts.base import Reading, TherapyFact
-from events.facts.environment import EnvironmentAttached, EnvironmentReported
+from events.facts.environment import EnvironmentAttached, EnvironmentReported, RoomCleared
 from events.facts.quality import DeviationOpened
 from protocol.audit import audit_all
-from protocol.commands import Decline, Entered
-from protocol.commands.environment import ReportEnvironment
+from protocol.commands import Decline, Entered, StoreMaterial
+from protocol.commands.environment import ChangeOver, ReportEnvironment
 from protocol.desk import Receipt
 from protocol.environment import missing
+from protocol.file import read_protocol
+from protocol.infection import Markers, look
 from protocol.reader import Reader
 from protocol.release import evaluate
+from protocol.status import batch_status
 from protocol.worklist import worklist
-from tests.stage import ANNA, BRUNO, Stage, Staged
+from tests.stage import ANNA, BRUNO, STUDY, Stage, Staged
 
 pytestmark = pytest.mark.story
 ROOM = "SUITE-1"
@@ -269,3 +275,304 @@ def test_only_quality_reports(stage: Stage) -> None:
     site.forge([forged], "operator.1", subject=f"room/{ROOM}", without_therapy=True)
     assert [finding.stream for finding in audit_all(Reader(site.log))] == [f"room/{ROOM}"]
     assert site.desk.room(ROOM)[0].reports == ()
+
+
+# ------------------------------------------------------------------ infection markers
+
+
+def marked(patient: Patient = ANNA, **markers: str) -> Patient:
+    """A patient with these infection markers at screening; the others are negative."""
+    return replace(patient, values={("eligibility", name): word for name, word in markers.items()})
+
+
+def markers(site: Staged, patient: Patient | None = None) -> Markers:
+    """The markers as they stand."""
+    assert site.protocol.infection is not None
+    return look(site.therapy(patient), site.protocol.infection)
+
+
+def again(site: Staged, drawn_days_ago: int = 1, **words: str) -> Receipt:
+    """Markers are told later, or were drawn again."""
+    day = (site.clock() - timedelta(days=drawn_days_ago)).date().isoformat()
+    return site.do("markers_again", values={"markers_drawn": day, **words})
+
+
+def test_of_all_markers_the_worst_word_counts(stage: Stage) -> None:
+    """Positive before pending before not tested; a positive one is not outvoted by a later negative, a pending one is."""
+    site = stage.at("enrolment", marked(hcv="pending", syphilis="not_tested"))
+    assert markers(site).told() == "pending: HCV; not tested: Syphilis"
+    again(site, hcv="negative")
+    assert markers(site).status == "not_tested"
+    again(site, syphilis="positive")
+    again(site, syphilis="negative")
+    assert markers(site).told() == "positive: Syphilis"
+    assert batch_status(site.now, site.protocol)["infection"] == "positive: Syphilis"
+    # What was typed wrongly is corrected, with its reason; the old value stays on record.
+    site.correct("markers_again", "syphilis", "negative", why="another patient's sheet", occurrence="2")
+    assert markers(site).status == "negative"
+    clean(site)
+
+
+def test_hbv_dna_is_asked_for_where_antibodies_to_the_core_antigen_are_there(stage: Stage) -> None:
+    """Without them nobody misses it; with them it counts as not tested until its result has come."""
+    site = stage.at("enrolment")
+    assert "hbv_dna" not in markers(site).of
+    again(site, anti_hbc="positive")
+    assert markers(site).told() == "positive: anti-HBc; not tested: HBV DNA"
+    again(site, hbv_dna="negative")
+    assert markers(site).told() == "positive: anti-HBc"
+
+
+def test_a_result_that_has_not_come_waits_in_the_worklist(stage: Stage) -> None:
+    """Pending and not tested are told to those who can tell the result; when all are there, nobody is asked any more."""
+
+    def waits(site: Staged) -> list[str]:
+        return [item.says for item in worklist(site.now, site.protocol) if item.step == "markers_again"]
+
+    site = stage.at("enrolment", marked(hiv="pending"))
+    assert waits(site) == ["Infection markers, told later or drawn again: pending: HIV"]
+    again(site, hiv="negative")
+    assert waits(site) == []
+
+
+def test_markers_are_dated_against_the_collection(stage: Stage) -> None:
+    """Each marker by the day of its own latest draw: too old is recorded with a deviation that names them; fresh ones mend it."""
+    site = stage.at("apheresis")
+    old = (site.clock() - timedelta(days=33)).date().isoformat()
+    site.correct("eligibility", "markers_drawn", old, why="the laboratory's date")
+    again(site, drawn_days_ago=2, hiv="negative", hcv="negative")
+    receipt = site.perform("apheresis")
+    (deviation,) = [fact for fact in receipt.facts if isinstance(fact, DeviationOpened)]
+    assert (deviation.grade, deviation.rule, deviation.limit) == (
+        "major",
+        "infection.age.apheresis",
+        "no older than 30 d",
+    )
+    assert deviation.found == f"HBsAg {old}, anti-HBc {old}, Syphilis {old}"
+    clean(site)
+
+
+def test_a_study_may_keep_the_collection_shut_until_fresh_markers_are_there(stage: Stage) -> None:
+    """Where the study says refuse, the collection does not begin; drawn again, they open it."""
+    text = STUDY.read_text(encoding="utf-8")
+    age = "no_older_than: 30 d, otherwise: deviation major, source: common practice}"
+    assert text.count(age) == 1
+    site = stage.site(read_protocol(text.replace(age, age.replace("deviation major", "refuse"))))
+    site.play(ANNA, "apheresis")
+    old = (site.clock() - timedelta(days=31)).date().isoformat()
+    site.correct("eligibility", "markers_drawn", old, why="the laboratory's date")
+    with site.refused("infection.age.apheresis") as told:
+        site.perform("apheresis")
+    assert f"HIV {old}" in told.says
+    again(site, hiv="negative", hbsag="negative", anti_hbc="negative", hcv="negative", syphilis="negative")
+    site.perform("apheresis")
+
+
+def test_markers_that_will_be_too_old_when_the_collection_is_booked_are_asked_for_again(stage: Stage) -> None:
+    """Whoever books learns it from the worklist before the patient sits in the chair."""
+    site = stage.at("apheresis")
+    booked = next(slot for slot in site.now.slots if slot.resource == "apheresis")
+    old = (booked.starts - timedelta(days=31)).date().isoformat()
+    site.correct("eligibility", "markers_drawn", old, why="the laboratory's date")
+    (item,) = [item for item in worklist(site.now, site.protocol) if item.step == "markers_again"]
+    assert f"too old on {booked.starts:%Y-%m-%d}, when apheresis is booked" in item.says
+
+
+# ------------------------------------------------------------------ what they ask for
+
+
+@pytest.mark.parametrize("word", ["positive", "pending", "not_tested"])
+def test_material_of_a_patient_with_such_markers_lies_apart(stage: Stage, word: str) -> None:
+    """A position that is not one of those kept apart is refused for it, when it is signed and when it is corrected."""
+    site = stage.at("product_receipt", marked(hcv=word))
+    with site.refused("infection.storage") as told:
+        site.perform("product_receipt", values={"position": "SHELF-1"})
+    assert told.values["position"] == "SHELF-1"
+    assert "SEG-" in told.advice
+    site.do("product_receipt", values={"position": "seg-04"})
+    with site.refused("infection.storage"):
+        site.correct("product_receipt", "position", "SHELF-1", why="put elsewhere")
+    clean(site)
+
+
+def test_no_other_material_lies_where_it_is_kept_apart(stage: Stage) -> None:
+    """A patient whose markers are negative has nothing in a segregated position."""
+    site = stage.at("product_receipt")
+    with site.refused("infection.storage") as told:
+        site.perform("product_receipt", values={"position": "SEG-04"})
+    assert "is segregated" in told.says
+    site.do("product_receipt", values={"position": "SHELF-1"})
+
+
+def test_material_that_was_stored_before_the_result_came_is_put_apart(stage: Stage) -> None:
+    """A late positive opens the study's deviation, alerts, and names what lies wrong, until somebody has put it elsewhere."""
+    site = stage.at("lymphodepletion")
+    (bag,) = site.now.live("drug_product")
+    receipt = again(site, hcv="positive")
+    (deviation,) = [fact for fact in receipt.facts if isinstance(fact, DeviationOpened)]
+    assert deviation.rule == "infection.turned"
+    assert f"{bag.code} lies at POSITION-1, which is not segregated" in deviation.says
+    assert f"cells were open in {ROOM}" in deviation.says
+    assert [alert.roles for alert in site.now.alerts.values()] == [("physician",)]
+    (item,) = [item for item in worklist(site.now, site.protocol) if item.kind == "storage"]
+    assert item.material == bag.code
+    store = StoreMaterial(materials=(bag.code,), position="SHELF-2", reason="HCV is positive")
+    with site.refused("infection.storage"):
+        site.act(store, "cell.lab.1")
+    with site.refused("identity.material-live"):
+        site.act(store.model_copy(update={"materials": ("NOBODY",), "position": "SEG-2"}), "cell.lab.1")
+    with site.refused("authority.role"):
+        site.act(store.model_copy(update={"position": "SEG-2"}), "scheduler.1")
+    site.act(store.model_copy(update={"position": "SEG-2"}), "cell.lab.1")
+    assert [item for item in worklist(site.now, site.protocol) if item.kind == "storage"] == []
+    clean(site)
+
+
+def suite_of(site: Staged, first: Patient, second: Patient) -> None:
+    """Two patients' cells are at the plant."""
+    for patient in (second, first):
+        site.play(patient, "selection")
+
+
+def changed_over(site: Staged, at: datetime | None = None, by: str = "operator.1") -> Receipt:
+    """Somebody changes the suite over."""
+    return site.desk.change_over(
+        ChangeOver(room=ROOM, at=at or site.clock(), says="sporicide, line clear"), site.sits(by)
+    )
+
+
+@pytest.mark.parametrize("word", ["positive", "pending", "not_tested"])
+def test_after_such_a_patient_the_suite_is_changed_over_before_the_next(stage: Stage, word: str) -> None:
+    """Done by one person and cleared by another, between the two; before that the next patient's cells stay closed."""
+    anna = marked(syphilis=word)
+    site = stage.of(f"suite after {word}", lambda made: suite_of(made, anna, BRUNO), anna)
+    opened(site, room=ROOM)
+    site.pass_(hours=1)
+    with site.refused("room.changeover.selection") as told:
+        site.perform("selection", patient=BRUNO, room=ROOM)
+    assert f"{ROOM} was not changed over after {ANNA.therapy}" in told.says
+    changed_over(site)
+    with site.refused("room.changeover.selection") as told:
+        site.perform("selection", patient=BRUNO, room=ROOM)
+    assert "was not cleared by a second person" in told.says
+    with site.refused("authority.two-people"):
+        site.desk.clear_room(ROOM, site.sits("operator.1"))
+    with site.refused("authority.role"):
+        site.desk.clear_room(ROOM, site.sits("courier.1"))
+    site.desk.clear_room(ROOM, site.sits("operator.2"))
+    with site.refused("room.waits"):
+        site.desk.clear_room(ROOM, site.sits("operator.2"))
+    began = site.pass_(minutes=5)
+    # A step that began before the changeover began in a room that was not changed over.
+    with site.refused("room.changeover.selection"):
+        site.perform("selection", patient=BRUNO, room=ROOM, started=began - timedelta(minutes=30), ended=began)
+    site.do("selection", patient=BRUNO, room=ROOM)
+    clean(site)
+
+
+def test_the_same_patient_and_a_patient_whose_markers_are_negative_need_no_changeover(stage: Stage) -> None:
+    """The next step of the same cells goes on; after a negative patient the room is another's as ever."""
+    anna = marked(syphilis="positive")
+    site = stage.of("suite after positive", lambda made: suite_of(made, anna, BRUNO), anna)
+    site.do("selection", patient=BRUNO, room=ROOM)
+    site.pass_(hours=1)
+    opened(site, room=ROOM)
+    site.pass_(hours=24)
+    opened(site, "transduction", room=ROOM)
+    assert site.desk.room(ROOM)[0].changeovers == ()
+    clean(site)
+
+
+def test_a_study_may_record_what_happened_instead_of_refusing_it(stage: Stage) -> None:
+    """Where the study says so, cells that were opened without a changeover are recorded, with deviation and quarantine."""
+    text = STUDY.read_text(encoding="utf-8").replace(
+        "otherwise: refuse\n    source: process page, Readiness; who",
+        "otherwise: [deviation critical, quarantine]\n    source: process page, Readiness; who",
+    )
+    protocol, anna = read_protocol(text), marked(hiv="positive")
+    site = stage.site(protocol, anna)
+    suite_of(site, anna, BRUNO)
+    opened(site, room=ROOM)
+    site.pass_(hours=1)
+    receipt = site.perform("selection", patient=BRUNO, room=ROOM)
+    assert [(f.grade, f.rule) for f in receipt.facts if isinstance(f, DeviationOpened)] == [
+        ("critical", "room.changeover.selection")
+    ]
+    site.witness(patient=BRUNO)
+    assert all(m.status == "quarantined" for m in site.therapy(BRUNO).live("intermediate"))
+    clean(site)
+
+
+def test_a_step_that_is_told_late_shows_who_came_after_it(stage: Stage) -> None:
+    """The positive patient's step is signed after the next patient's: the deviation names whose cells were open there since."""
+    anna = marked(syphilis="positive")
+    site = stage.of("suite after positive", lambda made: suite_of(made, anna, BRUNO), anna)
+    began = site.clock()
+    over = site.pass_(hours=2)
+    site.pass_(hours=1)
+    site.do("selection", patient=BRUNO, room=ROOM)
+    receipt = site.perform("selection", room=ROOM, started=began, ended=over)
+    (deviation,) = [fact for fact in receipt.facts if isinstance(fact, DeviationOpened)]
+    assert (deviation.grade, deviation.rule) == ("critical", "room.changeover.selection")
+    assert BRUNO.therapy in deviation.found
+
+
+def test_bad_changeovers(stage: Stage) -> None:
+    """One that lies ahead, or of somebody in another role, is refused; one signed past the desk is found, and not believed."""
+    site = stage.at("selection", marked(hiv="positive"))
+    opened(site)
+    with site.refused("time.future"):
+        changed_over(site, site.clock() + timedelta(minutes=1))
+    with site.refused("authority.role"):
+        changed_over(site, by="courier.1")
+    receipt = changed_over(site)
+    cleared = RoomCleared(room=ROOM, changeover=receipt.link)
+    site.forge([cleared], "operator.1", subject=f"room/{ROOM}", without_therapy=True, meaning="witnessed")
+    assert [finding.stream for finding in audit_all(Reader(site.log))] == [f"room/{ROOM}"]
+    assert not site.desk.room(ROOM)[0].changeovers[0].cleared
+
+
+@pytest.mark.parametrize(
+    "words", [{"hbsag": "positive", "hbv_dna": "negative"}, {"anti_hbc": "pending"}, {"hbsag": "not_tested"}]
+)
+def test_a_plan_against_hepatitis_b_is_signed_before_lymphodepletion(stage: Stage, words: dict[str, str]) -> None:
+    """Where the HBV markers ask for it, lymphodepletion stays shut until a physician has signed the plan."""
+    site = stage.at("product_receipt", marked(**words))
+    site.do("product_receipt")
+    site.play(site.patient, "lymphodepletion")
+    assert site.standing("lymphodepletion") == "waiting"
+    with site.refused("infection.plan") as told:
+        site.perform("lymphodepletion")
+    assert "hbv_plan" in told.says
+    assert "physician" in told.advice
+    (item,) = [item for item in worklist(site.now, site.protocol) if item.step == "hbv_plan"]
+    assert item.roles == ("physician",)
+    with site.refused("authority.role"):
+        site.perform("hbv_plan", by="ward.nurse.1")
+    site.do("hbv_plan", values={"plan": "prophylaxis", "drug": "entecavir 0.5 mg daily"})
+    assert [item for item in worklist(site.now, site.protocol) if item.step == "hbv_plan"] == []
+    site.do("lymphodepletion")
+    clean(site)
+
+
+def test_no_plan_is_asked_of_a_patient_whose_hepatitis_markers_are_negative(stage: Stage) -> None:
+    """Another positive marker asks for storage apart, and not for this plan."""
+    site = stage.at("lymphodepletion", marked(hiv="positive"))
+    assert [item for item in worklist(site.now, site.protocol) if item.step == "hbv_plan"] == []
+    site.do("lymphodepletion")
+
+
+def test_a_late_positive_stops_the_next_day_of_lymphodepletion(stage: Stage) -> None:
+    """Day one was given when the markers were negative: the deviation says so, and day two waits for the plan."""
+    site = stage.at("lymphodepletion")
+    site.do("lymphodepletion")
+    receipt = again(site, hbsag="positive")
+    assert any(
+        "lymphodepletion was begun without hbv_plan" in f.says for f in receipt.facts if isinstance(f, DeviationOpened)
+    )
+    site.pass_(days=1)
+    with site.refused("infection.plan"):
+        site.perform("lymphodepletion")
+    site.do("hbv_plan")
+    site.perform("lymphodepletion")
+    clean(site)
