@@ -280,9 +280,9 @@ def test_only_quality_reports(stage: Stage) -> None:
 # ------------------------------------------------------------------ infection markers
 
 
-def marked(patient: Patient = ANNA, **markers: str) -> Patient:
-    """A patient with these infection markers at screening; the others are negative."""
-    return replace(patient, values={("eligibility", name): word for name, word in markers.items()})
+def marked(**markers: str) -> Patient:
+    """Anna, with these infection markers at screening; the others are negative."""
+    return replace(ANNA, values={("eligibility", name): word for name, word in markers.items()})
 
 
 def markers(site: Staged, patient: Patient | None = None) -> Markers:
