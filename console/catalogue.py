@@ -165,6 +165,12 @@ COMMANDS: dict[str, Entry | Group] = {
     }),
     "remake": Entry("manufacture", "remake", QUALITY),
     "terminate": Entry("manufacture", "terminate", QUALITY),
+    "amendment": Group("Amendments: a running therapy goes on under a later version of its study, by two people.", QUALITY, {
+        "show": Entry("amendments", "show", QUALITY),
+        "move": Entry("amendments", "move", QUALITY),
+        "approve": Entry("amendments", "approve", QUALITY),
+        "decline": Entry("amendments", "decline", QUALITY),
+    }),
     "dispose": Entry("course", "dispose", QUALITY),
     "material": Group("Material beside the protocol's steps: disposal by two, kept, returned, lost, found.", QUALITY, {
         "witness": Entry("materials", "witness", QUALITY),

@@ -31,6 +31,7 @@ from protocol.logger.spans import minutes, of_seconds, to_ms
 from protocol.logger.table import LARGEST_FILE, too_large
 from protocol.model import Moment, StudyProtocol
 from protocol.state import Instance, Therapy
+from protocol.versions import version_then
 
 if TYPE_CHECKING:
     from console.chart import Chart
@@ -250,7 +251,7 @@ def recomputed(files: Files, reader: Reader) -> list[Finding]:
         for at, read in state.loggers.items():
             if read.log is None or files.look(read.log.file.sha256) != "present":
                 continue  # said already
-            says = _otherwise(read.log, files, reader.protocol_of(state), at.step)
+            says = _otherwise(read.log, files, version_then(state, reader.protocol_of(state), at), at.step)
             if says:
                 findings.append(Finding("figures", f"temperature log of {at}: {says}", None, stream))
     return findings
@@ -272,7 +273,7 @@ def chart_of(
     """What is drawn of a recorded temperature log."""
     from console.chart import Chart
 
-    step = protocol.by_id[at.step]
+    step = known_step(version_then(therapy, protocol, at), at.step)
     assert step.logger is not None  # a log was read for it
     asked = asked_by(step.logger, log.starts, log.ends)
     declared = validated(json.loads(log.declaration), "the recorded declaration")

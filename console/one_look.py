@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from console.newer import newer
 from console.remembered import Answer, recall, work_out
 from console.show import Screen, as_json, line, pairs
 from events.errors import Corrupt, Refused, Unavailable, UnbrokenError
@@ -119,6 +120,8 @@ def show_status(site: Site, therapy: str, answer: Answer, json: bool) -> int:
         ("decisions", _audited(therapy, answer)),
     ]
     pairs(lines)
+    for says in () if row["completed"] else newer(site, [(row["therapy"], row["digest"])]):
+        line(says)
     return CLEAN
 
 

@@ -9,9 +9,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from console.amended import told_amendment
 from console.telling_safety import told_safety
 from events.facts import (
     alerts,
+    amendments,
     authority,
     course,
     deviations,
@@ -70,6 +72,8 @@ def _told(fact: Fact, when: When) -> list[str]:
         case course.DeadlineSet() | course.DeadlineMissed():
             word = "missed" if isinstance(fact, course.DeadlineMissed) else "set"
             return [f"deadline {word}: {fact.says}, by {when(fact.due)}"]
+        case amendments.AmendmentProposed() | amendments.AmendmentDecided():
+            return told_amendment(fact, when)
         case quality.DeviationOpened():
             limits = f" (limit {fact.limit}, found {fact.found})" if fact.limit else ""
             of = f", concerns {instance(fact.key)}" if fact.key and fact.rule == "reported" else ""

@@ -151,8 +151,9 @@ def _other_signature(therapy: Therapy, decision: Decision, record: Record) -> st
         )
     if streams != set(s.heads):
         return f"it extends other streams than today's rules name: {', '.join(sorted(streams ^ set(s.heads)))}"
-    if opened is not None and s.protocol != opened.digest:
-        return "it names another protocol than the therapy is pinned to"
+    in_force = therapy.versions[-1] if therapy.versions else opened.digest if opened else None
+    if in_force is not None and s.protocol != in_force:
+        return "it names another version of the study than the one in force for the therapy when it was signed"
     return ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from protocol.check_amendments import check_amendments
 from protocol.check_dose import check_dose
 from protocol.check_endings import check_endings
 from protocol.check_environment import check_environment
@@ -41,6 +42,7 @@ def check_protocol(protocol: StudyProtocol) -> list[Problem]:
         *check_quality(study),
         *check_endings(study),
         *check_safety(study),
+        *check_amendments(study),
     ]
     return list(dict.fromkeys(found))
 

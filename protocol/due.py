@@ -44,9 +44,13 @@ class Due:
 
 def applies(step: Step, therapy: Therapy) -> bool:
     """Whether a step belongs to this patient's path: its choices match, and a reserve step has been offered."""
-    if step.reserve and step.id not in therapy.offers:
+    if (step.reserve and step.id not in therapy.offers) or _passed(step, therapy):
         return False
     return _chosen(step.when, therapy)
+
+
+def _passed(step: Step, therapy: Therapy) -> bool:
+    return not step.visits and therapy.passes(step.id)
 
 
 def _chosen(when: dict[str, tuple[str, ...]], therapy: Therapy) -> bool:
@@ -64,7 +68,7 @@ def belongs(step: Step, therapy: Therapy, material: str) -> bool:
 def could_apply(step: Step, therapy: Therapy) -> bool:
     """Whether a step may still come to belong to this patient's path, as far as is known now."""
     open_choice = all(therapy.option(c) is None or therapy.option(c) in options for c, options in step.when.items())
-    return open_choice and (not step.reserve or step.id in therapy.offers)
+    return open_choice and (not step.reserve or step.id in therapy.offers) and not _passed(step, therapy)
 
 
 def instances(therapy: Therapy, protocol: StudyProtocol) -> list[Due]:
@@ -95,8 +99,12 @@ def of_step(therapy: Therapy, protocol: StudyProtocol, step: Step) -> Iterator[D
 
 def _enumerate(therapy: Therapy, protocol: StudyProtocol, step: Step) -> list[Instance]:
     if step.visits:
-        occurrences = [v.id for v in step.visits if _chosen(v.when, therapy)]
-        return [therapy.at(step.id, occurrence) for occurrence in occurrences]
+        visits = [v.id for v in step.visits if _chosen(v.when, therapy) and not therapy.passes(step.id, v.id)]
+        planned = [therapy.at(step.id, visit) for visit in visits]
+        # A visit that was done, or missed, under an earlier version stays one, though the version in force has none such.
+        seen = [*_begun(therapy), *(at for name, at in therapy.missed if name == WINDOW)] if therapy.moves else []
+        now = therapy.at(step.id).batch
+        return list(dict.fromkeys([*planned, *(at for at in seen if at.step == step.id and at.batch == now)]))
     materials = [""] if step.for_each is None else _materials_of(therapy, step)
     return [therapy.at(step.id, o, m) for m in materials for o in _occurrences(therapy, protocol, step, m)]
 

@@ -20,7 +20,9 @@ RESULTS, SEEN = "test", "observation"
 
 
 def permitted(therapy: Therapy, permit: str) -> bool:
-    """Whether the patient's consent permits something."""
+    """Whether the patient's consent permits something: the latest one, where the patient consented again."""
+    if therapy.consented is not None:
+        return permit in therapy.consented.permits
     return any(isinstance(a.fact, ConsentGiven) and permit in a.fact.permits for a in therapy.acts.values())
 
 

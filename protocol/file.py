@@ -23,7 +23,7 @@ from protocol.wording import in_words
 MAX_BYTES = 150_000
 """The size of the largest file; its whole text stands in the log when it is adopted."""
 MAX_TOLD = 20
-COMPUTED = ("digest", "text")
+COMPUTED = ("digest", "text", "earlier")
 """Fields of the model that are computed here and never stand in a file."""
 
 

@@ -81,15 +81,21 @@ def propose(
     readings: Iterable[Reading],
 ) -> list[GradeProposed]:
     """The proposals that new values of a visit change: its own, and those of later visits that it tells of a treatment."""
-    gradings = [grading for grading in gradings_of(protocol) if grading.step == at.step]
-    if not gradings:
+    versions = (protocol, *protocol.earlier)
+    names = dict.fromkeys(g.id for version in versions for g in gradings_of(version) if g.step == at.step)
+    if not names:
         return []
+    # A visit is graded by the version of the study under which it was signed; this one, where nothing is signed yet, by the one in force.
+    signed = {act.at: protocol.of(act.by.protocol) for act in (*therapy.pending.values(), *therapy.acts.values())}
     visits = dict(_visits(therapy, at.step))
     known = visits[at].values if at in visits else {}
     visits[at] = _Visit(started, ended, {**known, **{r.name: r.value for r in readings}})
     found: list[GradeProposed] = []
-    for grading in gradings:
+    for name in names:
         for where, visit in sorted(visits.items(), key=lambda item: (item[1].started, str(item[0]))):
+            grading = next((g for g in gradings_of(signed.get(where, protocol)) if g.id == name), None)
+            if grading is None or grading.step != at.step:
+                continue
             new = compute(grading, visit.values, waived=_waived(grading, visit, visits.values()))
             before = therapy.safety.grades.get((grading.id, where))
             if before is None or (before.proposed.grade, before.proposed.missing) != (new.grade, new.missing):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from events.errors import Corrupt, Refused
 from events.facts import course, steps
+from events.facts.amendments import AmendmentDecided, AmendmentProposed
 from events.facts.base import Fact, RawFile, Reading, TherapyFact, Value
 from events.reading import Record, verified_stream
 from protocol.decision import therapy_stream
@@ -51,12 +52,17 @@ def files_of_log(reader: Reader) -> Iterator[Named]:
 def files_of_therapy(reader: Reader, therapy: str) -> Iterator[Named]:
     """Every raw file that one therapy's records name."""
     protocol: StudyProtocol | None = None
+    proposed: dict[str, str] = {}
     for record in verified_stream(reader.log, therapy_stream(therapy)):
         try:
             opened = next((f for f in record.facts if isinstance(f, course.TherapyOpened)), None)
             if opened is not None:
                 protocol = reader.protocol(opened.digest)
+            proposed |= {f.amendment: f.digest for f in record.facts if isinstance(f, AmendmentProposed)}
             yield from files_of_record(record, therapy, protocol)
+            for fact in record.facts:
+                if isinstance(fact, AmendmentDecided) and fact.decision == "approved" and fact.amendment in proposed:
+                    protocol = reader.protocol(proposed[fact.amendment])
         except (Corrupt, Refused):
             continue  # the audit names it
 

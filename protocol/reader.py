@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -25,10 +26,12 @@ from protocol.administration import unknown_account
 from protocol.commands import (
     AnyCommand,
     ClearHold,
+    DecideAmendment,
     GiveFates,
     IssueLabels,
     Perform,
     PlanAction,
+    ProposeAmendment,
     ReportMismatch,
     Witness,
 )
@@ -61,6 +64,7 @@ class Reader:
         self.log = log
         self._therapies: OrderedDict[str, Therapy] = OrderedDict()
         self._protocols: dict[str, StudyProtocol] = {}
+        self._moved: dict[tuple[str, ...], StudyProtocol] = {}
         self.equipment = Equipment(
             log.id,
             lambda stream, seen: verified_stream(log, stream, seen),
@@ -104,8 +108,24 @@ class Reader:
         return self._protocols[digest]
 
     def protocol_of(self, therapy: Therapy) -> StudyProtocol:
-        """The protocol that a therapy is pinned to."""
-        return self.protocol(therapy.opened.digest) if therapy.opened else self.current_protocol()
+        """The version of the study in force for a therapy, with those under which it stood before."""
+        if not therapy.versions:
+            return self.current_protocol()
+        if not therapy.moves:
+            return self.protocol(therapy.versions[0])
+        if therapy.versions not in self._moved:
+            *before, last = (self.protocol(digest) for digest in therapy.versions)
+            self._moved[therapy.versions] = last.model_copy(update={"earlier": tuple(before)})
+        return self._moved[therapy.versions]
+
+    def adopted(self) -> list[tuple[Record, site_facts.ProtocolAdopted]]:
+        """Every protocol that was adopted, in that order; none of the files is read."""
+        found = []
+        for stream in self.log.streams("protocol/"):
+            first = next(iter(self.believed(stream)), None)
+            if first is not None and isinstance(first[1], site_facts.ProtocolAdopted):
+                found.append((first[0], first[1]))
+        return sorted(found, key=lambda one: one[0].position)
 
     def protocols(self, before: int | None = None) -> list[StudyProtocol]:
         """Every adopted protocol (before a position), the newest last."""
@@ -214,6 +234,8 @@ class Reader:
             looking.owners(command.serials)
         elif isinstance(command, GiveFates):
             looking.owners([label.serial for label in command.labels])
+        elif isinstance(command, ProposeAmendment | DecideAmendment):
+            looking.around = replace(looking.around, versions=tuple(self.protocols(before)))
         elif isinstance(command, PlanAction) and command.owner:
             looking.person(command.owner)
         return looking.around, looking.seen

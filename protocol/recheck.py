@@ -12,7 +12,7 @@ from protocol.alerts import raise_alert
 from protocol.consequences import opened_in
 from protocol.model import StudyProtocol
 from protocol.release import evaluate
-from protocol.state import Current, Instance, Therapy
+from protocol.state import Current, Instance, Therapy, instance
 
 
 def late_failures(
@@ -56,11 +56,13 @@ def late_failures(
     return facts
 
 
-def _fallen(therapy: Therapy, after: Therapy, protocol: StudyProtocol) -> list[tuple[Criterion, tuple[str, ...]]]:
+def _fallen(therapy: Therapy, after: Therapy, in_force: StudyProtocol) -> list[tuple[Criterion, tuple[str, ...]]]:
     """The criteria that fall with the new values, each with the materials that were released on it, bag by bag."""
     fallen: dict[Criterion, list[str]] = {}
     for decided in released(therapy):
         bag = decided.key.material or ""
+        act = therapy.every_act.get(instance(decided.key))
+        protocol = in_force.of(act.by.protocol) if act else in_force  # a release stands on the criteria of its own time
         # What was released by exception was accepted as it was found; another value of it was not.
         excepted = set(decided.excepted)
         stood = {

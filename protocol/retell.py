@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from events.facts import (
     alerts,
+    amendments,
     course,
     deviations,
     endings,
@@ -223,5 +224,13 @@ def _other(fact: Fact) -> AnyCommand | None:
             return said.BeginRemake(start=fact.start, reason=fact.reason)
         case manufacture.TherapyTerminated():
             return said.TerminateTherapy(reason=fact.reason)
+        case amendments.AmendmentProposed():
+            again = fact.consent
+            return said.ProposeAmendment(
+                to=fact.digest, reason=fact.reason, consented=again.at if again else None,
+                form=again.form if again else None, permits=again.permits if again else (),
+            )  # fmt: skip
+        case amendments.AmendmentDecided():
+            return said.DecideAmendment(amendment=fact.amendment, decision=fact.decision, reason=fact.reason)
         case _:
             return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from events.facts.amendments import ConsentedAgain
 from events.facts.base import ActKey, Choice, Reading, Slot
 from events.facts.course import TherapyOpened
 from events.facts.dose import DoseGiven
@@ -16,6 +17,7 @@ from events.facts.mismatch import MismatchDecided
 from events.facts.quality import IdentityHoldCleared
 from events.facts.recalls import RecallReached
 from events.facts.steps import DispositionDecided, LabelsReconciled, PatientEnrolled, StepFact
+from protocol.amendment_state import Moved, Proposal
 from protocol.quality_state import Action, Invalidated, Investigation, Regraded, ReleaseException
 from protocol.safety_state import SafetyState
 
@@ -301,6 +303,8 @@ class Therapy:
     `withdrawn`: from what the patient withdrew, and when. `stopped_at`, `completed_at`: when it happened.
     `quarantined_early`: materials quarantined while the act that makes them still waits for its second signature, and by
         which rules.
+    `moves`: to later versions of the study, the latest last; `passed`: steps and visits that came with one and lay behind;
+        `consented`: the latest consent to one.
     """
 
     id: str
@@ -361,6 +365,19 @@ class Therapy:
     completed_at: datetime | None = None
     last_happened: datetime | None = None
     automatic: tuple[Automatic, ...] = ()
+    amendments: dict[str, Proposal] = field(default_factory=dict)
+    moves: tuple[Moved, ...] = ()
+    passed: frozenset[tuple[str, str]] = frozenset()
+    consented: ConsentedAgain | None = None
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The digests of the study's versions under which it stood, the one in force last; none before it was opened."""
+        return (self.opened.digest, *(moved.digest for moved in self.moves)) if self.opened else ()
+
+    def passes(self, step: str, occurrence: str = "1") -> bool:
+        """Whether an amendment brought this step (or visit) when it lay behind this patient already."""
+        return (step, occurrence) in self.passed
 
     def option(self, choice: str) -> str | None:
         """What was chosen for this patient, None before enrolment."""

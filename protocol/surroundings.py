@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from events.facts.base import Reading
+from protocol.model import StudyProtocol
 from protocol.state import Therapy
 
 
@@ -84,6 +85,7 @@ class Surroundings:
     `owners`: code to the therapy that it is bound to; a code that nobody has bound is not in it.
     `therapies`: other patients' therapies that the record will reach, as they stand.
     `people`: accounts that the command names; one that nobody holds is not in it.
+    `versions`: every protocol in the log, in the order in which they were adopted; only for an amendment.
     """
 
     now: datetime
@@ -96,3 +98,4 @@ class Surroundings:
     booked: dict[str, tuple[Interval, ...]] = field(default_factory=dict)
     therapies: dict[str, Therapy] = field(default_factory=dict)
     people: dict[str, Actor] = field(default_factory=dict)
+    versions: tuple[StudyProtocol, ...] = ()

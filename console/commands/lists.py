@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from console import followers, here
+from console.newer import newer
 from console.options import Json
 from console.show import Screen, as_json, line, table
 from events.instant import from_wire
@@ -54,7 +55,7 @@ def worklist(
     Example: unbroken worklist --role apheresis_nurse
     """
     site = here.site()
-    rows = _one(site, therapy) if therapy else _all(site)
+    rows, standing = _one(site, therapy) if therapy else _all(site)
     rows = [r for r in rows if role is None or role in r["roles"].split(", ")]
     if json:
         as_json(rows)
@@ -88,21 +89,26 @@ def worklist(
         f"Waiting{of}; {screen.zone_note()}",
         "Nothing waits.",
     )
+    for says in newer(site, {r["therapy"]: r["digest"] for r in standing if not r["completed"]}.items()):
+        line(says)
     if rows and not role:
         line("Next: unbroken step show THERAPY STEP")
 
 
-def _one(site: Any, therapy: str) -> list[dict[str, Any]]:
+def _one(site: Any, therapy: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What waits in one therapy, and its row."""
     from console.one_look import opened
     from projections.rows import rows_of
 
     desk = site.desk()
     state = opened(desk, therapy)
-    return rows_of(state, desk.protocol_of(state))["worklist"]
+    rows = rows_of(state, desk.protocol_of(state))
+    return rows["worklist"], rows["batch_status"]
 
 
-def _all(site: Any) -> list[dict[str, Any]]:
+def _all(site: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What waits everywhere, and every therapy's row."""
     from projections import views
 
     views.catch_up(site.log, site.views_url, followers.mover("unbroken worklist"))
-    return views.worklist(site.views_url)
+    return views.worklist(site.views_url), views.batches(site.views_url)

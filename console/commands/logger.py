@@ -17,6 +17,7 @@ from console.show import Screen, as_json, line, table
 from console.telling import declared_in_words, told_log
 from console.times import read_time
 from events.errors import Refused
+from protocol.versions import version_then
 
 Format = Annotated[
     str | None,
@@ -159,7 +160,7 @@ def check(
     state = opened(desk, therapy)
     at, log = recorded(state, step, occurrence or "1", material or "")
     data = bytes_of(file) if file else Files(site.folder).read(log.file.sha256)
-    found = differences(log, again(log, data, desk.protocol_of(state), step))
+    found = differences(log, again(log, data, version_then(state, desk.protocol_of(state), at), step))
     if json:
         as_json(
             {"verdict": "differs" if found else "same", "at": str(at), "file": log.file.sha256, "differences": found}
@@ -196,7 +197,9 @@ def plot(
     state = opened(desk, therapy)
     at, log = recorded(state, step, occurrence or "1", material or "")
     data = bytes_of(file) if file else Files(site.folder).read(log.file.sha256)
-    again(log, data, desk.protocol_of(state), step)  # another file, or an altered one, is not drawn
+    again(
+        log, data, version_then(state, desk.protocol_of(state), at), step
+    )  # another file, or an altered one, is not drawn
     out.write_bytes(drawn(chart_of(site, state, desk.protocol_of(state), at, log, data), out.suffix.lower()))
     line(f"Drawn to {out}: {at} of {therapy}.")
     Screen(site).simulated()

@@ -43,7 +43,7 @@ def check(file: FileArg, json: Json = False) -> None:
 
 
 def adopt(file: FileArg, account: As = None, secret: Secret = None, json: Json = False) -> None:
-    """Adopt a protocol file: therapies opened from now on are pinned to it; those that run keep theirs.
+    """Adopt a protocol file: therapies opened from now on are pinned to it; those that run keep theirs until they are moved.
 
     Example: unbroken protocol adopt study.yaml --as quality.1
     """

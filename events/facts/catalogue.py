@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from events.errors import Corrupt
 from events.facts import (
     alerts,
+    amendments,
     authority,
     course,
     deviations,
@@ -114,6 +115,8 @@ THERAPY_FACTS: tuple[type[TherapyFact], ...] = (
     safety.GradeSigned,
     safety.AdverseEventReported,
     safety.AdverseEventFollowed,
+    amendments.AmendmentProposed,
+    amendments.AmendmentDecided,
     alerts.AlertRaised,
     alerts.AlertAcknowledged,
     logger.LoggerRead,

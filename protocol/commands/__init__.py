@@ -4,6 +4,7 @@ One file a family; each names the union of its commands, and `AnyCommand` is the
 """
 
 from protocol.commands.alerts import AcknowledgeAlert, AlertCommand
+from protocol.commands.amendments import AmendmentCommand, DecideAmendment, ProposeAmendment
 from protocol.commands.base import Command, Entered, Moment, Text
 from protocol.commands.course import CourseCommand, FailScreening, LetPass, ReportDeath, WithdrawPatient
 from protocol.commands.deviations import (
@@ -75,12 +76,14 @@ AnyCommand = (
     | OutOfSpecificationCommand
     | SafetyCommand
     | StorageCommand
+    | AmendmentCommand
 )
 
 __all__ = [
     "AcceptException",
     "AcknowledgeAlert",
     "AlertCommand",
+    "AmendmentCommand",
     "AnyCommand",
     "AssessDeviation",
     "AuthoriseRetest",
@@ -93,6 +96,7 @@ __all__ = [
     "Command",
     "Correct",
     "CourseCommand",
+    "DecideAmendment",
     "DecideFailure",
     "DecideMismatch",
     "DecideQuarantine",
@@ -125,6 +129,7 @@ __all__ = [
     "Perform",
     "PlanAction",
     "Presented",
+    "ProposeAmendment",
     "QualityCommand",
     "ReadLogger",
     "RegradeDeviation",

@@ -9,6 +9,7 @@ from typing import assert_never
 
 from protocol.commands import (
     AlertCommand,
+    AmendmentCommand,
     AnyCommand,
     CourseCommand,
     DeviationCommand,
@@ -25,6 +26,7 @@ from protocol.commands import (
     StorageCommand,
 )
 from protocol.decide.alerts import decide_alerts
+from protocol.decide.amendments import decide_amendments
 from protocol.decide.course import decide_course
 from protocol.decide.deviations import decide_deviations
 from protocol.decide.endings import decide_endings
@@ -84,4 +86,6 @@ def _decided(therapy: Therapy, protocol: StudyProtocol, command: AnyCommand, aro
         return decide_safety(therapy, protocol, command, around)
     if isinstance(command, StorageCommand):
         return decide_storage(therapy, protocol, command, around)
+    if isinstance(command, AmendmentCommand):
+        return decide_amendments(therapy, protocol, command, around)
     assert_never(command)

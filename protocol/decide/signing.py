@@ -29,6 +29,7 @@ from protocol.refusals import refuse
 from protocol.releasable import check_still_releasable
 from protocol.state import Act, Therapy
 from protocol.surroundings import Surroundings
+from protocol.versions import step_then
 from protocol.wrong_item import WrongItem, stopped
 
 LEAST_LINK = 8
@@ -187,7 +188,8 @@ def standing_act(
                 step=str(at),
             )
         act = fitting[0]
-    return act, step
+    # What was done is judged by the version that was in force when it was signed, units and limits alike.
+    return act, step_then(protocol, act) or step
 
 
 def _report_late(therapy: Therapy, protocol: StudyProtocol, command: ReportLate, around: Surroundings) -> Decision:

@@ -16,6 +16,7 @@ from events.grammar import dump_json
 from events.heads import Head
 from events.reading import Record
 from protocol.evolve.alerts import AlertFacts, evolve_alerts
+from protocol.evolve.amendments import AmendmentFacts, evolve_amendments
 from protocol.evolve.course import CourseFacts, evolve_course
 from protocol.evolve.deviations import DeviationFacts, evolve_deviations
 from protocol.evolve.dose import DoseFacts, evolve_dose
@@ -52,6 +53,7 @@ TherapyFacts = (
     | OutOfSpecificationFacts
     | DoseFacts
     | SafetyFacts
+    | AmendmentFacts
 )
 
 
@@ -139,6 +141,8 @@ def evolve(therapy: Therapy, fact: TherapyFacts, by: Signed) -> Therapy:
         return evolve_dose(therapy, fact, by)
     if isinstance(fact, SafetyFacts):
         return evolve_safety(therapy, fact, by)
+    if isinstance(fact, AmendmentFacts):
+        return evolve_amendments(therapy, fact, by)
     assert_never(fact)
 
 

@@ -3,6 +3,7 @@
 Nothing clinical has a default here: a limit that the file does not state does not exist.
 """
 
+from protocol.model.amendments import Amendments
 from protocol.model.base import KINDS, Consequence, Consequences, Kind, Names, Part, Title
 from protocol.model.clocks import Clock, ClockLimit, Moment, Plan, Repeat, Visit
 from protocol.model.dose import Dose
@@ -22,6 +23,7 @@ from protocol.model.study import ChoiceSpec, Head, MaterialKind, Option, StudyPr
 
 __all__ = [
     "KINDS",
+    "Amendments",
     "Band",
     "Changeover",
     "ChoiceSpec",

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from events.identifiers import Name
+from protocol.model.amendments import Amendments
 from protocol.model.base import Part, Title
 from protocol.model.dose import Dose
 from protocol.model.endings import Endings, Escalation
@@ -62,7 +63,10 @@ class Head(Part):
 
 
 class StudyProtocol(Part):
-    """A whole study protocol. `digest` and `text` are those of the file it was read from."""
+    """A whole study protocol. `digest` and `text` are those of the file it was read from.
+
+    `earlier`: of a therapy that was moved here by an amendment, the versions under which it stood before, the first one first.
+    """
 
     protocol: Head
     roles: dict[Name, Title]
@@ -81,8 +85,14 @@ class StudyProtocol(Part):
     endings: Endings | None = None
     escalation: Escalation | None = None
     safety: Safety | None = None
+    amendments: Amendments | None = None
     digest: str = ""
     text: str = Field(default="", repr=False)
+    earlier: tuple["StudyProtocol", ...] = Field(default=(), repr=False, exclude=True)
+
+    def of(self, digest: str | None) -> "StudyProtocol":
+        """The version of this digest among this one and the earlier ones; this one where none of them is it."""
+        return next((version for version in self.earlier if version.digest == digest), self)
 
     @cached_property
     def by_id(self) -> dict[str, Step]:

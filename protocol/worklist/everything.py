@@ -5,6 +5,7 @@ from __future__ import annotations
 from protocol.due import instances
 from protocol.model import StudyProtocol
 from protocol.state import Therapy
+from protocol.worklist.amendments import amendments
 from protocol.worklist.bad_day import alerts, held, incidents, ways
 from protocol.worklist.environment import environment
 from protocol.worklist.infection import storage, wanted
@@ -53,4 +54,5 @@ def worklist(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
         *logs(therapy, protocol),
         *labels(therapy, protocol, every),
         *quality(therapy, protocol),
+        *amendments(therapy),
     ]

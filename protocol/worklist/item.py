@@ -26,6 +26,7 @@ What = Literal[
     "action",
     "exception",
     "grade",
+    "amendment",
 ]
 
 

@@ -12,6 +12,7 @@ from protocol.model import StudyProtocol
 from protocol.perform import window
 from protocol.release import evaluate, unmet
 from protocol.state import Therapy
+from protocol.versions import step_then
 from protocol.worklist.infection import wanted
 from protocol.worklist.item import WorkItem
 
@@ -86,7 +87,7 @@ def told_and_unsigned(therapy: Therapy, protocol: StudyProtocol, every: Iterable
 def late_values(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
     items = []
     for at, act in therapy.acts.items():
-        step = protocol.by_id.get(at.step)
+        step = step_then(protocol, act)
         for record in step.records if step else ():
             if record.late and not record.optional and (at, record.name) not in therapy.readings:
                 says = f"{step.title if step else at.step}: {record.name} has not come yet"
@@ -112,7 +113,7 @@ def logs(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
     """Steps that were signed without their temperature log: what stands there was typed, and the file is still to come."""
     items = []
     for act in (*therapy.acts.values(), *therapy.pending.values()):
-        step = protocol.by_id.get(act.at.step)
+        step = step_then(protocol, act)
         if step is None or step.logger is None or act.at in therapy.loggers:
             continue
         roles = tuple(dict.fromkeys((*step.performed_by, *(step.second[0] if step.second else ()))))

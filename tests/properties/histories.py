@@ -26,6 +26,7 @@ from protocol.commands import (
     ClearHold,
     CloseDeviation,
     Correct,
+    DecideAmendment,
     DecideFailure,
     DecideMismatch,
     DecideQuarantine,
@@ -47,6 +48,7 @@ from protocol.commands import (
     Perform,
     PlanAction,
     Presented,
+    ProposeAmendment,
     ReadLogger,
     RegradeDeviation,
     ReportAction,
@@ -65,6 +67,7 @@ from protocol.commands import (
     WitnessFates,
 )
 from protocol.commands.environment import ChangeOver, ReportEnvironment
+from protocol.decide.amendments import open_amendment
 from protocol.desk import Receipt
 from protocol.due import Due, instances
 from protocol.endings import over, unsettled
@@ -77,7 +80,7 @@ from protocol.mismatch import open_mismatches, undecided
 from protocol.state import Act, Therapy
 from protocol.worklist import worklist
 from tests.logs import plain, rows
-from tests.stage import ANNA, BRUNO, Stage, Staged
+from tests.stage import ANNA, BRUNO, STUDY, Stage, Staged
 
 CLARA = Patient(3, "T-3", {"cohort": "B-NHL", "starting_material": "fresh"}, bags=2, reserve=1)
 PATIENTS = (ANNA, BRUNO, CLARA)
@@ -92,7 +95,7 @@ WEIGHTS = {
     "retest": 2, "invalidate": 1, "exception": 4,
     "quarantine": 5, "dispose": 2, "withdraw": 1, "die": 1, "fail": 1,
     "settle": 3, "lose": 1, "find": 1, "tell late": 3,
-    "manufacture": 4, "recall": 1, "read the log": 3, "markers": 2, "room": 6, "store": 1,
+    "manufacture": 4, "recall": 1, "read the log": 3, "markers": 2, "room": 6, "store": 1, "amend": 4,
 }  # fmt: skip
 STEP = st.tuples(
     st.sampled_from([name for name, weight in WEIGHTS.items() for _ in range(weight)]),
@@ -160,6 +163,8 @@ class History:
         """One thing that somebody does, or tries."""
         chance = random.Random(seed)
         patient = PATIENTS[number]
+        # Each patient's people work by the version of the study in force for that patient.
+        self.site.protocol = self.site.desk.protocol_of(self.site.therapy(patient))
         try:
             getattr(self, "_" + kind.replace(" ", "_"))(patient, chance)
         except Refused as refused:
@@ -598,6 +603,25 @@ class History:
             fail = FailManufacture(step=step, says="lost", ends=lost, retains=tuple(kept))
             self.act(patient, fail, "operator.1")
 
+    def _amend(self, patient: Patient, chance: random.Random) -> None:
+        """Later versions are adopted, somebody proposes to move a therapy to it, a second person decides."""
+        therapy = self.site.therapy(patient)
+        if therapy.opened is None:
+            return
+        if waiting := open_amendment(therapy):
+            decision = chance.choice(["approved", "approved", "approved", "declined"])
+            said = {"amendment": waiting.fact.amendment, "decision": decision, "reason": "reviewed"}
+            by = (
+                self.site.who(waiting.fact.awaits, waiting.by.person) if chance.random() < 0.9 else self.anybody(chance)
+            )
+            self.act(patient, DecideAmendment.model_validate(said), by)
+        else:
+            for number in ("2", "3"):
+                self.site.desk.adopt(later_version(number), self.site.sits("quality.1"))
+            to = chance.choice(["2", "2", "3", "3", "1", "4"])
+            by = "investigator.1" if chance.random() < 0.9 else self.anybody(chance)
+            self.act(patient, ProposeAmendment(to=to, reason="approved"), by)
+
     def _recall(self, _p: Patient, chance: random.Random) -> None:
         names = sorted({name for step in self.site.protocol.steps for name in step.needs.lots})
         self.site.recall_lot(chance.choice(names), "particles")
@@ -636,6 +660,27 @@ class History:
                 StoreMaterial(materials=(chance.choice(live),), position=where, reason="room made"),
                 "operator.1",
             )
+
+
+def later_version(number: str) -> str:
+    """The study with other limits, a shorter clock, a visit more and one less, and a step more before the infusion."""
+    text = STUDY.read_text(encoding="utf-8")
+    for old, new in (
+        ('  version: "1"', f'  version: "{number}"'),
+        ("  consent: again", "  consent: same"),
+        ("{at: 30 min, then: deviation major}, {at: 90 min", "{at: 20 min, then: deviation major}, {at: 90 min"),
+        ("limits: [{at_least: 1e9, otherwise: offer", f"limits: [{{at_least: {number}e9, otherwise: offer"),
+        ("{id: D7, at: 7 d, early: 12 h, late: 12 h}", "{id: D8, at: 8 d, early: 12 h, late: 12 h}"),
+        ("(D-5 to D-3)\n    after: [product_receipt", "(D-5 to D-3)\n    after: [ecg, product_receipt"),
+        (
+            "  - id: lymphodepletion\n",
+            "  - {id: ecg, kind: observation, title: ECG, after: disposition, performed_by: physician,\n"
+            "     records: [{name: qtc, title: QTc, unit: ms, plausible: [200, 800]}]}\n\n  - id: lymphodepletion\n",
+        ),
+    ):
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return text
 
 
 def _other_value(record: Any, chance: random.Random) -> Entered:

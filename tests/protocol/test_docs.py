@@ -73,6 +73,7 @@ HEADINGS: dict[type[Part], str] = {
     model.Level: "### A level",
     model.RequiredSign: "### A required sign",
     model.EventRules: "### Adverse events",
+    model.Amendments: "## Amendments",
 }
 WRITTEN_AS_WORDS = {model.Consequence, model.Moment}
 """Parts that a file writes as one text; the page explains them in words."""

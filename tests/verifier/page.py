@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from events import identifiers
 from events.checkpoint import Checkpoint, write_checkpoint
 from events.envelope import open_envelope, pre_authentication, seal
-from events.facts import base, logger
+from events.facts import amendments, base, logger
 from events.facts.authority import LogOpened, PersonEnrolled, Place, Zone
 from events.facts.base import Fact, Value
 from events.facts.catalogue import AUTHORITY_FACTS, CATALOGUE
@@ -52,7 +52,7 @@ _BY_PATTERN = {get_args(form)[1].pattern: name for name, form in FORMS.items()}
 VALUES = (
     base.ActKey, base.Reading, base.Scan, base.Used, base.NewMaterial, base.Choice, base.Slot, base.LabelFate,
     base.Criterion, base.RawFile, base.LabelLine, base.LabelStatement,
-    logger.OutsideBand, logger.LogFigures,
+    logger.OutsideBand, logger.LogFigures, amendments.Change, amendments.ConsentedAgain,
 )  # fmt: skip
 
 
