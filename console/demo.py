@@ -26,7 +26,8 @@ from console.where import kafka_settings
 from events.errors import Refused, UnbrokenError
 from events.facts.base import Fact
 from events.verify import verify
-from flows.driver import Driver, drive
+from flows.drive import drive
+from flows.driver import Driver
 from protocol import administration
 from protocol.audit import audit_all
 from protocol.desk import Desk, Sitting

@@ -15,7 +15,8 @@ from console.site import Site
 from events.errors import UnbrokenError
 from events.reading import read_record
 from events.verify import verify
-from flows.driver import Driver, drive
+from flows.drive import Outside, drive
+from flows.driver import Driver
 from flows.turned import Turned
 from protocol.audit import audit_all
 from protocol.desk import Desk
@@ -39,6 +40,7 @@ def run(site: Site, told: Callable[[str], None], *, once: bool = False, fill: bo
         Unavailable: another driver runs on this site (`once`), or Prefect's server does not come up.
     """
     from projections.followers import DRIVER, Position
+    from projections.notices import NoticeBook
 
     desk, system = site.desk(os.urandom), site.system()
     after_turn = _AfterTurn(site, desk, fill=fill)
@@ -64,6 +66,8 @@ def run(site: Site, told: Callable[[str], None], *, once: bool = False, fill: bo
             while turned.entered:
                 turned = await driver.turn()
             await driver.tonight()
+            if driver.notices is not None:
+                await driver.notices.go_on()
             after_turn.go_on()
             return
         told("following the log; end it with Ctrl-C")
@@ -88,6 +92,7 @@ def run(site: Site, told: Callable[[str], None], *, once: bool = False, fill: bo
         wait=not once,
         moved=position.move,
         server=_server(site),
+        told_outside=Outside(_channels(), NoticeBook(site.views_url, site.log_id)),
     )
     return 0
 
@@ -96,10 +101,17 @@ def _server(site: Site) -> PrefectServer | None:
     """Prefect's server elsewhere, if one is named; None for one of the driver's own."""
     url = os.environ.get("UNBROKEN_PREFECT_API")
     if not url:
-        return None
+        from flows.server import Server
+
+        return Server(site.prefect, event_feed=True) if os.environ.get("UNBROKEN_EVENTS") == "yes" else None
     from flows.server_elsewhere import ServerElsewhere
 
     return ServerElsewhere(site.prefect, url, os.environ.get("UNBROKEN_PREFECT_AUTH", ""))
+
+
+def _channels() -> tuple[str, ...]:
+    """The blocks of Prefect's that UNBROKEN_NOTIFY names, beside which alerts are told as events."""
+    return tuple(os.environ.get("UNBROKEN_NOTIFY", "").replace(",", " ").split())
 
 
 def _end_when_told() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,6 +30,7 @@ def show(site: Site, *, as_json_wanted: bool) -> int:
         Refused: the views are of another log or version. Corrupt: the log is damaged.
     """
     from projections import followers as positions
+    from projections import notices
     from projections.views import position_in
 
     away: list[str] = []
@@ -55,12 +57,19 @@ def show(site: Site, *, as_json_wanted: bool) -> int:
         found.append(_one(name, stands[name], size, known.get(name), lease))
     if site.kafka:
         found.insert(0, _one("local copy", copy, size, None, None))
+    told = ask("the notices", lambda: notices.notices(site.views_url, site.log_id)) or []
+    untold = [notice for notice in told if not notice.told_at]
     if as_json_wanted:
-        as_json({"log": {"id": site.log_id, "records": size}, "followers": found, "unreachable": away})
+        failing = [asdict(notice) for notice in untold]
+        document = {"log": {"id": site.log_id, "records": size}, "followers": found, "unreachable": away}
+        as_json({**document, "alerts_not_told": failing})
     else:
         _table(site, size, found, nobody="?" if away else "nobody")
-        for said in away:
-            line(f"Cannot be reached: {said}")
+        for notice in untold:
+            tried = f"through {notice.channel} ({notice.attempts} attempts)"
+            line(f"ALERT {notice.alert} of {notice.therapy} NOT TOLD {tried}: {notice.failure}")
+    for said in away:
+        line(f"Cannot be reached: {said}")
     return Unavailable.exit_code if away else 0
 
 

@@ -10,15 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from events.errors import Unavailable
 from events.reading import read_record
-from flows import standing_by
 from flows.deadlines import Deadlines
-from flows.lease import FolderLease, Lease
 from flows.turned import LeaseLost, Turned
 from flows.waiting import more, wait_for_more
 from protocol.desk import Desk, Sitting
@@ -26,6 +23,7 @@ from protocol.desk import Desk, Sitting
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
+    from flows.notices import Notices
     from flows.runs import Drawn, Runs
     from flows.serving import PrefectServer
     from flows.therapy_flow import Outlook
@@ -33,9 +31,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("unbroken.driver")
 LOOK_SECONDS = 0.5
 """How long the driver waits for a new record before it looks for deadlines that have passed."""
-HELD_SECONDS = 0.5
-"""How often it makes sure, beside its work, that it is still the one who works."""
-CANCELLED_WITHIN = 5.0
 AT_ONCE = 4
 SETTLE_EVERY = 200
 """Therapies entered between two looks whether everything drawn is written: Prefect's queue drops what exceeds 10,000."""
@@ -51,6 +46,7 @@ class Driver:
         nightly: called once a day (verification and checkpoint), inside a flow run of its own; says what it found.
         held: whether this is still the one driver; asked before each re-entry.
         moved: is told how many records have been worked through, whenever that has changed.
+        notices: tells alerts outside, beside the turns.
     """
 
     def __init__(
@@ -63,7 +59,9 @@ class Driver:
         nightly: Callable[[], str] | None = None,
         held: Callable[[], bool] = lambda: True,
         moved: Callable[[int], None] = lambda _position: None,
+        notices: Notices | None = None,
     ) -> None:
+        self.notices = notices
         self.desk, self.system, self.server, self.runs, self.drawn = desk, system, server, runs, drawn
         self.nightly, self.held, self.moved = nightly, held, moved
         self.position = 0
@@ -87,10 +85,15 @@ class Driver:
                 self._again.add(run.name)
         names = [stream.removeprefix("therapy/") for stream in self.desk.log.streams("therapy/")]
         for number, name in enumerate(names):
-            self._deadlines.watch(name)
+            self._watch(name)
             if number % 100 == 99:
                 await asyncio.sleep(0)
         return len(names)
+
+    def _watch(self, name: str) -> None:
+        self._deadlines.watch(name)
+        if self.notices is not None:
+            self.notices.watch(name)
 
     def _known(self, names: Iterable[str]) -> list[str]:
         heads = self.desk.log.heads([f"therapy/{name}" for name in names])
@@ -206,7 +209,7 @@ class Driver:
             self.drawn.forget([self._flow_runs.pop(name).id])
             await self._open_new([name])
             entered = await enter(self._flow_runs[name], plan, self.drawn)
-        self._deadlines.watch(name)
+        self._watch(name)
         if entered.error is None:
             return entered.tasks, name, ""
         if isinstance(entered.error, Unavailable):
@@ -265,131 +268,3 @@ class Driver:
 
 def _parts(names: list[str], size: int) -> Iterable[list[str]]:
     return (names[at : at + size] for at in range(0, len(names), size))
-
-
-def drive(
-    desk: Desk,
-    system: Sitting,
-    folder: Path,
-    body: Callable[[Driver], Awaitable[None]],
-    *,
-    nightly: Callable[[], str] | None = None,
-    told: Callable[[str], None] = lambda _line: None,
-    meanwhile: Callable[[], object] = lambda: None,
-    lease: Lease | None = None,
-    wait: bool = False,
-    server: PrefectServer | None = None,
-    moved: Callable[[int], None] = lambda _position: None,
-) -> None:
-    """Take the lease, start Prefect's server, and run `body` with a driver that has begun.
-
-    Args:
-        folder: Prefect's own folder inside the site's; its database is disposable.
-        told: gets a line for each thing that takes long.
-        meanwhile: is called once while the server starts.
-        lease: the right to be the one driver; the folder's unless another is given.
-        wait: stand by while another driver has it, and whenever it is lost; else the first is an error.
-        server: Prefect's server, not started yet; one of our own unless another is given.
-        moved: see `Driver`.
-
-    Raises:
-        Unavailable: another driver runs on this site, or the server does not come up.
-    """
-    from flows import settings
-    from flows.server import Server
-    from flows.serving import ServerFailed
-
-    lease = lease or FolderLease(folder / "driver.lock")
-    try:
-        while True:
-            standing_by.stand_by(lease, "driver", told) if wait else standing_by.take(lease, "driver")
-            server = server or Server(folder)
-            settings.apply(server.environment)
-            told(server.told)
-            server.launch()
-            meanwhile()
-            meanwhile = _nothing
-            try:
-                asyncio.run(_with_driver(desk, system, server, body, nightly, told, lease, moved))
-                return
-            except LeaseLost as lost:
-                told("the views' database does not answer for the lease any more; stopped, for another may begin")
-                server.stop()
-                lease.free()
-                if not wait:
-                    raise Unavailable(
-                        "driver.lease",
-                        "The right to be this site's one driver was lost in the middle of a turn.",
-                        advice="Look at the views' database, then run it again; it goes on where it stopped.",
-                    ) from lost
-    except ServerFailed as failed:
-        raise Unavailable("driver.server", f"{failed}", advice=failed.advice) from failed
-    finally:
-        if server is not None:
-            server.close()
-        lease.free()
-
-
-def _nothing() -> None:
-    """What is done meanwhile the second time."""
-
-
-async def _with_driver(
-    desk: Desk,
-    system: Sitting,
-    server: PrefectServer,
-    body: Callable[[Driver], Awaitable[None]],
-    nightly: Callable[[], str] | None,
-    told: Callable[[str], None],
-    lease: Lease,
-    moved: Callable[[int], None],
-) -> None:
-    import httpx
-
-    server.wait()
-    told("Prefect's server answers")
-    try:
-        await _drive_one(desk, system, server, body, nightly, lease, moved)
-    except httpx.HTTPError as problem:
-        raise Unavailable(
-            "driver.prefect",
-            f"Prefect's server at {server.url} fails: {str(problem) or type(problem).__name__}.",
-            advice="Signing goes on without it. Look at its log, then run the driver again.",
-        ) from problem
-
-
-async def _drive_one(
-    desk: Desk,
-    system: Sitting,
-    server: PrefectServer,
-    body: Callable[[Driver], Awaitable[None]],
-    nightly: Callable[[], str] | None,
-    lease: Lease,
-    moved: Callable[[int], None],
-) -> None:
-    from flows.runs import Drawn, Runs
-    from flows.therapy_flow import session
-
-    async with session() as client, Runs(client) as runs:
-        keeping = asyncio.create_task(server.keep())
-        watching = asyncio.create_task(_while_held(lease))
-        driver = Driver(desk, system, server, runs, Drawn(runs), nightly, lease.held, moved)
-        try:
-            await driver.begin()
-            working = asyncio.ensure_future(body(driver))
-            await asyncio.wait({keeping, working, watching}, return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():
-                working.cancel()
-                await asyncio.wait({working}, timeout=CANCELLED_WITHIN)
-                # One of the two raises: the server does not come up again, or another driver may begin.
-                await (keeping if keeping.done() else watching)
-            await working
-        finally:
-            keeping.cancel()
-            watching.cancel()
-
-
-async def _while_held(lease: Lease) -> None:
-    while lease.held():
-        await asyncio.sleep(HELD_SECONDS)
-    raise LeaseLost

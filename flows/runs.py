@@ -165,6 +165,10 @@ class Runs:
         if not answer.is_success:
             await self._ask("POST", "/variables/", {"name": _CURSOR, **change})
 
+    async def emit(self, event: Mapping[str, Any]) -> None:
+        """Hand one event to Prefect; it is there when this returns. Whether anything takes it is for its automations."""
+        await self._ask("POST", "/events", [dict(event)])
+
     async def _filter(self, which: dict[str, Any], limit: int) -> list[FlowRun]:
         body = {"flow_runs": which, "flows": {"name": {"any_": [self.flow_name]}}, "limit": limit}
         return [FlowRun.model_validate(row) for row in (await self._ask("POST", "/flow_runs/filter", body)).json()]

@@ -6,6 +6,7 @@ Isolated, silent and idle as the driver's own (`flows.settings`), but on a Postg
   ``postgresql://`` serves too. The database needs the extension pg_trgm, or the right to create it; the tables are made
   and brought up to date at the start. Disposable: emptied, the driver fills it from the log.
 - UNBROKEN_PREFECT_AUTH: ``user:password``, asked of everybody who calls; the driver has the same variable.
+- UNBROKEN_EVENTS: ``yes`` keeps Prefect's events and runs its automations, which may take alerts to any channel.
 - PREFECT_HOME: a folder it may write to. Any other PREFECT_ variable that the house does not set is left as it is.
 """
 
@@ -22,7 +23,7 @@ from pathlib import Path
 
 from flows import settings
 
-DATABASE, AUTH = "UNBROKEN_PREFECT_DATABASE", "UNBROKEN_PREFECT_AUTH"
+DATABASE, AUTH, EVENT_FEED = "UNBROKEN_PREFECT_DATABASE", "UNBROKEN_PREFECT_AUTH", "UNBROKEN_EVENTS"
 _OWN_DATABASE, _OWN_AUTH = "PREFECT_API_DATABASE_CONNECTION_URL", "PREFECT_SERVER_API_AUTH_STRING"
 _NOT_FOR_A_SERVER = {"PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_PROFILE"}
 _PATIENCE = 60.0  # seconds for the database to come up
@@ -50,7 +51,7 @@ def environment(given: Mapping[str, str], port: int) -> dict[str, str]:
     left = {name: value for name, value in given.items() if name.startswith("PREFECT_")}
     home = Path(given.get("PREFECT_HOME") or Path.home() / ".prefect")
     ui = given.get("PREFECT_SERVER_UI_API_URL") or f"http://127.0.0.1:{port}/api"
-    wanted = left | settings.home(home) | settings.server(ui, database)
+    wanted = left | settings.home(home) | settings.server(ui, database, event_feed=given.get(EVENT_FEED) == "yes")
     auth = given.get(AUTH) or given.get(_OWN_AUTH)
     if auth:
         wanted[_OWN_AUTH] = auth

@@ -29,7 +29,8 @@ def environment(folder: Path, port: int, *, event_feed: bool = False) -> dict[st
         folder: PREFECT_HOME; holds the database, server.json and the log. Private to one site.
         port: the loopback port that the server will answer on.
         event_feed: keep Prefect's own events too, for its UI's event page and its automations. They are lossy, cost
-            about as much as the task runs themselves, and nothing here reads them, so the default is no.
+            about as much as the task runs themselves, and nothing here reads them, so the default is no. An automation that
+            takes alerts to a channel (`flows.channels`) needs them: UNBROKEN_EVENTS=yes.
     """
     url = f"http://127.0.0.1:{port}/api"
     database = f"sqlite+aiosqlite:///{folder / 'prefect.db'}"
