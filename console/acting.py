@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from console.site import Site
     from protocol.commands import AnyCommand
     from protocol.desk import Desk, Receipt, Sitting
-    from protocol.state import Act
+    from protocol.state import Act, Occurred
 
 _A_COMMAND_TAKES = timedelta(minutes=1)
 _SECOND = {
@@ -56,6 +56,9 @@ def shown(site: Site, desk: Desk, receipt: Receipt, sitting: Sitting, therapy: s
     following = second_command(pending, therapy or "") if pending else ""
     fates = desk.therapy(therapy).label_acts.get(receipt.link) if therapy else None
     awaits = pending.fact.awaits if pending else fates[0].awaits if fates else ()
+    event = _event(desk, therapy, receipt.link) if therapy and not pending else None
+    if event:
+        awaits, following = event.fact.awaits, f"unbroken witness {therapy} {event.code} --as ACCOUNT"
     if fates:
         following = f"unbroken label witness {therapy} --as ACCOUNT"
     if json:
@@ -101,6 +104,8 @@ def shown(site: Site, desk: Desk, receipt: Receipt, sitting: Sitting, therapy: s
     if pending:
         words, _ = _SECOND[pending.fact.second_meaning]
         _say_who(screen, f"{pending.at} waits for {words}", awaits, pending.by.person, following)
+    elif event:
+        _say_who(screen, f"{event.code} waits for a second person who signs it", awaits, event.by.person, following)
     elif fates:
         _say_who(screen, "what became of the label waits for a witness", awaits, fates[1].person, following)
 
@@ -118,6 +123,11 @@ def _say_who(screen: Screen, says: str, awaits: Sequence[str], not_person: str, 
 
 def _pending(desk: Desk, therapy: str | None, link: str) -> Act | None:
     return desk.therapy(therapy).pending.get(link) if therapy else None
+
+
+def _event(desk: Desk, therapy: str, link: str) -> Occurred | None:
+    """What this record told of an act against the rules, if that waits for its second signature."""
+    return next((o for o in desk.therapy(therapy).occurred.values() if o.by.link == link and o.waits), None)
 
 
 def second_command(act: Act, therapy: str) -> str:

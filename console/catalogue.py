@@ -92,6 +92,8 @@ COMMANDS: dict[str, Entry | Group] = {
         "drop": Entry("labels", "drop", WORK),
     }),
     "withdraw-act": Entry("signing", "withdraw_act", WORK),
+    "takeover": Entry("downtime", "takeover", WORK),
+    "paper": Entry("downtime", "paper", WORK),
     "late": Entry("signing", "late", WORK),
     "correct": Entry("signing", "correct", WORK),
     "status": Entry("looking", "status", LOOK),
@@ -144,6 +146,7 @@ COMMANDS: dict[str, Entry | Group] = {
         "accept": Entry("out_of_specification", "accept", QUALITY),
         "withdraw": Entry("out_of_specification", "withdraw", QUALITY),
     }),
+    "happened": Entry("happened", "happened", QUALITY),
     "quarantine": Group("Decide on quarantined material.", QUALITY, {
         "lift": Entry("quality", "lift", QUALITY),
         "reject": Entry("quality", "reject", QUALITY),

@@ -110,6 +110,8 @@ def show_status(site: Site, therapy: str, answer: Answer, json: bool) -> int:
         ("ALERT", f"{row['alerts']} not acknowledged: unbroken alert list {therapy}" if row["alerts"] else ""),
         ("labels", f"{row['labels_open']} without a fate: unbroken label list {therapy}" if row["labels_open"] else ""),
         ("CRITICAL", row["escalated"]),
+        ("HAPPENED", row["happened"]),
+        ("entered late", f"{row['entered_late']} acts, from paper or told afterwards" if row["entered_late"] else ""),
         ("RECALL", f"{row['recalled']}: unbroken trace {therapy}" if row["recalled"] else ""),
         ("infection markers", row["infection"]),
         ("STORAGE", f"{row['stored_wrongly']}: unbroken material store {therapy}" if row["stored_wrongly"] else ""),

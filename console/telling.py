@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from console.amended import told_amendment
+from console.telling_late import TOLD_LATE, entered_late, told_late
 from console.telling_safety import told_safety
 from events.facts import (
     alerts,
@@ -24,7 +25,6 @@ from events.facts import (
     labels,
     logger,
     manufacture,
-    mismatch,
     quality,
     recalls,
     safety,
@@ -53,6 +53,8 @@ def tell(fact: Fact, when: When) -> list[str]:
 
 
 def _told(fact: Fact, when: When) -> list[str]:
+    if isinstance(fact, TOLD_LATE):
+        return told_late(fact, when)
     match fact:
         case steps.StepFact():
             return _step(fact, when)
@@ -167,12 +169,6 @@ def _told(fact: Fact, when: When) -> list[str]:
             return [f"what became of the labels in {fact.act[:16]}: seen by a second person"]
         case labels.LabelFatesDropped():
             return [f"what became of the labels in {fact.act[:16]} does not stand: {fact.reason}"]
-        case mismatch.MismatchReported() | mismatch.MismatchReached():
-            return _mismatch(fact)
-        case mismatch.MismatchDecided():
-            agreed = f"agreed with {fact.first[:16]}" if fact.first else f"waits for {' or '.join(fact.awaits)}"
-            of = ", ".join(fact.materials) or "the stop alone"
-            return [f"mismatch {fact.mismatch}: {of} {fact.decision}, {agreed}: {fact.reason}"]
         case storage.MaterialStored():
             return [f"stored {', '.join(fact.materials)} at {fact.position}: {fact.reason}"]
         case environment.RoomChangedOver():
@@ -257,15 +253,6 @@ def _issued(fact: labels.LabelsIssued) -> list[str]:
     lines += [f"  {s.text}{f' ({s.legend} sign)' if s.legend else ''} [{s.id}]" for s in fact.statements]
     lines.append(f"  symbol: {fact.symbol}")
     return [*lines, f"  printed file: {fact.file}"] if fact.file else lines
-
-
-def _mismatch(fact: mismatch.MismatchReported | mismatch.MismatchReached) -> list[str]:
-    words = "its label does not match" if fact.what == "label" else "its place is unexplained"
-    found = f", {fact.found} was found" if fact.found else ", what was found is unknown"
-    whose = f" (reported for {fact.other})" if isinstance(fact, mismatch.MismatchReached) else ""
-    whose = f" of {fact.other}" if fact.other and not whose else whose
-    first = f"MISMATCH {fact.mismatch}: {fact.material}: {words}{found}{whose}: {fact.says}"
-    return [first, f"  two people of QA decide on: {', '.join(fact.materials) or 'the stop alone'}"]
 
 
 def told_log(log: LogFigures, when: When) -> list[str]:
@@ -374,7 +361,7 @@ def _step(fact: steps.StepFact, when: When) -> list[str]:
         lines.append(f"  used up: {', '.join(fact.consumed)}")
     if fact.moves:
         lines.append(f"  handed over: {', '.join(fact.moves)} to {fact.to_place}")
-    return lines + [f"  {told}" for told in _special(fact, when)]
+    return lines + [f"  {told}" for told in (*_special(fact, when), *entered_late(fact))]
 
 
 def _special(fact: steps.StepFact, when: When) -> list[str]:

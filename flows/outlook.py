@@ -61,7 +61,8 @@ def steps(desk: Desk, therapy: Therapy) -> list[Step]:
         names = [authority.printed_name(act.by.account)]
         if act.second is not None:
             names.append(authority.printed_name(act.second.account))
-        shown.append(Step(step_key(act), f"{act.at}: signed by {' and '.join(names)}"))
+        late = f", {act.late}, done by {authority.printed_name(act.performer)}" if act.late else ""
+        shown.append(Step(step_key(act), f"{act.at}: signed by {' and '.join(names)}{late}"))
     return shown + [Step(f"system/{turn.key}", f"system: {turn.says}") for turn in therapy.automatic]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from protocol.check_amendments import check_amendments
 from protocol.check_dose import check_dose
+from protocol.check_downtime import check_downtime
 from protocol.check_endings import check_endings
 from protocol.check_environment import check_environment
 from protocol.check_infection import check_infection
@@ -43,6 +44,7 @@ def check_protocol(protocol: StudyProtocol) -> list[Problem]:
         *check_endings(study),
         *check_safety(study),
         *check_amendments(study),
+        *check_downtime(study),
     ]
     return list(dict.fromkeys(found))
 

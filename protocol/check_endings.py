@@ -20,6 +20,7 @@ def check_endings(study: Study) -> Iterator[Problem]:
         for name in ("product_lost", "material_lost", "not_by_the_rules"):
             yield from _roles(study, ("escalation", name), getattr(protocol.escalation, name))
         yield from _offered(study, ("escalation", "rescue"), protocol.escalation.rescue)
+        yield from _offered(study, ("escalation", "exposed"), protocol.escalation.exposed)
 
 
 def _roles(study: Study, path: Path, names: tuple[str, ...]) -> Iterator[Problem]:

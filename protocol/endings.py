@@ -53,8 +53,10 @@ def closings(therapy: Therapy, protocol: StudyProtocol, step: Step) -> Iterator[
         for what in _WITHDRAWN:
             if what in therapy.withdrawn and _stops(therapy, protocol, step, what):
                 yield Closing(f"the patient withdrew from {what}", therapy.withdrawn[what])
-    # Who was conditioned and gets no product is looked after, however the therapy ended.
-    seen = step.kind == SEEN and (therapy.infused or (protocol.escalation and step.id in protocol.escalation.rescue))
+    # Who was conditioned and gets no product, or was given another's, is looked after, however the therapy ended.
+    worst = protocol.escalation
+    looked_after = worst is not None and step.id in (*worst.rescue, *worst.exposed)
+    seen = step.kind == SEEN and (therapy.infused or looked_after)
     if therapy.stopped and therapy.stopped_at is not None and not seen:
         decided = therapy.stopped not in ("died", "withdrawn")
         yield Closing(f"the therapy stopped ({therapy.stopped})", therapy.stopped_at, decided)

@@ -11,6 +11,7 @@ from protocol.clocks import moment
 from protocol.commands import Perform
 from protocol.due import Due
 from protocol.handling import check_materials, check_same_item, consumed_by, known_codes
+from protocol.happened import check_assessed
 from protocol.infection import check_plan
 from protocol.labels import check_accounted
 from protocol.mismatch import check_standing_still
@@ -66,6 +67,7 @@ def admit(therapy: Therapy, protocol: StudyProtocol, command: Perform, around: S
     started, ended = _times(therapy, protocol, due, command, around.now)
     if step.kind in HELD:
         check_standing_still(therapy, started)
+    check_assessed(therapy, step)
     scanned = check_scans(therapy, protocol, step, due.at.material, command.scans, around)
     moves = tuple(m.code for kind in step.moves for m in therapy.live(kind) if not due.at.material)
     moves = moves or ((due.at.material,) if step.moves and due.at.material else ())
@@ -129,8 +131,9 @@ def check_role(roles: tuple[str, ...], actor: Actor, what: str) -> None:
     if not actor.roles & set(roles):
         raise refuse(
             "authority.role",
-            f"{actor.account} may not {what}: it asks for {' or '.join(roles)}, "
-            f"the account holds {', '.join(sorted(actor.roles)) or 'no role'}.",
+            f"{actor.account} may not {what}: it asks for {' or '.join(roles)}, the account "
+            f"{f'held on {actor.then:%Y-%m-%d %H:%M} UTC' if actor.then else 'holds'} "
+            f"{', '.join(sorted(actor.roles)) or 'no role'}.",
             "Fetch somebody who holds the role; an administrator can change roles.",
             account=actor.account,
             asks=list(roles),
@@ -147,7 +150,7 @@ def check_independent(therapy: Therapy, protocol: StudyProtocol, step: Step, act
     # Who made an earlier batch is not independent of the therapy; who decided on it, or on another bag, may decide again.
     acts = [*therapy.every_act.values(), *therapy.pending.values()]
     for act in [act for act in acts if act.at.step != step.id]:
-        if act.by.person == actor.person and ("all" in step.not_by or act.at.step in step.not_by):
+        if actor.person in act.performers and ("all" in step.not_by or act.at.step in step.not_by):
             raise refuse(
                 "authority.independent",
                 f"{actor.account} may not perform {step.id}: {actor.person} performed {act.at} of this therapy.",
@@ -180,16 +183,25 @@ def _times(
             started=started,
             ended=ended,
         )
-    for name, first in due.step.predecessors:
+    check_sequence(therapy, protocol, due.step, due.at, started)
+    return started, ended
+
+
+def check_sequence(therapy: Therapy, protocol: StudyProtocol, step: Step, at: Instance, started: datetime) -> None:
+    """Refuse a time that lies before the end of what comes before.
+
+    Raises:
+        Refused: naming both times.
+    """
+    for name, first in step.predecessors:
         edge: Moment = Moment(step=name, edge="end")
-        before = moment(therapy, protocol, edge, due.at.material)
+        before = moment(therapy, protocol, edge, at.material)
         if before is not None and started < before and not first:
             raise refuse(
                 "time.sequence",
-                f"{due.at} started {started:%Y-%m-%d %H:%M} UTC, before {name} ended ({before:%Y-%m-%d %H:%M} UTC).",
+                f"{at} started {started:%Y-%m-%d %H:%M} UTC, before {name} ended ({before:%Y-%m-%d %H:%M} UTC).",
                 "Correct the time; a step cannot begin before the one that it follows.",
                 started=started,
                 before=before,
                 follows=name,
             )
-    return started, ended

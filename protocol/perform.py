@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from events.facts.course import TherapyOpened
 from events.facts.quality import DeviationOpened, MaterialQuarantined
-from events.facts.steps import DispositionDecided, PatientAssessed, PatientEnrolled, SampleTested, SlotsBooked, StepFact
+from events.facts.steps import (
+    DispositionDecided,
+    PatientAssessed,
+    PatientEnrolled,
+    SampleTested,
+    SlotsBooked,
+    StepFact,
+    TakenOver,
+)
 from events.identifiers import read_code
 from protocol.clocks import clock_breaches, moment
 from protocol.commands import Perform
 from protocol.comparison import differing
 from protocol.consequences import follow
 from protocol.decision import Decision, code_stream, lot_stream, room_stream, slot_stream, slots_of
+from protocol.downtime import as_of_then, check_began, check_custody, late_breaches, of_another, paper_fields
 from protocol.endings import freed_by
 from protocol.exceptions import told_at_once
 from protocol.gate import Admitted, admit, check_role, known_step
@@ -41,11 +50,18 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
     Raises:
         Refused: naming the rule, the values, and what to do.
     """
+    # What was done on paper is asked of those who did it, as they stood then; who types it signs.
+    then = around if command.paper is None else as_of_then(protocol, command, around)
     try:
-        act = admit(therapy, protocol, command, around)
-        fact_class, special = special_fields(therapy, protocol, command, act, around)
+        act = admit(therapy, protocol, command, then)
+        fact_class, special = special_fields(therapy, protocol, command, act, then)
     except WrongItem as wrong:
+        if command.paper is not None:
+            raise of_another(protocol.by_id[command.step], wrong) from None
         return stopped(therapy, therapy.at(command.step, command.occurrence or "1"), wrong, around)
+    check_began(act.step, command, then)
+    if command.paper is not None:
+        check_custody(therapy, act.step, (*act.moves, *act.consumed), act.started)
     readings = read_values(act.step, command.readings, act.started, computed=said_by_log(act.step, command))
     log = read_out(
         therapy,
@@ -74,6 +90,8 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
             "moves": act.moves,
             "to_place": act.step.to,
             **special,
+            **(paper_fields(protocol, act.step, command, around) if command.paper else {}),
+            **_taken_over(command, around),
         }
     )
     found = [*_value_breaches(act, fact, log.names), *differing(therapy, act.step, act.at, fact.readings)]
@@ -85,6 +103,7 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
     found += turned(therapy, protocol, entered)
     found += _quarantine_breaches(therapy, act)
     found += _thawed_at_once(therapy, protocol, act)
+    found += late_breaches(protocol, act.step, act.ended, around.now) if command.paper else ()
     results, out = attached(protocol, fact, around)
     follows = follow(therapy, act.at, [*found, *out], act.touched)
     check_answers(act.step, fact.readings, lambda: must_stand(therapy, protocol, act.step, act.at.material))
@@ -151,6 +170,13 @@ def open_therapy(
         extends=(*consent.extends, code_stream(screening)),
         warnings=consent.warnings,
     )
+
+
+def _taken_over(command: Perform, around: Surroundings) -> dict[str, Any]:
+    begun = command.taken_over
+    if begun is None:
+        return {}
+    return {"taken_over": TakenOver(account=begun.account, person=around.people[begun.account].person, why=begun.why)}
 
 
 def _meaning(fact: StepFact) -> Literal["performed", "given", "released", "rejected", "received"]:

@@ -66,7 +66,8 @@ class Study:
         found += [c for incident in self.protocol.incidents for c in incident.consequences]
         options = [option for incident in self.protocol.incidents for option in incident.options]
         begun = [way.start for way in self.protocol.manufacture.remakes] if self.protocol.manufacture else []
-        begun += self.protocol.escalation.rescue if self.protocol.escalation else ()
+        if self.protocol.escalation:
+            begun += [*self.protocol.escalation.rescue, *self.protocol.escalation.exposed]
         return frozenset([c.step for c in found if c.step] + [n for option in options for n in option.offers] + begun)
 
     def of_kind(self, kind: str) -> list[tuple[int, Step]]:

@@ -2,7 +2,8 @@
 
 A record about several patients stands in all their streams, so that none of them goes on unseen. The audit of its
 subject decides the whole record again; the audit of a therapy that it reaches asks what is asked here. What reaches
-only protects: it holds, quarantines, opens a deviation. Nothing that releases, lifts, clears or moves reaches.
+only protects: it holds, quarantines, opens a deviation, offers what looks after a patient, or says that an item is gone. Nothing
+that releases, lifts, clears or moves reaches.
 """
 
 from __future__ import annotations
@@ -11,7 +12,15 @@ from typing import NamedTuple
 
 from events.facts.alerts import AlertRaised
 from events.facts.base import Fact, TherapyFact
+from events.facts.course import StepOffered
 from events.facts.environment import EnvironmentAttached, EnvironmentReported
+from events.facts.happened import (
+    ActHappened,
+    HappenedConfirmed,
+    HappenedDropped,
+    ItemElsewhereSettled,
+    ItemTakenElsewhere,
+)
 from events.facts.mismatch import MismatchReached, MismatchReported
 from events.facts.quality import DeviationOpened, IdentityMismatched, ItemPresentedElsewhere, MaterialQuarantined
 from events.facts.recalls import RecallReached
@@ -37,9 +46,18 @@ class Reach(NamedTuple):
 
 
 _HOLDS = (DeviationOpened, MaterialQuarantined, AlertRaised)
+_ENDS = (ItemTakenElsewhere, ItemElsewhereSettled)
 REACHES: tuple[Reach, ...] = (
     Reach(IdentityMismatched, "therapy/", (), (ItemPresentedElsewhere,)),
     Reach(MismatchReported, "therapy/", _HOLDS, (MismatchReached, *_HOLDS)),
+    Reach(
+        ActHappened,
+        "therapy/",
+        (MismatchReported, StepOffered, *_HOLDS),
+        (*_ENDS, MismatchReached, StepOffered, *_HOLDS),
+    ),
+    Reach(HappenedConfirmed, "therapy/", (StepOffered, *_HOLDS), (ItemElsewhereSettled,)),
+    Reach(HappenedDropped, "therapy/", (), (ItemElsewhereSettled,)),
     Reach(LotRecalled, "lot/", (), (RecallReached, *_HOLDS)),
     # A result within its limits opens nothing by itself: it is one of those that a release asks for.
     Reach(EnvironmentReported, "room/", (), (EnvironmentAttached, *_HOLDS)),

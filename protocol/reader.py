@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 
+from events.authority import STREAM
 from events.errors import Corrupt, Refused
 from events.facts import authority as authority_facts
 from events.facts import site as site_facts
@@ -33,6 +34,7 @@ from protocol.commands import (
     PlanAction,
     ProposeAmendment,
     ReportMismatch,
+    TellHappened,
     Witness,
 )
 from protocol.decision import code_stream, lot_stream, room_stream, slot_stream, therapy_stream
@@ -159,6 +161,15 @@ class Reader:
             raise unknown_account(account)
         return Actor(account, person.person, person.roles_at(before))
 
+    def authority_at(self, when: datetime, before: int | None = None) -> int | None:
+        """The position before which everything of authority had been recorded at a time (and before a position); None: all."""
+        for record in verified_stream(self.log, STREAM):
+            if before is not None and record.position >= before:
+                break
+            if record.statement.recorded > when:
+                return record.position
+        return before
+
     def failures_in_a_row(self, account: str) -> int:
         """How many wrong passphrases in a row an account stands at."""
         count = 0
@@ -222,6 +233,8 @@ class Reader:
         looking = _Looking(self, Surroundings(now=now, actor=actor), before)
         if isinstance(command, Perform):
             looking.perform(command)
+        elif isinstance(command, TellHappened):
+            looking.happened(command)
         elif isinstance(command, Witness):
             looking.owners([scan.code for scan in command.scans])
         elif isinstance(command, ClearHold):
@@ -258,16 +271,50 @@ class _Looking:
         self.owners(codes)
         for code in command.used.values():
             self.lot_or_device(code)
-        for _, fact in self.reader.believed(f"training/{around.actor.person}", self.before):
-            if isinstance(fact, site_facts.TrainingRecorded):
-                around.training[fact.topic] = fact.until
+        around.training.update(self.trained(around.actor.person))
+        if command.taken_over is not None:
+            self.person(command.taken_over.account)
+        if command.paper is not None and (when := command.started or command.ended) is not None:
+            self.as_of(when, [command.paper.performed_by, command.paper.second_by or ""])
         if command.room:
-            code = read_code(command.room)
-            room, seen = self.reader.room(code, self.before)
-            around.rooms[code] = room
-            self.seen[room_stream(code)] = seen
+            self.room(command.room)
         for slot in command.slots:
             around.booked[slot.code] = tuple(self.booked(slot.code))
+
+    def happened(self, command: TellHappened) -> None:
+        """What an act names that is told afterwards: its items and whose they are, and who did it, as they stood then."""
+        self.owners([*(scan.code for scan in command.scans), *([command.room] if command.room else [])])
+        for code in command.used.values():
+            self.lot_or_device(code)
+        if command.room:
+            self.room(command.room)
+        self.as_of(command.started, command.performed_by)
+        for name in dict.fromkeys(self.around.owners.values()):
+            self.around.protocols[name] = self.reader.protocol_of(self.therapy(name))
+
+    def room(self, given: str) -> None:
+        """Who was in a room, and what was reported of it."""
+        code = read_code(given)
+        self.around.rooms[code], self.seen[room_stream(code)] = self.reader.room(code, self.before)
+
+    def as_of(self, when: datetime, accounts: Iterable[str]) -> None:
+        """The people behind accounts with the roles of that time; and the training of the first, as recorded by then."""
+        known, before = self.log.authority(), self.reader.authority_at(when, self.before)
+        for number, account in enumerate(accounts):
+            person = known.people.get(account)
+            if person is None:
+                continue
+            self.around.people[account] = Actor(account, person.person, person.roles_at(before), when)
+            if number == 0:
+                self.around.trained_then.update(self.trained(person.person, when))
+
+    def trained(self, person: str, when: datetime | None = None) -> dict[str, datetime]:
+        """Until when somebody is trained in what; as it was recorded by `when`, if that is given."""
+        return {
+            fact.topic: fact.until
+            for record, fact in self.reader.believed(f"training/{person}", self.before)
+            if isinstance(fact, site_facts.TrainingRecorded) and (when is None or record.statement.recorded <= when)
+        }
 
     def records(self, stream: str) -> list[Record]:
         """A stream's records, and its head remembered."""

@@ -95,7 +95,8 @@ def reach(touched: Touched, lot: str, reason: str) -> list[TherapyFact]:
     waiting = {new.code for act in therapy.pending.values() for new in act.fact.created}
     coming = [code for code in codes if code in waiting and code not in therapy.materials]
     held = tuple(sorted([*coming, *(m.code for m in known if m.live and m.status != "rejected")]))
-    infused = tuple(m.code for m in known if m.ended == "infused")
+    # Into whomever it went: the other patient's bag too, which was given to this one's neighbour.
+    infused = tuple(m.code for m in known if m.ended is not None and m.ended.startswith("infused"))
     kinds = {step.id: step.kind for step in protocol.steps}
     given = any(kinds.get(act.at.step) in GIVEN for act in acts)
     fact = RecallReached(

@@ -8,6 +8,7 @@ from events.facts import (
     course,
     deviations,
     endings,
+    happened,
     incidents,
     labels,
     logger,
@@ -32,6 +33,9 @@ def command_of(record: Record) -> AnyCommand | None:
         return said.LetPass()
     facts = record.facts
     first = facts[1] if isinstance(facts[0], course.TherapyOpened) else facts[0]
+    if isinstance(first, happened.HappenedDropped):
+        kind = said.TakeBack if record.statement.meaning == "withdrawn" else said.Decline
+        return kind(act=first.act, reason=first.reason)
     if isinstance(first, steps.StepFact):
         opened = facts[0] if isinstance(facts[0], course.TherapyOpened) else None
         return _performed(first, opened, *_log_beside(facts))
@@ -86,6 +90,32 @@ def _performed(
         decision=fact.decision if isinstance(fact, steps.DispositionDecided) else None,
         logger=log,
         logger_lost=lost,
+        paper=_paper(fact),
+        taken_over=said.Begun(account=fact.taken_over.account, why=fact.taken_over.why) if fact.taken_over else None,
+    )
+
+
+def _paper(fact: steps.StepFact) -> said.PaperEntry | None:
+    if fact.paper is None:
+        return None
+    first, second = fact.done_by[0].account, fact.done_by[1].account if len(fact.done_by) > 1 else None
+    return said.PaperEntry(file=fact.paper.file, performed_by=first, second_by=second, why=fact.paper.why)
+
+
+def _happened(fact: happened.ActHappened) -> said.TellHappened:
+    return said.TellHappened(
+        step=fact.key.step,
+        occurrence=fact.occurrence,
+        material=fact.material,
+        started=fact.started,
+        ended=fact.ended,
+        performed_by=tuple(one.account for one in fact.done_by),
+        scans=tuple(Presented(name=scan.name, code=scan.code, typed=scan.typed) for scan in fact.scans),
+        readings={r.name: Entered(value=r.value, unit=r.unit) for r in fact.readings},
+        used={used.name: used.code for used in fact.used},
+        room=fact.room,
+        alone=fact.alone,
+        says=fact.says,
     )
 
 
@@ -94,6 +124,12 @@ def _other(fact: Fact) -> AnyCommand | None:
         case course.ActWitnessed():
             scans = tuple(Presented(name=s.name, code=s.code, typed=s.typed) for s in fact.scans)
             return said.Witness(act=fact.act, scans=scans)
+        case happened.ActHappened():
+            return _happened(fact)
+        case happened.HappenedConfirmed():
+            return said.Witness(act=fact.act)
+        case course.ActTakenOver():
+            return said.TakeOver(act=fact.act, reason=fact.reason)
         case course.ActDeclined():
             return said.Decline(act=fact.act, reason=fact.reason)
         case course.ActWithdrawn():

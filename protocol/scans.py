@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from events.errors import Refused
 from events.facts.base import NewMaterial, Scan
@@ -74,6 +75,69 @@ def check_scans(
     created = _created(therapy, fresh, known)
     _check_numbers(therapy, protocol, fresh, created)
     return Scanned(tuple(scans), known, created)
+
+
+def look_at(
+    therapy: Therapy,
+    protocol: StudyProtocol,
+    step: Step,
+    material: str,
+    presented: tuple[Presented, ...],
+    around: Surroundings,
+) -> tuple[Scanned, list[Refused | WrongItem]]:
+    """What an act that is told afterwards was done with, and everything that stands against it; nothing is refused here.
+
+    A scan that nothing asks for, and an item of another patient, are in it too: they were there.
+
+    Raises:
+        Refused: a code that cannot be read.
+    """
+    found: list[Refused | WrongItem] = []
+    scans: list[Scan] = []
+    known: dict[str, tuple[str, ...]] = {}
+    fresh: list[tuple[ScanSpec, Scan]] = []
+    read = [Scan(name=item.name, code=read_code(item.code), typed=item.typed) for item in presented]
+    for name, spec in step.scans.items():
+        given = [scan for scan in read if scan.name == name]
+        _noted(found, partial(_check_count, step, name, spec, given))
+        for scan in given:
+            if not _noted(found, partial(_foreign, therapy, spec, scan, around)):
+                continue
+            if spec.new is not None:
+                if _noted(found, partial(_check_new, therapy, protocol, spec.new, scan, around, scans)):
+                    fresh.append((spec, scan))
+                scans.append(scan)
+                continue
+            _noted(found, partial(_check_known, therapy, step, spec, scan, material))
+    for scan in read:
+        item = therapy.materials.get(scan.code)
+        if item is not None:
+            known[item.kind] = (*known.get(item.kind, ()), item.code)
+        if scan.name not in step.scans:
+            found.append(
+                refuse(
+                    "identity.scan-known",
+                    f"Step {step.id} asks for no scan called {scan.name}.",
+                    f"It asks for: {', '.join(step.scans) or 'none'}.",
+                    step=step.id,
+                    unknown=[scan.name],
+                )
+            )
+            _noted(found, partial(_foreign, therapy, ScanSpec(what=scan.name), scan, around))
+    created = _created(therapy, fresh, known)
+    if not _noted(found, lambda: _check_numbers(therapy, protocol, fresh, created)):
+        created = ()
+    return Scanned(tuple(read), known, created), found
+
+
+def _noted(found: list[Refused | WrongItem], check: Callable[[], object]) -> bool:
+    """Whether a check has nothing against it; what it has is noted."""
+    try:
+        check()
+    except (Refused, WrongItem) as problem:
+        found.append(problem)
+        return False
+    return True
 
 
 def _check_count(step: Step, name: str, spec: ScanSpec, given: list[Scan]) -> None:

@@ -39,6 +39,7 @@ def schedule(therapy: Therapy, protocol: StudyProtocol) -> list[Entry]:
         *_no_product(therapy, protocol),
         *_alerts(therapy),
         *_earlier(therapy, protocol),
+        *_off_the_path(therapy, protocol),
         *_Planner(therapy, protocol).entries(),
     ]
     return sorted(entries, key=lambda e: (e.standing != "alert", _when(e) is None, _when(e) or _NEVER, str(e.at)))
@@ -84,6 +85,19 @@ def _earlier(therapy: Therapy, protocol: StudyProtocol) -> list[Entry]:
     return found
 
 
+def _off_the_path(therapy: Therapy, protocol: StudyProtocol) -> list[Entry]:
+    """What was told to have been done although it is not on this patient's path: it happened, so it stands in the calendar."""
+    on_path = {due.at for due in instances(therapy, protocol)}
+    found = []
+    for at, act in therapy.acts.items():
+        step = protocol.by_id.get(at.step)
+        if step is not None and act.fact.done_by and at not in on_path:
+            happened = (act.fact.started, act.fact.ended)
+            why = f"not on this patient's path; {act.late}"
+            found.append(Entry(at, step.title, step.performed_by, "done", None, None, None, happened, why))
+    return found
+
+
 def _when(entry: Entry) -> datetime | None:
     return entry.happened[0] if entry.happened else entry.planned
 
@@ -113,6 +127,7 @@ class _Planner:
         happened = (act.fact.started, act.fact.ended) if act else None
         earliest, planned, latest, why = self.place(due, act)
         roles = due.step.performed_by
+        why = f"{why}; {act.late}" if act and act.late else why
         return Entry(due.at, due.step.title, roles, due.standing, earliest, planned, latest, happened, why)
 
     def place(self, due: Due, act: Act | None) -> tuple[datetime | None, datetime | None, datetime | None, str]:

@@ -11,6 +11,7 @@ from events.facts.base import ActKey, Choice, Reading, Slot
 from events.facts.course import TherapyOpened
 from events.facts.dose import DoseGiven
 from events.facts.endings import DisposalSigned
+from events.facts.happened import ActHappened
 from events.facts.labels import LabelFatesGiven, LabelsIssued
 from events.facts.logger import LogFigures
 from events.facts.mismatch import MismatchDecided
@@ -62,21 +63,56 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A step that was performed, with its signatures; `second` is None while one is awaited, or none is needed."""
+    """A step that was performed, with its signatures; `second` is None while one is awaited, or none is needed.
+
+    `taken`: who took it over while it waited, because its performer could not go on.
+    """
 
     at: Instance
     fact: StepFact
     by: Signed
     second: Signed | None = None
+    taken: tuple[Signed, ...] = ()
 
     @property
     def touches(self) -> frozenset[str]:
         """The materials that it is done on, moves or ends."""
         return frozenset({*self.fact.moves, *self.fact.consumed, self.at.material})
 
+    @property
+    def performer(self) -> str:
+        """The account of who did it: the first signer, or whom the paper or the telling names."""
+        return self.fact.done_by[0].account if self.fact.done_by else self.by.account
+
+    @property
+    def taker(self) -> str:
+        """The account of who stood second, and took over what was handed over."""
+        return self.fact.done_by[-1].account if self.fact.done_by else (self.second or self.by).account
+
+    @property
+    def late(self) -> str:
+        """How it was entered late, in words; nothing where its performer signed it."""
+        if self.fact.paper is not None:
+            return "entered late, from paper"
+        return "told afterwards by another" if self.fact.done_by else ""
+
+    @property
+    def answerable(self) -> frozenset[str]:
+        """The persons who performed it, began it, took it over, or signed first: none of them signs it second."""
+        began = {self.fact.taken_over.person} if self.fact.taken_over else set()
+        return frozenset({self.by.person} | began | {signed.person for signed in self.taken})
+
     def people(self) -> frozenset[str]:
-        """The persons who signed it."""
-        return frozenset({self.by.person} | ({self.second.person} if self.second else set()))
+        """Everybody who did it or signed it."""
+        did = {one.person for one in self.fact.done_by}
+        return self.answerable | did | ({self.second.person} if self.second else set())
+
+    @property
+    def performers(self) -> frozenset[str]:
+        """The persons who had a hand in doing it: nobody of them is independent of it."""
+        began = {self.fact.taken_over.person} if self.fact.taken_over else set()
+        did = {self.fact.done_by[0].person} if self.fact.done_by else {self.by.person}
+        return frozenset(did | began | {signed.person for signed in self.taken})
 
 
 class Current(NamedTuple):
@@ -266,6 +302,41 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class Occurred:
+    """An act that took place although the rules would have refused it; `dropped` says why it does not stand."""
+
+    code: str
+    at: Instance
+    fact: ActHappened
+    by: Signed
+    second: Signed | None = None
+    dropped: str = ""
+
+    @property
+    def waits(self) -> bool:
+        """Whether its second signature is still to come."""
+        return bool(self.fact.awaits) and self.second is None and not self.dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Items of this therapy that are told to have been used for another; `decision` is empty while nobody has signed second."""
+
+    event: str
+    other: str
+    materials: tuple[str, ...]
+    effect: str
+    at: datetime
+    by: Signed
+    decision: str = ""
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody is to count on the items: they are told to be used up, and that stands or may yet."""
+        return self.effect != "touched" and self.decision != "dropped"
+
+
+@dataclass(frozen=True, slots=True)
 class Label:
     """A serial label: the record that issued it with what it says, its one fate (empty while it has none).
 
@@ -301,6 +372,7 @@ class Therapy:
     `disposals`: those that wait for their second signature, by the link of the record that gives them.
     `stored`: where material was put beside the protocol's steps: the number of the record, the position.
     `withdrawn`: from what the patient withdrew, and when. `stopped_at`, `completed_at`: when it happened.
+    `occurred`: what happened against the rules; `elsewhere`: items told to be used for another, by that therapy and event.
     `quarantined_early`: materials quarantined while the act that makes them still waits for its second signature, and by
         which rules.
     `moves`: to later versions of the study, the latest last; `passed`: steps and visits that came with one and lay behind;
@@ -337,6 +409,8 @@ class Therapy:
     holds: dict[str, Hold] = field(default_factory=dict)
     mismatches: dict[str, Mismatch] = field(default_factory=dict)
     alerts: dict[str, Alert] = field(default_factory=dict)
+    occurred: dict[str, Occurred] = field(default_factory=dict)
+    elsewhere: dict[tuple[str, str], Elsewhere] = field(default_factory=dict)
     labels: dict[str, Label] = field(default_factory=dict)
     label_acts: dict[str, tuple[LabelFatesGiven, Signed]] = field(default_factory=dict)
     actions: dict[str, Action] = field(default_factory=dict)

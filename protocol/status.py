@@ -12,6 +12,7 @@ from protocol.dose import dose_given
 from protocol.environment import missing
 from protocol.exceptions import standing
 from protocol.grading import grades_told
+from protocol.happened import told_of
 from protocol.incidents import undecided
 from protocol.infection import look, wrongly_stored
 from protocol.labels import unaccounted
@@ -69,6 +70,8 @@ def batch_status(therapy: Therapy, protocol: StudyProtocol) -> dict[str, Any]:
         "escalated": says_stranded(therapy, protocol, left) if (left := stranded(therapy, protocol)) else "",
         "grades": grades_told(therapy, protocol),
         "adverse_events": events_told(therapy),
+        "happened": told_of(therapy),
+        "entered_late": sum(1 for act in (*acts, *therapy.pending.values()) if act.late),
         "stopped": therapy.stopped,
         "completed": therapy.completed,
         "records": therapy.number,

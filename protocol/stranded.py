@@ -60,7 +60,8 @@ def stranded(therapy: Therapy, protocol: StudyProtocol) -> Stranded | None:
 def told_gone(therapy: Therapy) -> frozenset[str]:
     """What somebody has told to be gone, and nobody has confirmed yet: nobody is to count on it meanwhile."""
     failure = open_failure(therapy)
-    return frozenset(failure.ends if failure else ())
+    taken = [code for elsewhere in therapy.elsewhere.values() if elsewhere.gone for code in elsewhere.materials]
+    return frozenset([*(failure.ends if failure else ()), *taken])
 
 
 def says(therapy: Therapy, protocol: StudyProtocol, left: Stranded) -> str:

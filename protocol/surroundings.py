@@ -13,11 +13,12 @@ from protocol.state import Therapy
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: the account, the person behind it, and the roles in force."""
+    """Who acts: the account, the person behind it, and the roles in force; at the time `then`, where that is another than now."""
 
     account: str
     person: str
     roles: frozenset[str]
+    then: datetime | None = None
 
 
 class Lot(NamedTuple):
@@ -84,7 +85,9 @@ class Surroundings:
 
     `owners`: code to the therapy that it is bound to; a code that nobody has bound is not in it.
     `therapies`: other patients' therapies that the record will reach, as they stand.
-    `people`: accounts that the command names; one that nobody holds is not in it.
+    `protocols`: the study files that those are pinned to.
+    `people`: accounts that the command names; one that nobody holds is not in it. Of a step that was done on paper, or told
+    afterwards, with the roles that they held then; and `trained_then`: the training of its performer as it was recorded then.
     `versions`: every protocol in the log, in the order in which they were adopted; only for an amendment.
     """
 
@@ -97,5 +100,7 @@ class Surroundings:
     rooms: dict[str, Room] = field(default_factory=dict)
     booked: dict[str, tuple[Interval, ...]] = field(default_factory=dict)
     therapies: dict[str, Therapy] = field(default_factory=dict)
+    protocols: dict[str, StudyProtocol] = field(default_factory=dict)
     people: dict[str, Actor] = field(default_factory=dict)
     versions: tuple[StudyProtocol, ...] = ()
+    trained_then: dict[str, datetime] = field(default_factory=dict)

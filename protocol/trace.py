@@ -55,7 +55,7 @@ def uses_of(therapy: Therapy) -> list[Use]:
                 Use(
                     therapy.id, used.what, used.name, used.code, act.at.step, act.at.occurrence, act.at.material,
                     act.at.batch, act.fact.started, act.fact.ended, standing, at_hand(therapy, act), downstream, infused,
-                    act.by.account, act.by.link,
+                    act.performer, act.by.link,
                 )
             )  # fmt: skip
     return found

@@ -32,7 +32,11 @@ from events.errors import Refused
 from protocol.commands import Correct, Decline, ReadLogger, ReportLate, TakeBack, Witness
 
 ActArg = Annotated[
-    str, typer.Argument(metavar="ACT_OR_STEP", help="The step's name, or the beginning of the act's link (8 or more).")
+    str,
+    typer.Argument(
+        metavar="ACT_OR_STEP",
+        help="The step's name, the number of what happened (H-1), or the act's link (8 characters or more).",
+    ),
 ]
 
 
@@ -63,7 +67,7 @@ def witness(
         (pair(text, "--typed"), True) for text in typed or ()
     ]
     scans = [{"name": name, "code": code, "typed": by_hand} for (name, code), by_hand in given]
-    document = {"act": _link(site, therapy, which), "scans": scans}
+    document = {"act": link_of(site, therapy, which), "scans": scans}
     act(site, therapy, command(Witness, document), account, secret, json)
 
 
@@ -91,7 +95,7 @@ def decline(
     Example: unbroken decline T-7K2QXM apheresis --why "volume was read from the wrong scale" --as apheresis.nurse.2
     """
     site = here.site()
-    document = {"act": _link(site, therapy, which), "reason": why}
+    document = {"act": link_of(site, therapy, which), "reason": why}
     act(site, therapy, command(Decline, document), account, secret, json)
 
 
@@ -103,7 +107,7 @@ def withdraw_act(
     Example: unbroken withdraw-act T-7K2QXM apheresis --why "entered for the wrong day" --as apheresis.nurse.1
     """
     site = here.site()
-    document = {"act": _link(site, therapy, which), "reason": why}
+    document = {"act": link_of(site, therapy, which), "reason": why}
     act(site, therapy, command(TakeBack, document), account, secret, json)
 
 
@@ -196,9 +200,13 @@ def correct(
     act(site, therapy, command(Correct, document), account, secret, json)
 
 
-def _link(site: Site, therapy: str, which: str) -> str:
-    """The link of the pending act that a step's name means; anything else is taken for a link itself."""
-    found = [act for act in site.desk().therapy(therapy).pending.values() if which in (act.at.step, str(act.at))]
+def link_of(site: Site, therapy: str, which: str) -> str:
+    """The link of the act that waits and that a step's name, or an event's number, means; anything else is taken for a link."""
+    state = site.desk().therapy(therapy)
+    events = [one for one in state.occurred.values() if one.waits and which.upper() == one.code]
+    if events:
+        return events[0].by.link
+    found = [act for act in state.pending.values() if which in (act.at.step, str(act.at))]
     if len(found) > 1:
         told = "; ".join(f"{act.at} is {act.by.link[:12]}" for act in found)
         raise Refused(

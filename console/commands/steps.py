@@ -9,7 +9,7 @@ import typer
 
 from console import here
 from console.acting import act, shown
-from console.acts import Given, pair, read_document, read_text, scans_by_order, words
+from console.acts import Given, command, pair, read_document, read_text, scans_by_order, words
 from console.files import keep_named
 from console.options import (
     As,
@@ -29,7 +29,7 @@ from console.options import (
 )
 from console.signin import sit
 from console.site import Site
-from protocol.commands import Perform
+from protocol.commands import Begun, Perform
 from protocol.desk import Desk
 from protocol.labels import to_account_for
 from protocol.model import Step, StudyProtocol
@@ -86,6 +86,13 @@ Labels = Annotated[
     typer.Option("--label", metavar="SERIAL=FATE", help="Labels: applied, attached_to_record or destroyed. Repeat it."),
 ]
 Room = Annotated[str | None, typer.Option("--room", metavar="CODE", help="Process: the room in which cells were open.")]
+TakesOver = Annotated[
+    str | None,
+    typer.Option("--takes-over", metavar="ACCOUNT", help="Who had begun it and cannot go on; with --why."),
+]
+TakesOverWhy = Annotated[
+    str | None, typer.Option("--why", metavar="TEXT", help="With --takes-over: why they cannot go on.")
+]
 Decides = Annotated[str | None, typer.Option("--decision", help="Disposition: released or rejected.")]
 
 
@@ -112,7 +119,7 @@ def open_therapy(
     desk = site.desk()
     protocol = desk.current_protocol()
     given = gather(from_file, [], [], [], [], read, permits, [], [], [], [])
-    given.fields |= _set(screening=screening, started=started)
+    given.fields |= chosen(screening=screening, started=started)
     if _may_ask(from_file):
         if "screening" not in given.fields and (code := input("Screening number: ").strip()):
             given.fields["screening"] = code
@@ -162,6 +169,8 @@ def perform(
     logger_clock: LoggerClock = None,
     logger_interval: LoggerInterval = None,
     logger_lost: LoggerLost = None,
+    takes_over: TakesOver = None,
+    why: TakesOverWhy = None,
     account: As = None,
     secret: Secret = None,
     json: Json = False,
@@ -174,12 +183,12 @@ def perform(
     """
     site = here.site()
     given = gather(from_file, scan, typed, use, choice, read, permits, slot, issued, label, [])
-    given.fields |= _set(
+    given.fields |= chosen(
         started=started, ended=ended, occurrence=occurrence, material=material, outcome=outcome, subject=subject,
         coi=coi, room=room, decision=decision,
     )  # fmt: skip
     given.log.take(
-        _set(
+        chosen(
             file=logger,
             format=logger_format,
             zone=logger_zone,
@@ -188,8 +197,11 @@ def perform(
             lost=logger_lost,
         )
     )
-    command = complete(site, therapy, step, given, scans_from, asks=_may_ask(from_file, scans_from))
-    act(site, therapy, command, account, secret, json)
+    form = complete(site, therapy, step, given, scans_from, asks=_may_ask(from_file, scans_from))
+    if takes_over or why:
+        begun = command(Begun, {"account": takes_over or "", "why": why or ""})
+        form = form.model_copy(update={"taken_over": begun})
+    act(site, therapy, form, account, secret, json)
 
 
 def give(
@@ -212,9 +224,9 @@ def give(
     """
     site = here.site()
     given = gather(from_file, scan, [], [], [], read, [], [], [], [], [])
-    given.fields |= _set(started=started, ended=ended, material=material)
-    command = complete(site, therapy, step, given, scans_from, asks=_may_ask(from_file, scans_from))
-    act(site, therapy, command, account, secret, json)
+    given.fields |= chosen(started=started, ended=ended, material=material)
+    form = complete(site, therapy, step, given, scans_from, asks=_may_ask(from_file, scans_from))
+    act(site, therapy, form, account, secret, json)
 
 
 # ---------------------------------------------------------------------------------------------------- what was given
@@ -252,7 +264,8 @@ def gather(
     return given
 
 
-def _set(**fields: str | None) -> dict[str, str]:
+def chosen(**fields: str | None) -> dict[str, str]:
+    """The fields that were given."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -269,12 +282,12 @@ def complete(
             if asks:
                 _ask(desk.therapy(therapy), protocol.by_id[step], protocol, given)
     keep_named(site, therapy, step, given.readings, keep=keep)
-    command = given.perform(step, site.zone)
+    form = given.perform(step, site.zone)
     if not given.log.said:
-        return command
+        return form
     from console.loggers import with_log
 
-    return with_log(site, therapy, command, given.log, keep=keep)
+    return with_log(site, therapy, form, given.log, keep=keep)
 
 
 def _may_ask(*files: str | None) -> bool:
@@ -287,4 +300,4 @@ def _ask(therapy: Therapy, step: Step, protocol: StudyProtocol, given: Given) ->
     fill_in(step, protocol, given, serials=to_account_for(therapy, protocol, step))
 
 
-__all__ = ["Path", "complete", "gather", "give", "open_therapy", "perform"]
+__all__ = ["Path", "chosen", "complete", "gather", "give", "open_therapy", "perform"]

@@ -118,6 +118,7 @@ def _cells(screen: Screen, row: dict[str, Any]) -> list[str]:
 
 def _of_therapy(site: Site, name: str, json: bool) -> None:
     from projections.rows import use_row
+    from protocol.happened import given_here
     from protocol.trace import uses_of
 
     state = opened(site.desk(), name)
@@ -125,12 +126,16 @@ def _of_therapy(site: Site, name: str, json: bool) -> None:
     uses = [use_row(use) for use in uses_of(state)]
     if json:
         head = {"therapy": name, "subject": state.subject, "coi": state.coi, "wristband": state.wristband}
-        as_json({**head, "materials": materials, "uses": uses, "simulated": site.simulated})
+        as_json(
+            {**head, "materials": materials, "of_others": given_here(state), "uses": uses, "simulated": site.simulated}
+        )
         return
     screen = Screen(site)
     screen.simulated()
     line(f"{name}: subject {state.subject or 'not enrolled'}, chain of identity {state.coi or 'none yet'}")
     _materials(screen, materials, f"Materials of {name}, the oldest first")
+    for other in given_here(state):
+        line(f"OF ANOTHER PATIENT, used for this one: {other}")
     cells = [[row["what"], row["name"], row["code"], *_cells(screen, row)[1:]] for row in uses]
     table(["what", "name", "code", *_COLUMNS[1:]], cells, f"Lots and devices; {screen.zone_note()}", "None was used.")
 

@@ -82,6 +82,13 @@ class Used(Value):
     code: Code
 
 
+class DoneBy(Value):
+    """Who did an act that somebody else signs: the account, and the person behind it."""
+
+    account: Account
+    person: PersonId
+
+
 class NewMaterial(Value):
     """A material that comes into being: its code, what it is, what it was made from; `also`, where several were pooled."""
 
@@ -166,6 +173,7 @@ __all__ = [
     "Count",
     "Criterion",
     "Digest",
+    "DoneBy",
     "Fact",
     "Flag",
     "Grade",

@@ -47,6 +47,15 @@ class ActWithdrawn(TherapyFact):
     reason: Text
 
 
+class ActTakenOver(TherapyFact):
+    """Another qualified person took over an act that waits, whose performer cannot go on. They answer for it from now on."""
+
+    wire: ClassVar[str] = "act.taken_over.v1"
+    act: Digest
+    key: ActKey
+    reason: Text
+
+
 class ReadingReported(TherapyFact):
     """Values that the protocol allows to come late were reported for an act that stands."""
 

@@ -3,21 +3,42 @@
 from typing import ClassVar, Literal
 
 from events.facts.base import (
+    Account,
     ActKey,
     Choice,
     Code,
     Criterion,
+    DoneBy,
     Flag,
     Instant,
     LabelFate,
     Name,
     NewMaterial,
+    PersonId,
+    RawFile,
     Reading,
     Scan,
     Slot,
+    Text,
     TherapyFact,
     Used,
+    Value,
 )
+
+
+class OnPaper(Value):
+    """A step that was done on paper and entered later: the scanned sheet by its hash, and why it was on paper."""
+
+    file: RawFile
+    why: Text
+
+
+class TakenOver(Value):
+    """Who had begun a step that somebody else went on with, and why."""
+
+    account: Account
+    person: PersonId
+    why: Text
 
 
 class StepFact(TherapyFact):
@@ -32,6 +53,9 @@ class StepFact(TherapyFact):
         awaits: the roles of which one must sign a second record; empty when this signature is the last.
         second_meaning: what that second signature means.
         moves: materials whose custody passes to the second signer, to the place `to_place`.
+        done_by: who did it, where others sign: the performer, then who stood second; empty where the signers did it.
+        paper: it was done on paper; then the signers are who typed it and who compared it with the sheet.
+        taken_over: who had begun it, where the performer went on.
     """
 
     key: ActKey
@@ -47,6 +71,9 @@ class StepFact(TherapyFact):
     second_meaning: Literal["witnessed", "reviewed", "approved", "received"] = "witnessed"
     moves: tuple[Code, ...] = ()
     to_place: Name | None = None
+    done_by: tuple[DoneBy, ...] = ()
+    paper: OnPaper | None = None
+    taken_over: TakenOver | None = None
 
 
 class ConsentGiven(StepFact):

@@ -27,6 +27,7 @@ from protocol.commands.endings import (
     ReturnMaterial,
     WitnessDisposal,
 )
+from protocol.commands.happened import HappenedCommand, TellHappened
 from protocol.commands.incidents import ChooseOption, IncidentCommand, ReportIncident
 from protocol.commands.labels import DropFates, GiveFates, IssueLabels, LabelCommand, WitnessFates
 from protocol.commands.manufacture import (
@@ -49,15 +50,18 @@ from protocol.commands.out_of_specification import (
 from protocol.commands.quality import ClearHold, DecideQuarantine, Dispose, QualityCommand
 from protocol.commands.safety import FollowEvent, ReportEvent, SafetyCommand, SignGrades
 from protocol.commands.steps import (
+    Begun,
     BookedSlot,
     Correct,
     Decline,
+    PaperEntry,
     Perform,
     Presented,
     ReadLogger,
     ReportLate,
     StepCommand,
     TakeBack,
+    TakeOver,
     Witness,
 )
 from protocol.commands.storage import StorageCommand, StoreMaterial
@@ -77,6 +81,7 @@ AnyCommand = (
     | SafetyCommand
     | StorageCommand
     | AmendmentCommand
+    | HappenedCommand
 )
 
 __all__ = [
@@ -88,6 +93,7 @@ __all__ = [
     "AssessDeviation",
     "AuthoriseRetest",
     "BeginRemake",
+    "Begun",
     "BookedSlot",
     "CheckAction",
     "ChooseOption",
@@ -113,6 +119,7 @@ __all__ = [
     "FindMaterial",
     "FollowEvent",
     "GiveFates",
+    "HappenedCommand",
     "IncidentCommand",
     "InvalidateResult",
     "InvestigateDeviation",
@@ -126,6 +133,7 @@ __all__ = [
     "Moment",
     "OpenDeviation",
     "OutOfSpecificationCommand",
+    "PaperEntry",
     "Perform",
     "PlanAction",
     "Presented",
@@ -147,6 +155,8 @@ __all__ = [
     "StorageCommand",
     "StoreMaterial",
     "TakeBack",
+    "TakeOver",
+    "TellHappened",
     "TerminateTherapy",
     "Text",
     "WithdrawException",

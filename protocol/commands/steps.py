@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from events.facts.base import Flag, LabelFate, Name, Short
+from events.facts.base import Flag, LabelFate, Name, RawFile, Short
 from events.facts.logger import LogFigures
 from events.identifiers import Code
 from protocol.commands.base import Command, Moment, Number, Readings, Text
@@ -25,6 +25,27 @@ class BookedSlot(Command):
     ends: Moment
 
 
+class PaperEntry(Command):
+    """The step was done on paper, and is entered now by somebody who has the sheet.
+
+    Args:
+        file: the scanned sheet. performed_by, second_by: the accounts of those who signed on the paper.
+        why: why it was on paper.
+    """
+
+    file: RawFile
+    performed_by: str
+    second_by: str | None = None
+    why: Text
+
+
+class Begun(Command):
+    """Another began the step and cannot go on: their account, and why."""
+
+    account: str
+    why: Text
+
+
 class Perform(Command):
     """A step was performed, or is to be signed.
 
@@ -35,6 +56,7 @@ class Perform(Command):
         permits (consent), outcome (assessment), subject, coi, choices (enrolment), slots (booking),
         issued, labels (labelling), room (one patient in), decision (disposition), last (conditioning): as the kind asks.
         logger: the figures of the temperature log, computed from its raw file; logger_lost: why there is none.
+        paper: it was done on paper, by others than sign here. taken_over: who had begun it, and could not go on.
     """
 
     step: Name
@@ -58,6 +80,8 @@ class Perform(Command):
     decision: Literal["released", "rejected"] | None = None
     logger: LogFigures | None = None
     logger_lost: Text | None = None
+    paper: PaperEntry | None = None
+    taken_over: Begun | None = None
 
 
 class Witness(Command):
@@ -76,6 +100,13 @@ class Decline(Command):
 
 class TakeBack(Command):
     """The performer withdraws an act that nobody has signed second."""
+
+    act: str
+    reason: Text
+
+
+class TakeOver(Command):
+    """Take over an act that waits for its second signature, because its performer cannot go on."""
 
     act: str
     reason: Text
@@ -119,4 +150,4 @@ class ReadLogger(Command):
     why: Text | None = None
 
 
-StepCommand = Perform | Witness | Decline | TakeBack | ReportLate | Correct | ReadLogger
+StepCommand = Perform | Witness | Decline | TakeBack | TakeOver | ReportLate | Correct | ReadLogger

@@ -14,6 +14,7 @@ from protocol.commands import (
     CourseCommand,
     DeviationCommand,
     EndingCommand,
+    HappenedCommand,
     IncidentCommand,
     LabelCommand,
     LetPass,
@@ -30,6 +31,7 @@ from protocol.decide.amendments import decide_amendments
 from protocol.decide.course import decide_course
 from protocol.decide.deviations import decide_deviations
 from protocol.decide.endings import decide_endings
+from protocol.decide.happened import decide_happened
 from protocol.decide.incidents import decide_incident
 from protocol.decide.labels import decide_labels
 from protocol.decide.manufacture import decide_manufacture
@@ -88,4 +90,6 @@ def _decided(therapy: Therapy, protocol: StudyProtocol, command: AnyCommand, aro
         return decide_storage(therapy, protocol, command, around)
     if isinstance(command, AmendmentCommand):
         return decide_amendments(therapy, protocol, command, around)
+    if isinstance(command, HappenedCommand):
+        return decide_happened(therapy, protocol, command, around)
     assert_never(command)

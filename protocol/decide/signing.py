@@ -5,18 +5,32 @@ from __future__ import annotations
 from typing import assert_never
 
 from events.facts.base import Reading, Scan, TherapyFact
-from events.facts.course import ActDeclined, ActWithdrawn, ActWitnessed, FactCorrected, ReadingReported
+from events.facts.course import ActDeclined, ActTakenOver, ActWithdrawn, ActWitnessed, FactCorrected, ReadingReported
 from events.facts.steps import DispositionDecided, PatientEnrolled
 from events.identifiers import read_code
-from protocol.commands import Correct, Decline, Entered, Perform, ReadLogger, ReportLate, StepCommand, TakeBack, Witness
+from protocol.commands import (
+    Correct,
+    Decline,
+    Entered,
+    Perform,
+    ReadLogger,
+    ReportLate,
+    StepCommand,
+    TakeBack,
+    TakeOver,
+    Witness,
+)
 from protocol.comparison import differing, differing_later
 from protocol.consequences import follow
+from protocol.decide.happened import confirm
 from protocol.decide.logger import read_logger
 from protocol.decision import Decision, slots_of
+from protocol.downtime import answered_for
 from protocol.endings import freed_by
 from protocol.exceptions import told_at_once
 from protocol.gate import check_role, known_step
 from protocol.grading import propose
+from protocol.happened import waiting
 from protocol.infection import check_storage, turned
 from protocol.labels import check_answers, stood
 from protocol.mismatch import check_standing_still
@@ -44,6 +58,8 @@ def decide_step(therapy: Therapy, protocol: StudyProtocol, command: StepCommand,
             return _witness(therapy, protocol, command, around)
         case Decline() | TakeBack():
             return _not_to_stand(therapy, protocol, command, around)
+        case TakeOver():
+            return _take_over(therapy, protocol, command, around)
         case ReportLate():
             return _report_late(therapy, protocol, command, around)
         case Correct():
@@ -69,13 +85,14 @@ def _pending(therapy: Therapy, link: str) -> Act:
 
 
 def _witness(therapy: Therapy, protocol: StudyProtocol, command: Witness, around: Surroundings) -> Decision:
+    if (told := waiting(therapy, command.act, LEAST_LINK)) is not None:
+        return confirm(therapy, told, command, around)
     act = _pending(therapy, command.act)
     actor = around.actor
-    if actor.person == act.by.person:
-        other = f" (as {act.by.account})" if act.by.account != actor.account else ""
+    if why := answered_for(act, actor):
         raise refuse(
             "authority.two-people",
-            f"{actor.account} may not sign {act.at} second: {actor.person} performed it{other}.",
+            f"{actor.account} may not sign {act.at} second: {why}.",
             "One person is one person under any account. Fetch another.",
             person=actor.person,
             performed_as=act.by.account,
@@ -140,14 +157,16 @@ def _not_to_stand(
     therapy: Therapy, protocol: StudyProtocol, command: Decline | TakeBack, around: Surroundings
 ) -> Decision:
     """The act does not stand. Whoever could sign second declines it, or QA where nobody else can."""
+    if (told := waiting(therapy, command.act, LEAST_LINK)) is not None:
+        return confirm(therapy, told, command, around)
     act = _pending(therapy, command.act)
-    own = around.actor.person == act.by.person
+    own = around.actor.person in act.answerable
     if isinstance(command, TakeBack):
         if not own:
             raise refuse(
                 "authority.own-act",
                 f"{around.actor.account} did not perform {act.at}; {act.by.account} did.",
-                "Only the performer takes an act back; a second person declines it.",
+                "Only the performer takes an act back, or who took it over; a second person declines it.",
                 account=around.actor.account,
                 performer=act.by.account,
             )
@@ -156,13 +175,33 @@ def _not_to_stand(
     if own:
         raise refuse(
             "authority.two-people",
-            f"{around.actor.account} performed {act.at} and cannot decline it as the second person.",
+            f"{around.actor.account} cannot decline {act.at} as the second person: {answered_for(act, around.actor)}.",
             "Take it back instead.",
             account=around.actor.account,
         )
     check_role((*act.fact.awaits, *protocol.qa_roles), around.actor, f"decline {act.at}")
     declined = ActDeclined(therapy=therapy.id, act=act.by.link, key=act.at.key(), reason=command.reason)
     return Decision((declined,), "declined", around.now)
+
+
+def _take_over(therapy: Therapy, protocol: StudyProtocol, command: TakeOver, around: Surroundings) -> Decision:
+    """Another person who could have performed it answers for an act whose performer cannot go on.
+
+    Raises:
+        Refused: nothing waits, not the role, or somebody who answers for it already.
+    """
+    act = _pending(therapy, command.act)
+    if why := answered_for(act, around.actor):
+        raise refuse(
+            "authority.two-people",
+            f"{around.actor.account} cannot take {act.at} over: {why}.",
+            "Another qualified person takes it over.",
+            person=around.actor.person,
+        )
+    step = known_step(protocol, act.at.step)
+    check_role(step.performed_by, around.actor, f"take {act.at} over")
+    fact = ActTakenOver(therapy=therapy.id, act=act.by.link, key=act.at.key(), reason=command.reason)
+    return Decision((fact,), "received", around.now)
 
 
 def standing_act(

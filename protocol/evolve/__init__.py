@@ -22,6 +22,7 @@ from protocol.evolve.deviations import DeviationFacts, evolve_deviations
 from protocol.evolve.dose import DoseFacts, evolve_dose
 from protocol.evolve.endings import EndingFacts, evolve_endings
 from protocol.evolve.environment import EnvironmentFacts, evolve_environment
+from protocol.evolve.happened import HappenedFacts, evolve_happened
 from protocol.evolve.incidents import IncidentFacts, evolve_incidents
 from protocol.evolve.labels import LabelFacts, evolve_labels
 from protocol.evolve.logger import LoggerFacts, evolve_logger
@@ -54,6 +55,7 @@ TherapyFacts = (
     | DoseFacts
     | SafetyFacts
     | AmendmentFacts
+    | HappenedFacts
 )
 
 
@@ -143,6 +145,8 @@ def evolve(therapy: Therapy, fact: TherapyFacts, by: Signed) -> Therapy:
         return evolve_safety(therapy, fact, by)
     if isinstance(fact, AmendmentFacts):
         return evolve_amendments(therapy, fact, by)
+    if isinstance(fact, HappenedFacts):
+        return evolve_happened(therapy, fact, by)
     assert_never(fact)
 
 

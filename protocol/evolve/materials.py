@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from protocol.state import FOUND_AGAIN, Act, CustodyEntry, Material, Signed, Therapy
 
@@ -14,30 +15,51 @@ def create(therapy: Therapy, act: Act) -> Therapy:
         rules = therapy.quarantined_early.get(new.code, frozenset())
         status = "quarantined" if rules else "available"
         materials[new.code] = Material(
-            new.code, new.kind, new.parent, act.at, place, act.by.account, status, rules=rules, also=new.also
+            new.code, new.kind, new.parent, act.at, place, act.performer, status, rules=rules, also=new.also
         )
-        how = f"came into being in {act.at}"
-        custody.append(CustodyEntry(new.code, act.fact.ended, place, act.by.account, how, "", act.by.link))
+        how = f"came into being in {act.at}{_late(act)}"
+        custody.append(CustodyEntry(new.code, act.fact.ended, place, act.performer, how, "", act.by.link))
     return replace(therapy, materials=materials, custody=tuple(custody))
 
 
-def end(therapy: Therapy, codes: tuple[str, ...], how: str, by: Signed) -> Therapy:
+def end(
+    therapy: Therapy, codes: tuple[str, ...], how: str, by: Signed, *, at: datetime | None = None, told: str = ""
+) -> Therapy:
+    """These materials end; `at`: when, where that is another time than the signer's; `told`: a remark in the trail."""
     materials, custody = dict(therapy.materials), list(therapy.custody)
     for code in codes:
         material = materials[code]
         materials[code] = replace(material, ended=how)
-        custody.append(CustodyEntry(code, by.happened, material.place, "", how, material.holder, by.link))
+        when = by.happened if at is None else _no_sooner(therapy, code, at)
+        custody.append(CustodyEntry(code, when, material.place, "", f"{how}{told}", material.holder, by.link))
     return replace(therapy, materials=materials, custody=tuple(custody))
+
+
+def use_up(therapy: Therapy, act: Act, how: str, last: Signed) -> Therapy:
+    """What an act consumed ends: with its last signature, or when it happened where others did it than sign."""
+    at = act.fact.ended if act.fact.done_by else None
+    return end(therapy, act.fact.consumed, how, last, at=at, told=_late(act))
 
 
 def move(therapy: Therapy, act: Act, taken: Signed) -> Therapy:
+    """Custody passes with the taker's signature, or when it happened where others did it than sign."""
     materials, custody = dict(therapy.materials), list(therapy.custody)
     place = act.fact.to_place or ""
     for code in act.fact.moves:
-        materials[code] = replace(materials[code], place=place, holder=taken.account)
-        how = f"handed over in {act.at}"
-        custody.append(CustodyEntry(code, taken.happened, place, taken.account, how, act.by.account, taken.link))
+        materials[code] = replace(materials[code], place=place, holder=act.taker)
+        how = f"handed over in {act.at}{_late(act)}"
+        since = _no_sooner(therapy, code, act.fact.ended) if act.fact.done_by else taken.happened
+        custody.append(CustodyEntry(code, since, place, act.taker, how, act.performer, taken.link))
     return replace(therapy, materials=materials, custody=tuple(custody))
+
+
+def _late(act: Act) -> str:
+    return f" ({act.late})" if act.late else ""
+
+
+def _no_sooner(therapy: Therapy, code: str, at: datetime) -> datetime:
+    """A trail does not run backwards: what is told of an earlier time counts from the last change of hands on."""
+    return max([entry.since for entry in therapy.custody if entry.material == code] + [at])
 
 
 def keep(therapy: Therapy, codes: tuple[str, ...], place: str, permit: str, by: Signed) -> Therapy:

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import assert_never
 
 from events.facts import course, steps
+from protocol.evolve.happened import confirmed, dropped
 from protocol.evolve.labels import give_fates
-from protocol.evolve.materials import create, end, move, set_status
+from protocol.evolve.materials import create, move, set_status, use_up
 from protocol.state import Act, Current, Signed, Therapy, instance
 
 StepFacts = (
@@ -15,6 +16,7 @@ StepFacts = (
     | course.ActWitnessed
     | course.ActDeclined
     | course.ActWithdrawn
+    | course.ActTakenOver
     | course.ReadingReported
     | course.FactCorrected
 )
@@ -31,9 +33,12 @@ def evolve_steps(therapy: Therapy, fact: StepFacts, by: Signed) -> Therapy:
         case course.ActWitnessed():
             act = therapy.pending[fact.act]
             rest = {link: a for link, a in therapy.pending.items() if link != fact.act}
-            return _stands(replace(therapy, pending=rest), replace(act, second=by))
+            return confirmed(_stands(replace(therapy, pending=rest), replace(act, second=by)), fact.act, by)
         case course.ActDeclined() | course.ActWithdrawn():
-            return _stands_not(therapy, fact.act)
+            return dropped(_stands_not(therapy, fact.act), fact.act, fact.reason)
+        case course.ActTakenOver():
+            act = therapy.pending[fact.act]
+            return replace(therapy, pending={**therapy.pending, fact.act: replace(act, taken=(*act.taken, by))})
         case course.ReadingReported():
             at = instance(fact.key)
             new = {(at, r.name): Current(r.value, r.unit, by.link) for r in fact.readings}
@@ -60,7 +65,7 @@ def _stands(therapy: Therapy, act: Act) -> Therapy:
     readings = {**new, **therapy.readings}
     therapy = replace(therapy, acts={**therapy.acts, act.at: act}, readings=readings, last_happened=fact.ended)
     therapy = create(therapy, act)
-    therapy = end(therapy, fact.consumed, "infused" if isinstance(fact, steps.ProductInfused) else "consumed", now)
+    therapy = use_up(therapy, act, "infused" if isinstance(fact, steps.ProductInfused) else "consumed", now)
     if fact.moves and fact.to_place:
         therapy = move(therapy, act, now)
     match fact:

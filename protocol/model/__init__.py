@@ -7,6 +7,7 @@ from protocol.model.amendments import Amendments
 from protocol.model.base import KINDS, Consequence, Consequences, Kind, Names, Part, Title
 from protocol.model.clocks import Clock, ClockLimit, Moment, Plan, Repeat, Visit
 from protocol.model.dose import Dose
+from protocol.model.downtime import Downtime
 from protocol.model.endings import Endings, Escalation, GoesOn
 from protocol.model.environment import Environment, EnvironmentSet, EnvironmentValue
 from protocol.model.incidents import Detected, Incident, IncidentOption, Until
@@ -33,6 +34,7 @@ __all__ = [
     "Consequences",
     "Detected",
     "Dose",
+    "Downtime",
     "Endings",
     "Environment",
     "EnvironmentSet",

@@ -41,11 +41,13 @@ class Escalation(Part):
 
     `product_lost`: no usable product is left after conditioning began. `rescue`: steps kept in reserve that are offered then,
     for a patient without a product and without bone marrow. `material_lost`: something was lost or destroyed by accident.
-    `not_by_the_rules`: something is told that happened against a rule.
+    `not_by_the_rules`: something is told that happened against a rule. `exposed`: steps kept in reserve that are offered for
+    a patient who was given another patient's material.
     """
 
     product_lost: Names = ()
     rescue: Names = ()
     material_lost: Names = ()
     not_by_the_rules: Names = ()
+    exposed: Names = ()
     source: Title | None = None

@@ -10,6 +10,7 @@ from events.identifiers import Name
 from protocol.model.amendments import Amendments
 from protocol.model.base import Part, Title
 from protocol.model.dose import Dose
+from protocol.model.downtime import Downtime
 from protocol.model.endings import Endings, Escalation
 from protocol.model.environment import Environment
 from protocol.model.incidents import Incident
@@ -86,6 +87,7 @@ class StudyProtocol(Part):
     escalation: Escalation | None = None
     safety: Safety | None = None
     amendments: Amendments | None = None
+    downtime: Downtime | None = None
     digest: str = ""
     text: str = Field(default="", repr=False)
     earlier: tuple["StudyProtocol", ...] = Field(default=(), repr=False, exclude=True)

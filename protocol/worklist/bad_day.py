@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from protocol.alerts import open_alerts
+from protocol.happened import unsigned
 from protocol.incidents import undecided as undecided_incidents
 from protocol.manufacture import ground, open_failure, told, ways_out
 from protocol.mismatch import open_mismatches, undecided
@@ -81,3 +82,15 @@ def ways(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
     roles = tuple(dict.fromkeys([*deciders, *protocol.manufacture.ended_by]))
     says = worst or f"NO PRODUCT: {why}. {told(therapy, protocol)}"
     return [WorkItem(therapy.id, "way_out", "", "", "", "Decide what follows", roles, says, batch=therapy.batch)]
+
+
+def happened(therapy: Therapy) -> list[WorkItem]:
+    """What was told of an act against the rules, of which no step waits: another person signs it too, or will not."""
+    return [
+        WorkItem(
+            therapy.id, "second_signature", one.at.step, one.at.occurrence, one.at.material, f"Sign {one.code} second",
+            one.fact.awaits, f"{one.code}, told by {one.by.account}, waits for a witness: {one.fact.says}",
+            act=one.by.link, since=one.by.recorded, batch=one.at.batch,
+        )
+        for one in unsigned(therapy)
+    ]  # fmt: skip

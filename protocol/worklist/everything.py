@@ -6,7 +6,7 @@ from protocol.due import instances
 from protocol.model import StudyProtocol
 from protocol.state import Therapy
 from protocol.worklist.amendments import amendments
-from protocol.worklist.bad_day import alerts, held, incidents, ways
+from protocol.worklist.bad_day import alerts, happened, held, incidents, ways
 from protocol.worklist.environment import environment
 from protocol.worklist.infection import storage, wanted
 from protocol.worklist.item import WorkItem
@@ -24,6 +24,7 @@ def worklist(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
         return [
             *held(therapy, protocol),
             *alerts(therapy),
+            *happened(therapy),
             *told_and_unsigned(therapy, protocol, ()),
             *safety(therapy, protocol),
             *materials(therapy, protocol),
@@ -43,6 +44,7 @@ def worklist(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
         *held(therapy, protocol),
         *ways(therapy, protocol),
         *alerts(therapy),
+        *happened(therapy),
         *incidents(therapy, protocol),
         *items,
         *told_and_unsigned(therapy, protocol, every),

@@ -61,7 +61,8 @@ def to_sign(therapy: Therapy, due: Due) -> WorkItem:
         "approved": "approval",
         "received": "somebody to take over",
     }
-    says = f"{due.step.title}: signed by {act.by.account}, waits for {words[act.fact.second_meaning]}"
+    told = f", {act.late}" if act.late else ""
+    says = f"{due.step.title}: signed by {act.by.account}{told}, waits for {words[act.fact.second_meaning]}"
     return WorkItem(
         therapy.id,
         "second_signature",

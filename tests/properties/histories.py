@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from console.rehearsal import Patient, late_values, report
 from events.errors import Refused
-from events.facts.base import LabelFate
+from events.facts.base import LabelFate, RawFile
 from protocol.alerts import open_alerts
 from protocol.commands import (
     AcceptException,
@@ -21,6 +21,7 @@ from protocol.commands import (
     AssessDeviation,
     AuthoriseRetest,
     BeginRemake,
+    Begun,
     CheckAction,
     ChooseOption,
     ClearHold,
@@ -45,6 +46,7 @@ from protocol.commands import (
     KeepMaterial,
     LoseMaterial,
     OpenDeviation,
+    PaperEntry,
     Perform,
     PlanAction,
     Presented,
@@ -60,6 +62,8 @@ from protocol.commands import (
     ReturnMaterial,
     StoreMaterial,
     TakeBack,
+    TakeOver,
+    TellHappened,
     TerminateTherapy,
     WithdrawException,
     WithdrawPatient,
@@ -71,6 +75,7 @@ from protocol.decide.amendments import open_amendment
 from protocol.desk import Receipt
 from protocol.due import Due, instances
 from protocol.endings import over, unsettled
+from protocol.happened import unsigned
 from protocol.incidents import undecided as undecided_incidents
 from protocol.labels import next_serials, roles_for
 from protocol.logger.deciding import asked_of
@@ -95,6 +100,7 @@ WEIGHTS = {
     "retest": 2, "invalidate": 1, "exception": 4,
     "quarantine": 5, "dispose": 2, "withdraw": 1, "die": 1, "fail": 1,
     "settle": 3, "lose": 1, "find": 1, "tell late": 3,
+    "happen": 3, "confirm": 5, "paper": 4, "take over": 2,
     "manufacture": 4, "recall": 1, "read the log": 3, "markers": 2, "room": 6, "store": 1, "amend": 4,
 }  # fmt: skip
 STEP = st.tuples(
@@ -621,6 +627,67 @@ class History:
             to = chance.choice(["2", "2", "3", "3", "1", "4"])
             by = "investigator.1" if chance.random() < 0.9 else self.anybody(chance)
             self.act(patient, ProposeAmendment(to=to, reason="approved"), by)
+
+    def _happen(self, patient: Patient, chance: random.Random) -> None:
+        """Some step is told to have been done: with what it asks for or not, with another patient's items, by some people."""
+        therapy = self.site.therapy(patient)
+        if therapy.opened is None:
+            return
+        step = chance.choice(self.site.protocol.steps)
+        form = self.site.form(step.id, patient=patient)
+        codes = [code for p in PATIENTS for code in codes_of(self.site.therapy(p))]
+        scans = [s for s in form.scans if chance.random() < 0.9]
+        if scans and codes and chance.random() < 0.3:
+            scans[0] = Presented(name=scans[0].name, code=chance.choice(codes))
+        people = [self.site.who(step.performed_by)]
+        people += [self.site.who(step.second[0])] if step.second and chance.random() < 0.7 else []
+        when = self.site.clock() - timedelta(hours=chance.choice([0, 0, 1, 40]))
+        told = TellHappened(
+            step=step.id, material=form.material if chance.random() < 0.2 else None, started=when, scans=tuple(scans),
+            performed_by=tuple(people if chance.random() < 0.9 else []), used=form.used if chance.random() < 0.7 else {},
+            readings=form.readings if chance.random() < 0.5 else {}, room=form.room, says="it was done",
+            alone="nobody else was there" if chance.random() < 0.2 else None,
+        )  # fmt: skip
+        self.act(patient, told, people[0] if chance.random() < 0.7 else self.anybody(chance))
+
+    def _confirm(self, patient: Patient, chance: random.Random) -> None:
+        for one in unsigned(self.site.therapy(patient)):
+            by = self.site.who(one.fact.awaits, one.by.person) if chance.random() < 0.9 else self.anybody(chance)
+            ways = [Witness(act=one.by.link)] * 4 + [Decline(act=one.by.link, reason="not so")]
+            return self.act(patient, chance.choice(ways), by)
+        return None
+
+    def _paper(self, patient: Patient, chance: random.Random) -> None:
+        """A step that is ready was done on paper some time ago."""
+        due = self.choose(patient, chance)
+        if due is None or self.site.therapy(patient).opened is None:
+            return
+        self.site.print_labels(due, patient)
+        form = self.site.form(due.at.step, occurrence=due.at.occurrence, material=due.at.material, patient=patient)
+        first = self.site.who(due.step.performed_by)
+        second = self.site.who(due.step.second[0], self.site.person(first)) if due.step.second else None
+        when = self.site.clock() - timedelta(hours=chance.choice([0, 0, 1, 5, 100]))
+        sheet = RawFile(sha256="ab" * 32, size=7, what="sheet")
+        paper = PaperEntry(
+            file=sheet,
+            performed_by=first,
+            second_by=chance.choice([second, second, second, first, None]),
+            why="no network",
+        )
+        form = form.model_copy(update={"paper": paper, "started": when, "ended": when})
+        self.act(patient, form, self.anybody_of_qa(chance) if chance.random() < 0.8 else self.anybody(chance))
+
+    def _take_over(self, patient: Patient, chance: random.Random) -> None:
+        if (act := self.act_of(patient, chance)) and chance.random() < 0.6:
+            step = self.site.protocol.by_id[act.at.step]
+            by = self.site.who(step.performed_by, act.by.person) if chance.random() < 0.9 else self.anybody(chance)
+            return self.act(patient, TakeOver(act=act.by.link, reason="locked out"), by)
+
+        def begun(form: Perform) -> Perform:
+            from_whom = Begun(account=self.anybody(chance), why="locked out")
+            return form.model_copy(update={"taken_over": from_whom})
+
+        return self.perform(patient, chance, begun)
 
     def _recall(self, _p: Patient, chance: random.Random) -> None:
         names = sorted({name for step in self.site.protocol.steps for name in step.needs.lots})

@@ -30,6 +30,7 @@ class Plain:
     labels_open: set[str] = field(default_factory=set)
     fates_waiting: dict[str, list[str]] = field(default_factory=dict)
     lapsed: set[Key] = field(default_factory=set)
+    taken: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     records: int = 0
 
 
@@ -72,6 +73,10 @@ def _apply(plain: Plain, fact: dict[str, Any], link: str, account: str) -> None:
         del plain.waiting[fact["act"]]
     elif name in ("material.disposed", "material.returned", "material.lost"):
         plain.holder.update(dict.fromkeys(fact["materials"], ""))
+    elif name == "item.taken_elsewhere":
+        plain.taken[fact["other"], fact["event"]] = fact["materials"] if fact["effect"] != "touched" else []
+    elif name == "item_elsewhere.settled" and fact["decision"] == "confirmed":
+        plain.holder.update({code: "" for code in plain.taken[fact["other"], fact["event"]] if code in plain.holder})
     elif name == "remake.begun":
         plain.disposition = ""
     elif name in ("material.kept", "material.found"):
@@ -99,13 +104,14 @@ def _apply(plain: Plain, fact: dict[str, Any], link: str, account: str) -> None:
 
 def _stands(plain: Plain, fact: dict[str, Any], signers: list[str]) -> None:
     plain.done[_key(fact)] = signers
+    hands = [one["account"] for one in fact.get("done_by", [])] or signers  # who did it, where others sign
     plain.labels_open.difference_update(label["serial"] for label in fact.get("labels", []))
     for made in fact.get("created", []):
-        plain.holder[made["code"]] = signers[0]
+        plain.holder[made["code"]] = hands[0]
     for code in fact.get("consumed", []):
         plain.holder[code] = ""
     if fact.get("to_place"):
         for code in fact.get("moves", []):
-            plain.holder[code] = signers[-1]
+            plain.holder[code] = hands[-1]
     if "decision" in fact:
         plain.disposition = fact["decision"]

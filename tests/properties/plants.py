@@ -7,6 +7,7 @@ from typing import Any
 
 from events.facts.base import Fact
 from events.facts.course import ActWitnessed, FactCorrected, PatientDied
+from events.facts.happened import ActHappened, ForeignItem
 from events.facts.quality import DeviationClosed, IdentityMismatched
 from events.facts.recalls import RecallReached
 from events.facts.site import LotRecalled
@@ -203,4 +204,17 @@ def _a_recall_that_leaves_one_out(stage: Stage) -> Staged:
     lot = LotRecalled(lot="LOT-VECTOR", reason="particles")
     reached = RecallReached(therapy="T-1", lot="LOT-VECTOR", reason="particles", uses=())
     site.forge([lot, reached], "quality.1", subject="lot/LOT-VECTOR")
+    return site
+
+
+@plant("told is heard")
+def _a_wrong_patient_that_nobody_hears_of(stage: Stage) -> Staged:
+    site = stage.at("infusion", other=True)
+    theirs = site.therapy(BRUNO).live("drug_product")[0].code
+    at = site.clock()
+    told = ActHappened(
+        therapy="T-1", event="H-1", key=site.due("infusion").at.key(), started=at, ended=at, says="swapped",
+        foreign=(ForeignItem(code=theirs, therapy="T-2", effect="infused"),),
+    )  # fmt: skip
+    site.forge([told], "ward.nurse.1")
     return site

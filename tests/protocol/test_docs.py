@@ -74,6 +74,7 @@ HEADINGS: dict[type[Part], str] = {
     model.RequiredSign: "### A required sign",
     model.EventRules: "### Adverse events",
     model.Amendments: "## Amendments",
+    model.Downtime: "### Downtime",
 }
 WRITTEN_AS_WORDS = {model.Consequence, model.Moment}
 """Parts that a file writes as one text; the page explains them in words."""

@@ -24,6 +24,7 @@ endings:
 escalation:
   product_lost: [doctor, qa]
   rescue: [look_after]
+  exposed: [look_after]
 """
 CARE = "  - {id: look_after, kind: observation, title: Look after, after: enrolment, reserve: true, performed_by: doctor}\n"
 STUDY = SMALL.replace("release:\n", CARE + "release:\n", 1).rstrip() + "\n" + PART
@@ -43,6 +44,7 @@ MISTAKES = [
     Wrong("kept by nobody", "kept_by: [qa]", "kept_by: [qb]", "[qb]", "endings.kept_by[0]", "there is no role 'qb'"),
     Wrong("witnessed by nobody", "witnessed_by: [maker]\nescalation", "witnessed_by: [makers]\nescalation", "makers", "endings.disposal_witnessed_by[0]", "did you mean maker?"),
     Wrong("a rescue that is not there", "rescue: [look_after]", "rescue: [look_aftr]", "look_aftr]", "escalation.rescue[0]", "did you mean look_after?"),
+    Wrong("a watch that is not there", "exposed: [look_after]", "exposed: [lookafter]", "lookafter]", "escalation.exposed[0]", "did you mean look_after?"),
     Wrong("a rescue that is always due", "after: enrolment, reserve: true, performed_by: doctor", "after: enrolment, performed_by: doctor", "look_after]", "escalation.rescue[0]", "give it `reserve: true`"),
     Wrong("a rescue that is no observation", "rescue: [look_after]", "rescue: [again]", "again]", "escalation.rescue[0]", "what is done for the patient is an observation"),
     Wrong("an alert for nobody", "product_lost: [doctor, qa]", "product_lost: [docter, qa]", "docter", "escalation.product_lost[0]", "did you mean doctor?"),

@@ -10,28 +10,37 @@ Source: process page rows 11 and 14, What goes wrong; 21 CFR 1271.350(b); EU ATM
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 
 from console.rehearsal import Patient
 from events.facts.alerts import AlertRaised
-from events.facts.base import Fact
+from events.facts.base import Fact, TherapyFact
+from events.facts.happened import ActHappened
 from events.facts.quality import DeviationOpened
 from projections.rows import rows_of
 from protocol.audit import audit_all
 from protocol.commands import (
     AcknowledgeAlert,
+    AssessDeviation,
     BeginRemake,
     DecideFailure,
     DecideQuarantine,
+    Decline,
     Dispose,
     FailManufacture,
     LoseMaterial,
+    Presented,
+    TellHappened,
     TerminateTherapy,
     WithdrawPatient,
+    Witness,
 )
-from protocol.custody import gaps
+from protocol.custody import custody_trail, gaps
+from protocol.desk import Receipt
 from protocol.file import read_protocol
+from protocol.genealogy import origins
 from protocol.reader import Reader
 from protocol.schedule import schedule
 from protocol.state import Therapy
@@ -208,9 +217,238 @@ def test_a_study_that_names_nobody_still_has_it_heard(stage: Stage) -> None:
     text = study().text.replace(
         "title: Look after a patient who was conditioned and has no product\n    reserve: true", "title: Look after"
     )
+    text = text.replace(
+        "title: Watch a patient who was given another patient's cells\n    reserve: true", "title: Watch"
+    )
     silent = re.sub(r"(?m)^escalation:.*\n(?:  .*\n)+", "", text)
     assert silent != text
     site = stage.site(read_protocol(silent), CAREFUL)
     site.play(CAREFUL, "pre_thaw_check")
     assert alerted(lose(site, site.one("drug_product"))) == ["qa_releaser", "ward_nurse", "physician"]
+    settled(site)
+
+
+# ------------------------------------------------------------------ row 14: it already happened, even wrongly
+
+
+def tell(site: Staged, step: str, *, by: str = WARD, told: str = "seen at the bedside", **said: object) -> Receipt:
+    """Somebody tells what happened."""
+    scans = tuple(Presented(name=name, code=code) for name, code in dict(said.pop("scan", {})).items())  # type: ignore[call-overload]
+    document = {"step": step, "says": told, "started": site.clock(), "scans": scans, **said}
+    return site.act(TellHappened.model_validate(document), by)
+
+
+def broken(receipt: Receipt) -> list[str]:
+    """The rules that a told act broke, as they stand in the record."""
+    (fact,) = [fact for fact in receipt.facts if isinstance(fact, ActHappened)]
+    return [rule.rule for rule in fact.broken]
+
+
+def of(receipt: Receipt, therapy: str) -> list[str]:
+    """The facts of a record about one therapy."""
+    return names([f for f in receipt.facts if isinstance(f, TherapyFact) and f.therapy == therapy])
+
+
+def both_settled(site: Staged) -> None:
+    """As `settled`, for both patients."""
+    settled(site)
+    assert gaps(site.therapy(BRUNO)) == []
+
+
+def wrong_patient(stage: Stage, *, alone: str | None = None) -> tuple[Staged, str, Receipt]:
+    """Bruno's bag was infused into Anna; the nurse who did it tells it."""
+    site = stage.at("infusion", other=True)
+    bag = site.therapy(BRUNO).live("drug_product")[0].code
+    receipt = tell(
+        site, "infusion", scan={"wristband": site.now.wristband, "bag": bag}, performed_by=(WARD, PHYSICIAN), alone=alone,
+        readings={"residue": "2 mL", "new_event": "yes"}, told="the bags were swapped in the thawing room",
+    )  # fmt: skip
+    return site, bag, receipt
+
+
+def test_a_bag_infused_into_the_wrong_patient_stands_in_one_record_for_both(stage: Stage) -> None:
+    """One record in both streams: what happened, every rule it broke; for both a critical deviation and alerts, everything stopped."""
+    site, bag, receipt = wrong_patient(stage)
+    assert "identity.wrong-item" in broken(receipt)
+    assert of(receipt, "T-1")[0] == "act.happened"
+    assert of(receipt, "T-2")[0] == "item.taken_elsewhere"
+    for therapy in (site.now, site.therapy(BRUNO)):
+        told = [d for d in therapy.deviations.values() if d.rule == "happened.against-the-rules"]
+        assert [d.grade for d in told] == ["critical"]
+        heard = [a.roles[0] for a in therapy.alerts.values() if a.rule == "happened.against-the-rules"]
+        assert heard == ["physician", "qa_releaser"]
+        assert all(m.status == "quarantined" for m in therapy.materials.values() if m.live and m.status != "rejected")
+    records = [record.link for record in site.records(BRUNO)]
+    assert records[-1] == site.records()[-1].link
+    assert f"with {bag} of T-2" in str(batch_status(site.now, site.protocol)["happened"])
+    assert "infused into the patient of T-1" in _row(site)["happened"].replace(f"{bag} ", "")
+    # It was told, and not signed second yet: the bag is stopped, not ended; nobody can infuse it, or the one of Anna's.
+    assert site.therapy(BRUNO).materials[bag].live
+    with site.refused("identity.mismatch"):
+        site.perform("infusion")
+    with site.refused("identity.mismatch"):
+        site.perform("thaw", material=bag, patient=BRUNO)
+    both_settled(site)
+
+
+def _row(site: Staged) -> dict[str, str]:
+    return {name: str(value) for name, value in batch_status(site.therapy(BRUNO), site.protocol).items()}
+
+
+def test_the_second_signature_ends_the_bag_where_it_went(stage: Stage) -> None:
+    """Another person signs; then the bag ends as infused into the other patient, and neither of the two counts as infused with her own."""
+    site, bag, receipt = wrong_patient(stage)
+    item = next(i for i in worklist(site.now, site.protocol) if i.kind == "second_signature")
+    assert item.act == receipt.link
+    with site.refused("authority.two-people"):
+        site.act(Witness(act=receipt.link), WARD)
+    moonlight = site.hire(site.person(WARD), "moonlight", "physician")
+    with site.refused("authority.two-people"):
+        site.act(Witness(act=receipt.link), moonlight)
+    with site.refused("authority.role"):
+        site.act(Witness(act=receipt.link), "courier.1")
+    second = site.act(Witness(act=receipt.link), PHYSICIAN)
+    assert names(second.facts) == ["happened.confirmed", "item_elsewhere.settled"]
+    bruno = site.therapy(BRUNO)
+    assert bruno.materials[bag].ended == "infused into the patient of T-1"
+    last = custody_trail(bruno, bag)[-1]
+    assert (last.holder, last.how) == ("", "infused into the patient of T-1 (H-1 there)")
+    assert not bruno.infused
+    assert not site.now.infused
+    assert site.standing("infusion") == "ready"
+    assert list(origins(bruno, bag)) == [BRUNO.din.number]
+    # Anna is watched for what she was given; her own follow-up has not begun.
+    assert site.standing("exposure_watch") == "ready"
+    assert site.standing("acute_monitoring", "D0") == "waiting"
+    both_settled(site)
+
+
+def test_what_the_second_person_will_not_sign_does_not_stand_and_what_it_stopped_waits_for_qa(stage: Stage) -> None:
+    """It was another bag: the telling is declined, the bag is there, and two people of QA decide on everything that was stopped."""
+    site, bag, receipt = wrong_patient(stage)
+    site.act(Decline(act=receipt.link, reason="Bruno's bag lies in the freezer; the label was a copy"), PHYSICIAN)
+    bruno = site.therapy(BRUNO)
+    assert bruno.materials[bag].live
+    assert bruno.materials[bag].status == "quarantined"
+    assert batch_status(bruno, site.protocol)["happened"] == ""
+    with site.refused("signature.pending"):
+        site.act(Witness(act=receipt.link), PHYSICIAN)
+    with site.refused("identity.mismatch"):
+        site.perform("infusion")
+    both_settled(site)
+
+
+def test_a_patient_whose_last_bag_went_into_another_is_escalated_in_that_very_record(stage: Stage) -> None:
+    """Both of Bruno's bags went into Anna after his lymphodepletion: the same record says that no product is left for him, and the ways."""
+    site = stage.at("infusion", other=True)
+    one, other = (m.code for m in site.therapy(BRUNO).live("drug_product"))
+    scans = [
+        Presented(name="wristband", code=site.now.wristband),
+        *(Presented(name="bag", code=c) for c in (one, other)),
+    ]
+    told = TellHappened(
+        step="infusion", started=site.clock(), performed_by=(WARD,), scans=tuple(scans), says="both bags were given"
+    )
+    receipt = site.act(told, WARD)
+    (lost,) = critical(tuple(f for f in receipt.facts if isinstance(f, TherapyFact) and f.therapy == "T-2"))
+    assert f"{one} told to be gone, {other} told to be gone" in lost.says
+    assert "product.lost" not in [d.rule for d in site.now.deviations.values()]
+    assert "way_out" not in [i.kind for i in worklist(site.now, site.protocol)]
+    assert "rescue_care" in way_out(site, site.therapy(BRUNO))
+    site.act(Witness(act=receipt.link), PHYSICIAN)
+    assert site.therapy(BRUNO).live("drug_product") == []
+    both_settled(site)
+
+
+def test_where_nobody_else_was_there_one_person_tells_it_and_says_why(stage: Stage) -> None:
+    """One signature with the reason why there is no second: it takes effect at once, and that rule is listed with the others."""
+    site, bag, receipt = wrong_patient(stage, alone="night shift, the physician was called away and has resigned")
+    assert "authority.two-people" in broken(receipt)
+    assert site.therapy(BRUNO).materials[bag].ended == "infused into the patient of T-1"
+    assert not [i for i in worklist(site.now, site.protocol) if i.kind == "second_signature"]
+    both_settled(site)
+
+
+def test_an_own_bag_infused_without_its_bedside_check_is_infused_and_the_check_stays_undone(stage: Stage) -> None:
+    """The bag is in the patient and her follow-up begins; the check that nobody did is never done by telling it."""
+    site = stage.at("bedside_check")
+    bag = site.one("drug_product")
+    with site.refused("order.after"):
+        site.perform("infusion", material=bag)
+    receipt = tell(
+        site, "infusion", scan={"wristband": site.now.wristband, "bag": bag}, performed_by=(WARD, PHYSICIAN),
+        readings={"residue": "2 mL", "new_event": "no"}, told="resuscitation in the next room",
+    )  # fmt: skip
+    assert broken(receipt) == ["order.after", "identity.same-item"]
+    assert site.now.materials[bag].live  # until the physician has signed
+    site.act(Witness(act=receipt.link), PHYSICIAN)
+    assert site.now.materials[bag].ended == "infused"
+    assert custody_trail(site.now, bag)[-1].how == "infused (told afterwards by another)"
+    assert site.now.infused
+    assert site.standing("acute_monitoring", "D0") == "ready"
+    assert not site.now.of_step("bedside_check")
+    assert [o.fact.event for o in site.now.occurred.values()] == ["H-1"]
+    settled(site)
+
+
+def test_a_check_is_not_done_by_telling_that_it_was_done_wrongly(stage: Stage) -> None:
+    """A bedside check by one person is told; the infusion stays shut, for the check is still to be done, and QA has to look first."""
+    site = stage.at("bedside_check")
+    bag = site.one("drug_product")
+    receipt = tell(site, "bedside_check", scan={"wristband": site.now.wristband, "bag": bag}, performed_by=(WARD,))
+    assert "authority.two-people" in broken(receipt)
+    assert "identity.scan-present" in broken(receipt)
+    site.act(Witness(act=receipt.link), QA)
+    assert site.standing("bedside_check") == "ready"
+    with site.refused("order.after"):
+        site.perform("infusion", material=bag)
+    with site.refused("happened.assessed") as told:
+        site.perform("bedside_check")
+    site.act(AssessDeviation(deviation=str(told.values["deviation"]), impact="the check is done anew, by two"), QA)
+    site.do("bedside_check")
+    assert site.standing("infusion") == "ready"
+    settled(site)
+
+
+def test_what_happened_is_told_with_the_roles_and_the_training_of_that_time(stage: Stage) -> None:
+    """Who did it is asked as of then: a nurse whose training had lapsed, and an operator who is no nurse, each stand in the record."""
+    site = stage.at("infusion")
+    bag = site.one("drug_product")
+    novice = site.hire("P-900", "novice", "ward_nurse", trained=False)
+    site.pass_(minutes=2)
+    scan = {"wristband": site.now.wristband, "bag": bag}
+    receipt = tell(site, "infusion", scan=scan, performed_by=(novice, OPERATOR), by=novice)
+    assert "readiness.training" in broken(receipt)
+    assert "authority.role" in broken(receipt)
+    assert "record.complete" in broken(receipt)
+    settled(site)
+
+
+def test_what_can_be_told_is_only_what_can_be(stage: Stage) -> None:
+    """The future, an end before its beginning, nobody of that name, an act on record, one that breaks no rule: refused by name."""
+    site = stage.at("infusion")
+    bag = site.one("drug_product")
+    scan = {"wristband": site.now.wristband, "bag": bag}
+    later = site.clock() + timedelta(hours=1)
+    with site.refused("time.future"):
+        tell(site, "infusion", scan=scan, started=later)
+    with site.refused("time.order"):
+        tell(site, "infusion", scan=scan, ended=site.clock() - timedelta(hours=1))
+    with site.refused("authority.account"):
+        tell(site, "infusion", scan=scan, performed_by=("nobody.9",))
+    with site.refused("order.step-known"):
+        tell(site, "infuse", scan=scan)
+    with site.refused("readiness.known"):
+        tell(site, "infusion", scan=scan, used={"anticoagulant": "LOT-1"})
+    with site.refused("value.plausible"):
+        tell(site, "infusion", scan=scan, readings={"residue": "9000 mL"})
+    with site.refused("happened.on-record") as told:
+        tell(site, "bedside_check", scan=scan, performed_by=(WARD,))
+    assert bag in str(told.values["act"])
+    with site.refused("happened.by-the-rules"):
+        tell(
+            site, "infusion", scan=scan, performed_by=(WARD, PHYSICIAN), readings={"residue": "2 mL", "new_event": "no"}
+        )
+    with site.refused("authority.role"):
+        tell(site, "infusion", scan=scan, by="admin")
     settled(site)

@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from events import identifiers
 from events.checkpoint import Checkpoint, write_checkpoint
 from events.envelope import open_envelope, pre_authentication, seal
-from events.facts import amendments, base, logger
+from events.facts import amendments, base, happened, logger, steps
 from events.facts.authority import LogOpened, PersonEnrolled, Place, Zone
 from events.facts.base import Fact, Value
 from events.facts.catalogue import AUTHORITY_FACTS, CATALOGUE
@@ -53,6 +53,8 @@ VALUES = (
     base.ActKey, base.Reading, base.Scan, base.Used, base.NewMaterial, base.Choice, base.Slot, base.LabelFate,
     base.Criterion, base.RawFile, base.LabelLine, base.LabelStatement,
     logger.OutsideBand, logger.LogFigures, amendments.Change, amendments.ConsentedAgain,
+    base.DoneBy, steps.OnPaper, steps.TakenOver, happened.BrokenRule,
+    happened.ForeignItem,
 )  # fmt: skip
 
 

@@ -83,6 +83,7 @@ class Patient:
     died: datetime | None = None
     left_treatment: datetime | None = None
     signed: dict[str, str] = field(default_factory=dict)
+    taken: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def codes(self) -> set[str]:
         """Every code that is this patient's."""

@@ -97,11 +97,17 @@ def two_people(_w: Any, patient: Patient, fact: Fact, signer: dict[str, str]) ->
     """P and W are never the same person; nor are the two of a clearance, a decision on a mismatch, a failure, a disposal."""
     second = {
         "act.witnessed": "act", "label_fates.witnessed": "act", "disposal.witnessed": "act",
-        "manufacture_failure.decided": "first", "mismatch.decided": "first",
+        "manufacture_failure.decided": "first", "mismatch.decided": "first", "happened.confirmed": "act",
     }.get(_name(fact))  # fmt: skip
     first = fact.get(second) if second else None
     if first and patient.signed.get(first) == signer["person"]:
         yield f"{signer['person']} signed {_name(fact)} after signing the first"
+    act = patient.waiting.get(fact["act"]) if _name(fact) == "act.witnessed" else None
+    if act is not None and act.fact.get("taken_over", {}).get("person") == signer["person"]:
+        yield f"{signer['person']} signed second what the same person had begun"
+    hands = [one["person"] for one in fact.get("done_by", [])] if "paper" in fact else []
+    if len(hands) != len(set(hands)):
+        yield f"{hands[0]} performed and stood second on paper"
 
 
 def closed_by_another(_w: Any, patient: Patient, fact: Fact, signer: dict[str, str]) -> Iterator[str]:
@@ -247,6 +253,16 @@ def both_are_held(watch: Any, _all: Patient, facts: list[Fact], signer: dict[str
                     yield f"{fact['presented']} of {owner.name} was presented, and {owner.name} is not held"
 
 
+def told_is_heard(_w: Any, _all: Patient, facts: list[Fact], _s: dict[str, str]) -> Iterator[str]:
+    """Row 14: what happened against the rules opens a critical deviation for every patient whom it concerns, in one record."""
+    for fact in facts:
+        if _name(fact) == "act.happened":
+            concerned = {fact["therapy"], *(item["therapy"] for item in fact.get("foreign", []))}
+            heard = {f["therapy"] for f in facts if _name(f) == "deviation.opened" and f["grade"] == "critical"}
+            if concerned - heard:
+                yield f"{fact['event']} of {fact['therapy']} is not heard of by {', '.join(sorted(concerned - heard))}"
+
+
 def recall_reaches(watch: Any, _all: Patient, facts: list[Fact], _s: dict[str, str]) -> Iterator[str]:
     """Readiness: a lot recall reaches every patient whom the lot touched, and quarantines, in one record."""
     for fact in facts:
@@ -286,4 +302,4 @@ BEFORE = _named(
     held_until_received, infused_by_rule, nothing_after_the_end, no_foreign_scan, held_items_stand_still,
 )  # fmt: skip
 AFTER = _named(released_stays_true, collection_in_time, excursion_quarantines, late_infusion_deviates)
-WHOLE = _named(both_are_held, recall_reaches)
+WHOLE = _named(both_are_held, told_is_heard, recall_reaches)

@@ -37,12 +37,15 @@ class Watch:
         for name in names:
             self.patients.setdefault(name, Patient(name))
         signer = {"person": data["person"], "account": data["account"], "link": link, "recorded": data["recorded"]}
+        # What is told of an act that already happened breaks rules, and says which; that it is heard of is a rule of its own.
+        told = {fact["therapy"] for fact in data["facts"] if fact["fact"].startswith("act.happened.")}
         for fact in data["facts"]:
             patient = self.patients.get(fact.get("therapy", ""))
             if fact["fact"].startswith("lot.recalled"):
                 self.lots[fact["lot"]] = fact["reason"]
             if patient is not None:
-                self._judge(rules.BEFORE, patient, fact, signer)
+                if patient.name not in told:
+                    self._judge(rules.BEFORE, patient, fact, signer)
                 _apply(patient, fact, signer)
         for name in names:
             self._judge(rules.AFTER, self.patients[name], data["facts"], signer)
@@ -60,7 +63,7 @@ def _apply(patient: Patient, fact: Fact, signer: Signer) -> None:
     name = fact["fact"].rpartition(".v")[0]
     patient.signed[signer["link"]] = signer["person"]
     if name in STEPS:
-        act = Done(name, fact, [signer["person"]])
+        act = Done(name, fact, [fact.get("done_by", [signer])[0]["person"]])
         if fact.get("awaits"):
             patient.waiting[signer["link"]] = act
         else:
@@ -196,6 +199,16 @@ def _withdrew(patient: Patient, fact: Fact, _signer: Signer) -> None:
         patient.left_treatment = patient.left_treatment or when(fact["at"])
 
 
+def _taken(patient: Patient, fact: Fact, _signer: Signer) -> None:
+    patient.taken[fact["other"], fact["event"]] = fact["materials"] if fact["effect"] != "touched" else []
+
+
+def _settled(patient: Patient, fact: Fact, _signer: Signer) -> None:
+    for code in patient.taken.get((fact["other"], fact["event"]), []) if fact["decision"] == "confirmed" else ():
+        if code in patient.items and not patient.items[code].ended:
+            patient.items[code].ended = "elsewhere"
+
+
 _APPLY: dict[str, Callable[[Patient, Fact, Signer], None]] = {
     "therapy.opened": _opened,
     "reading.reported": _values,
@@ -220,6 +233,8 @@ _APPLY: dict[str, Callable[[Patient, Fact, Signer], None]] = {
     "mismatch.reported": _stopped,
     "mismatch.reached": _stopped,
     "mismatch.decided": _stop_decided,
+    "item.taken_elsewhere": _taken,
+    "item_elsewhere.settled": _settled,
     "remake.begun": _remade,
     "result.invalidated": _invalidated,
     "patient.died": _died,
