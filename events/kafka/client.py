@@ -206,6 +206,23 @@ def consumer(access: Access, most: int = 4 * LARGEST_BATCH) -> KafkaConsumer:
     )
 
 
+def knows_too_little(reader: KafkaConsumer) -> bool:
+    """Whether something has made the client doubt what it knows of the topic, and it has not been told anew."""
+    return bool(reader._cluster.need_update)
+
+
+def ask_anew(reader: KafkaConsumer) -> None:
+    """Have the cluster say what the topic is now, later than whatever this reader was given before.
+
+    Raises:
+        KafkaError: nobody said so in `REQUEST_MS`, or there is no such topic.
+    """
+    cluster = reader._cluster
+    # An answer that is on its way may be older than what was read: the one after it is not.
+    for _ in range(2 if cluster.metadata_refresh_in_progress else 1):
+        reader._net.run(reader._manager.wait_for, cluster.request_update(), REQUEST_MS)
+
+
 class _Nothing(bytes):
     """Stands for null where kafka-python wants bytes."""
 

@@ -23,7 +23,7 @@ from events.errors import Corrupt, Refused, UnbrokenError
 from events.judge import Read
 from events.kafka.batches import UNREADABLE, Marked
 from events.kafka.broken import damaged, died, hole, shrunk
-from events.kafka.client import Access, consumer, reaching, unavailable
+from events.kafka.client import Access, ask_anew, consumer, knows_too_little, reaching, unavailable
 from events.kafka.frame import Framed, kept
 from events.kafka.local import copy_damage, local_copy
 from events.kafka.topic import Topic, check, check_id, look
@@ -34,6 +34,9 @@ OVERLAP = 3
 """How many of the last records are fetched again and compared."""
 TRUSTED_SECONDS = 5.0
 """After so long without a look, the topic's beginning and end are compared before anything more is kept."""
+AWAY_SECONDS = 0.02
+"""While a question is on its way to the broker, the end of its topic is heard of. After so long without one, and after one
+that took that much longer than it may, the topic could have been deleted and made again: nobody does that in less."""
 GUARD_SECONDS = 60.0
 """How often a live follower looks whether the topic's configuration and its ends are as they must be."""
 SHRUNK_SECONDS = 10.0
@@ -86,6 +89,8 @@ class Follower:
         self._size = 0
         self._epoch: object = None
         self._looked = 0.0
+        self._asked = time.monotonic()
+        self._suspect = False
         self._guarded = time.monotonic()
         self._thread: threading.Thread | None = None
         self.trouble = ""
@@ -177,6 +182,7 @@ class Follower:
             position = int(found[-1].offset) + 1
             progress(position, max(end, position))
         self._epoch, self._looked = self._leader(), time.monotonic()
+        self._suspect = True  # until the first record comes, a while may pass
         self._consumer.seek(self._partition, self._copy.size())
         self._size = self._copy.size()
 
@@ -225,13 +231,17 @@ class Follower:
             self._copy.close()
 
     def _again(self) -> None:
-        self._looked = 0.0
+        self._looked, self._suspect = 0.0, True
         time.sleep(0.1)
         self._consumer.seek(self._partition, self._copy.size())
 
     def _turn(self) -> None:
-        found = self._consumer.poll(POLL_MS).get(self._partition, [])
+        found = self._poll()
         if found or not self._looked:
+            if self._suspect:
+                # Kafka names a topic by its name in what is read: asked afterwards, its id says whose these records are.
+                ask_anew(self._consumer)
+                self._suspect = False
             if self._leader() != self._epoch or time.monotonic() - self._looked > TRUSTED_SECONDS:
                 self._look_again()
             self._looked = time.monotonic()
@@ -241,6 +251,16 @@ class Follower:
             self.trouble = ""
         if time.monotonic() - self._guarded > GUARD_SECONDS:
             self._guard()
+
+    def _poll(self) -> list[Any]:
+        """What came since; and whether it could be of another topic than the one that was followed so far."""
+        asked = time.monotonic()
+        found: list[Any] = self._consumer.poll(POLL_MS).get(self._partition, [])
+        came = time.monotonic()
+        away = max(asked - self._asked, came - asked - POLL_MS / 1000)
+        self._suspect |= away > AWAY_SECONDS or knows_too_little(self._consumer)
+        self._asked = came
+        return found
 
     def _guard(self) -> None:
         """Look whether the topic is still as it must be, at its configuration and at both its ends."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from events.envelope import open_envelope
 from events.errors import Corrupt, Refused, Unavailable, UnbrokenError
 from events.kafka import follower
 from events.log import Appended
@@ -19,8 +20,9 @@ from tests.chaos.broker import Hit
 from tests.chaos.ending import ends, stops
 from tests.chaos.extent import first, long_only, whole_only
 from tests.chaos.founded import Founded, Nurse, found
-from tests.chaos.history import read_histories
-from tests.chaos.writer import order, started
+from tests.chaos.history import Told, read_histories
+from tests.chaos.outside import messages
+from tests.chaos.writer import ended_by, order, started
 from tests.ground import Small, deviation, small_log
 
 
@@ -82,9 +84,15 @@ def test_14_made_again_while_a_reader_slept(quick: Founded) -> None:
     os.kill(writer.pid or 0, signal.SIGCONT)
     writer.join(70)
     assert not writer.is_alive()
+    # The word it had in its hand when it was stopped may be written down afterwards; no other, and none of this topic.
     after = [told for told in _told(quick) if told.what == "acknowledged"]
-    assert after == before, "nothing was acknowledged in the other topic"
-    assert _told(quick)[-1].rule in {"kafka.topic-id", "log.rewritten"}
+    assert after[: len(before)] == before
+    assert len(after) <= len(before) + 1, after[len(before) :]
+    here = {open_envelope(message.value()).link for message in messages(quick.access) if message.value()}
+    assert not here & {told.link for told in after[len(before) :]}, "something was acknowledged in the other topic"
+    ended = ended_by(quick.folder / "sleepy.history")
+    rule = ended.read_text(encoding="ascii") if ended.exists() else _told(quick)[-1].rule
+    assert rule in {"kafka.topic-id", "log.rewritten"}
     report = quick.left("sleepy", topic=False)
     assert report.clean, report
 
@@ -194,6 +202,9 @@ def test_16_a_stray_transaction(log: Founded, commit: bool, then: str) -> None:
     value = nurse.signed(one, ["suite/C0"])
     managing.transaction(log.access, b"stray", commit=commit)
     if then == "a record":
+        history.note(
+            Told("signed", open_envelope(value).link)
+        )  # whether a reader keeps it before it sees the hole is chance
         managing.send(log.access, [value])
     opened: list[Callable[[], object]] = [lambda: ends(one), lambda: _error(lambda: log.open("other"))]
     for how in opened:

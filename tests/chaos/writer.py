@@ -66,6 +66,20 @@ def write(given: Order) -> None:
     log = KafkaLog(given.access, given.copy, topic_id=given.topic_id, log_id=given.log_id)
     if given.at_send:
         _hurt_at_send(log, given.at_send)
+    try:
+        _write(given, log, history, parent)
+    except Corrupt as problem:  # told when it asked where its streams stand, before it signed
+        ended_by(given.history).write_text(problem.rule, encoding="ascii")
+    finally:
+        log.close()
+
+
+def ended_by(history: Path) -> Path:
+    """Where a writer notes the rule that ended it, where that was told it outside of an append."""
+    return history.with_suffix(".ended")
+
+
+def _write(given: Order, log: KafkaLog, history: History, parent: int) -> None:
     nurse = Nurse(f"{given.name} {os.getpid()}", given.seed)
     while given.count is None or nurse.number < given.count:
         value = nurse.signed(log, given.streams) if given.streams else nurse.any(log)
@@ -75,7 +89,6 @@ def write(given: Order) -> None:
         if not isinstance(done, Appended):
             print(f"{given.name}: {done.rule}", flush=True) if done.rule != "log.head" else None
         time.sleep(nurse.random.uniform(0, 2 * given.pause))
-    log.close()
 
 
 def _hurt_at_send(log: KafkaLog, how: str) -> None:
