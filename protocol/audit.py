@@ -21,7 +21,7 @@ from protocol.changeover import clear
 from protocol.commands import Entered, LetPass, Perform
 from protocol.commands.environment import ReportEnvironment
 from protocol.custody import gaps
-from protocol.decide import decide
+from protocol.decide import RULEBOOK, decide
 from protocol.decision import Decision, therapy_stream
 from protocol.entitled import not_entitled
 from protocol.evolve import apply
@@ -74,7 +74,7 @@ def audit(reader: Reader, name: str, after: int = 0) -> list[Finding]:
         except Corrupt as problem:
             return [*findings, Finding("unreadable", problem.says, record.position, stream, number)]
         if says:
-            findings.append(Finding("decision", says, record.position, stream, number))
+            findings.append(Finding("decision", says + _of_its_day(record), record.position, stream, number))
         if number > after and (suspect := _suspect(reader, record, record.statement.recorded)):
             findings.append(Finding("suspect", suspect, record.position, stream, number))
     return findings + [Finding("custody", says, None, stream, None) for says in gaps(therapy)]
@@ -96,6 +96,12 @@ def _decided_otherwise(reader: Reader, therapy: Therapy, record: Record) -> str:
     if decision is None:
         return f"no command of a person gives these facts: {', '.join(fact.wire for fact in record.facts)}"
     return _other_facts(decision, record) or _other_signature(therapy, decision, record)
+
+
+def _of_its_day(record: Record) -> str:
+    """Beside a finding: that the record was decided under other rules than these, where it was."""
+    then = record.statement.rulebook
+    return f" (it was decided under rulebook {then}; this is {RULEBOOK})" if then != RULEBOOK else ""
 
 
 def _is_stop(record: Record) -> bool:

@@ -458,11 +458,13 @@ class Staged:
         subject: str = "",
         happened: datetime | None = None,
         without_therapy: bool = False,
+        rulebook: int = RULEBOOK,
     ) -> str:
         """Sign facts with a lawful key past the desk, as a program of one's own could; returns the record's link.
 
         Args:
             without_therapy: the record extends no therapy's stream, only its subject.
+            rulebook: the version of the rules that it says it was decided under.
         """
         state = self.desk.therapy(therapy or self.patient.therapy)
         heads = self.log.heads([*also, *([subject] if subject else [])])
@@ -481,7 +483,7 @@ class Staged:
             account=by,
             key=key_id(sitting.signer.public),
             meaning=meaning,
-            rulebook=RULEBOOK,
+            rulebook=rulebook,
             facts=wired,
             protocol=None if without_therapy else self.protocol.digest,
         )

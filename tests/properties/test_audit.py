@@ -71,6 +71,13 @@ def test_a_release_with_a_failed_criterion_is_applied_and_reported(stage: Stage)
     assert "release.criteria" in told(site)
 
 
+def test_a_finding_says_that_other_rules_decided(stage: Stage) -> None:
+    """A record of an earlier program may have been right by its rules; whoever reads the finding is told so."""
+    site = stage.at("disposition")
+    site.forge([unreleased(site)], "qa.releaser.1", meaning="released", rulebook=1)
+    assert told(site).endswith("(it was decided under rulebook 1; this is 2)")
+
+
 def test_an_infusion_that_no_desk_would_take_is_reported(stage: Stage) -> None:
     """A bag infused without a bedside check."""
     site = stage.at("bedside_check")
