@@ -122,6 +122,18 @@ COMMANDS: dict[str, Entry | Group] = {
         "list": Entry("safety", "list_events", QUALITY),
         "report": Entry("safety", "report_event", QUALITY),
         "follow": Entry("safety", "follow_event", QUALITY),
+        "clocks": Entry("safety_decisions", "clocks", QUALITY),
+        "sent": Entry("safety_decisions", "sent", QUALITY),
+    }),
+    "dlt": Group("Dose-limiting toxicity: decided for each patient, by two people.", QUALITY, {
+        "decide": Entry("safety_decisions", "decide", QUALITY),
+        "agree": Entry("safety_decisions", "agree", QUALITY),
+        "refuse": Entry("safety_decisions", "refuse_dlt", QUALITY),
+    }),
+    "cohort": Group("Dose cohorts: what keeps the next patient waiting; stop one, open it again.", QUALITY, {
+        "show": Entry("safety_decisions", "show_cohort", QUALITY),
+        "stop": Entry("safety_decisions", "stop", QUALITY),
+        "reopen": Entry("safety_decisions", "reopen", QUALITY),
     }),
     "deviation": Group("Deviations: graded, investigated, corrected, closed by another person.", QUALITY, {
         "list": Entry("deviations", "list_deviations", QUALITY),

@@ -6,6 +6,7 @@ Neither the parser of the command line nor the rulebook is imported here before 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from console.newer import newer
@@ -100,6 +101,8 @@ def show_status(site: Site, therapy: str, answer: Answer, json: bool) -> int:
         ("dose given", row["dose"]),
         ("toxicity", row["grades"]),
         ("adverse events", row["adverse_events"]),
+        ("REPORT DUE", _clocks(row["reports_due"], site.now(), screen)),
+        ("DLT", row["dlt"]),
         ("disposition", _disposition(row)),
         ("by exception", row["exceptions"]),
         ("deviations", f"{row['deviations_open']} open of {row['deviations']}{worst}"),
@@ -125,6 +128,17 @@ def show_status(site: Site, therapy: str, answer: Answer, json: bool) -> int:
     for says in () if row["completed"] else newer(site, [(row["therapy"], row["digest"])]):
         line(says)
     return CLEAN
+
+
+def _clocks(told: str, now: datetime, screen: Screen) -> str:
+    """The clocks of safety reports, each with what is left of it."""
+    words = []
+    for one in told.split("; ") if told else ():
+        what, _, due = one.rpartition(" by ")
+        left = int((from_wire(due) - now).total_seconds() // 60)
+        hours = f"{abs(left) // 60} h {abs(left) % 60} min"
+        words.append(f"{what} by {screen.when(from_wire(due))}, {f'{hours} left' if left >= 0 else f'{hours} LATE'}")
+    return "; ".join(words)
 
 
 def _disposition(row: dict[str, Any]) -> str:

@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 
 from console import mishaps
 from console.labels.pdf import digest, labels_pdf
-from console.rehearsal import Patient, entry, late_values, prints, raw_file, report
+from console.rehearsal import Patient, dlt_decision, entry, late_values, prints, raw_file, report
 from events.errors import Refused
 from events.facts.labels import LabelsIssued
 from protocol.administration import QA
 from protocol.commands import (
+    AnswerDlt,
     ClearHold,
     Dispose,
     Perform,
@@ -36,6 +37,8 @@ from protocol.worklist import WorkItem, worklist
 _BETWEEN = timedelta(minutes=7)
 _TO_SECOND = timedelta(minutes=2)
 _ON_THE_ROAD = timedelta(hours=4)
+_ASKS_AGAIN, _ASKS_FOR = timedelta(days=1), timedelta(days=200)
+"""How often a patient whose dose cohort is shut asks again, and for how long."""
 _SLOW = timedelta(days=10)
 
 
@@ -81,6 +84,7 @@ class Play:
     acts: int = 0
     _queue: list[tuple[datetime, int]] = field(default_factory=list)
     _done: set[str] = field(default_factory=set)
+    _shut: dict[str, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         begun = self.desk.clock()
@@ -137,10 +141,25 @@ class Play:
         planned = self._planned(script, therapy, item)
         if planned is not None and planned > now:
             return planned
-        self._do(script, therapy, item)
+        try:
+            self._do(script, therapy, item)
+        except Refused as refused:
+            return self._waits(name, refused)
         self.acts += 1
         after = self.desk.therapy(name)
         return now + (_TO_SECOND if after.pending else _BETWEEN)
+
+    def _waits(self, name: str, refused: Refused) -> datetime | None:
+        """When to ask again, where the patient's dose cohort is shut; it is told once. Nobody asks for ever."""
+        if not refused.rule.startswith("cohort."):
+            raise refused
+        now = self.desk.clock()
+        if name not in self._shut:
+            self.tell(name, f"waits for the dose cohort: {refused.says}")
+        if now - self._shut.setdefault(name, now) > _ASKS_FOR:
+            return None
+        opens = refused.values.get("opens")
+        return opens if isinstance(opens, datetime) and opens > now else now + _ASKS_AGAIN
 
     def _open(self, script: Script) -> None:
         first = self.protocol.first
@@ -174,13 +193,15 @@ class Play:
             found = [i for i in items if i.kind == kind]
             if found:
                 return found[0]
-        open_steps = [i for i in items if i.kind == "perform" and i.required]
+        open_steps = [i for i in items if (i.kind == "perform" and i.required) or i.kind == "dlt"]
         if script.fails_in and (blocking := mishaps.unassessed(therapy, self.protocol)):
             return blocking
         times, now = self._times(therapy), self.desk.clock()
         order = list(self.protocol.by_id)
         # Of what can be done now the furthest goes first: a thawed bag is infused before the next one is thawed.
-        return min(open_steps, key=lambda i: (max(times.get(_at(i)) or now, now), -order.index(i.step)), default=None)
+        planned = {id(i): (i.opens if i.kind == "dlt" else times.get(_at(i))) or now for i in open_steps}
+        furthest = {id(i): -order.index(i.step) if i.step else 1 for i in open_steps}
+        return min(open_steps, key=lambda i: (max(planned[id(i)], now), furthest[id(i)]), default=None)
 
     def _leaves(self, script: Script, item: WorkItem) -> bool:
         missed = (item.step, item.occurrence) in script.misses
@@ -208,6 +229,8 @@ class Play:
             and therapy.last_happened
         ):
             return therapy.last_happened + _ON_THE_ROAD
+        if item.kind == "dlt":
+            return item.opens
         planned = self._times(therapy).get(_at(item)) if item.kind == "perform" else None
         return planned + _SLOW if planned is not None and item.step == script.slow else planned
 
@@ -241,6 +264,10 @@ class Play:
             case "failure":
                 reporter = next(f.by.person for f in therapy.failures.values() if not f.decision)
                 self.desk.act(name, mishaps.confirmation(therapy), self._who(item.roles, reporter))
+            case "dlt":
+                waiting = therapy.safety.proposed_dlt
+                answer = AnswerDlt(answer="agreed") if waiting else dlt_decision(therapy)
+                self.desk.act(name, answer, self._who(item.roles, waiting.by.person if waiting else ""))
             case "grade":
                 self.desk.act(name, SignGrades(step=item.step, occurrence=item.occurrence), self._who(item.roles))
             case "way_out":

@@ -14,7 +14,7 @@ from typing import Literal
 
 from events.facts.base import LabelFate
 from events.identifiers import Bag, Din, with_check
-from protocol.commands import BookedSlot, Entered, IssueLabels, Perform, Presented
+from protocol.commands import BookedSlot, DecideDlt, Entered, IssueLabels, Perform, Presented
 from protocol.commands.environment import ReportEnvironment
 from protocol.due import Due
 from protocol.environment import missing
@@ -105,6 +105,13 @@ def _enters(patient: Patient, protocol: StudyProtocol, step: Step, record: Recor
 def _signs(protocol: StudyProtocol, step: Step, record: Record) -> list[Sign]:
     """The signs of toxicity of which this value is one."""
     return [sign for g in gradings_of(protocol) if g.step == step.id for sign in g.signs if record.name in sign.of]
+
+
+def dlt_decision(therapy: Therapy) -> DecideDlt:
+    """What is decided after the window: of somebody who was infused, that there was no dose-limiting toxicity."""
+    if not therapy.infused:
+        return DecideDlt(decision="not_evaluable", why="conditioned, and never infused")
+    return DecideDlt(decision="no_dlt", why="the window is over, and no event was flagged")
 
 
 def late_values(

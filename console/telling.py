@@ -11,7 +11,7 @@ from typing import Any
 
 from console.amended import told_amendment
 from console.telling_late import TOLD_LATE, entered_late, told_late
-from console.telling_safety import told_safety
+from console.telling_safety import SafetyFact, told_safety
 from events.facts import (
     alerts,
     amendments,
@@ -27,7 +27,6 @@ from events.facts import (
     manufacture,
     quality,
     recalls,
-    safety,
     site,
     steps,
     storage,
@@ -55,6 +54,8 @@ def tell(fact: Fact, when: When) -> list[str]:
 def _told(fact: Fact, when: When) -> list[str]:
     if isinstance(fact, TOLD_LATE):
         return told_late(fact, when)
+    if isinstance(fact, SafetyFact):
+        return told_safety(fact, when)
     match fact:
         case steps.StepFact():
             return _step(fact, when)
@@ -227,13 +228,6 @@ def _told(fact: Fact, when: When) -> list[str]:
                 f"  used in {', '.join(str(instance(key)) for key in fact.uses)}{given}",
                 f"  held: {', '.join(fact.materials) or 'nothing'}; infused already: {', '.join(fact.infused) or 'nothing'}",
             ]
-        case (
-            safety.GradeProposed()
-            | safety.GradeSigned()
-            | safety.AdverseEventReported()
-            | safety.AdverseEventFollowed()
-        ):
-            return told_safety(fact, when)
         case site.ProtocolAdopted():
             return [f"protocol {fact.protocol} {fact.version} adopted, digest {fact.digest}"]
         case authority.LogOpened():

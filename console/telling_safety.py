@@ -10,8 +10,14 @@ from protocol.grading import told
 from protocol.state import instance
 
 SafetyFact = (
-    safety.GradeProposed | safety.GradeSigned | safety.AdverseEventReported | safety.AdverseEventFollowed
-)  # fmt: skip
+    safety.GradeProposed
+    | safety.GradeSigned
+    | safety.AdverseEventReported
+    | safety.AdverseEventFollowed
+    | safety.SafetyReportSent
+    | safety.DltDecided
+    | safety.DltAnswered
+)
 
 
 def told_safety(fact: SafetyFact, when: Callable[[datetime | None], str]) -> list[str]:
@@ -36,6 +42,23 @@ def told_safety(fact: SafetyFact, when: Callable[[datetime | None], str]) -> lis
             lines.append(f"  changed {when(fact.at)}, known {when(fact.aware)}")
             judged = _judged(fact)
             return [*lines, "  " + ", ".join(judged)] if judged else lines
+        case safety.SafetyReportSent():
+            reference = f", reference {fact.reference}" if fact.reference else ""
+            late = "; LATE" if fact.at > fact.due else ""
+            return [f"report {fact.report} of {fact.event} sent {when(fact.at)}, due {when(fact.due)}{late}{reference}"]
+        case safety.DltDecided():
+            of = f" ({', '.join(fact.events)})" if fact.events else ""
+            first = f"dose-limiting toxicity: {fact.decision.replace('_', ' ')}{of}: {fact.reason}"
+            return [
+                f"{first}, waits for {' or '.join(fact.awaits)}",
+                f"  flagged as possible: {', '.join(fact.flagged) or 'none'}",
+            ]
+        case safety.DltAnswered():
+            why = f": {fact.reason}" if fact.reason else ""
+            answer = fact.answer.replace("_", " ")
+            return [
+                f"dose-limiting toxicity {fact.decision.replace('_', ' ')}, decided in {fact.first[:16]}: {answer}{why}"
+            ]
 
 
 def _judged(fact: safety.AdverseEventReported | safety.AdverseEventFollowed) -> list[str]:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from events.authority import STREAM, SYSTEM
 from events.errors import Corrupt, Refused, UnbrokenError
 from events.facts.base import TherapyFact
+from events.facts.cohorts import CohortReopened, CohortStopped
 from events.facts.course import TherapyOpened
 from events.facts.environment import EnvironmentReported, RoomCleared
 from events.facts.quality import IdentityMismatched, ItemPresentedElsewhere
@@ -18,6 +19,7 @@ from events.facts.site import LotRecallContinued, LotRecalled
 from events.reading import Record, read_record, verified_stream
 from events.verify import Finding
 from protocol.changeover import clear
+from protocol.cohorts import reopen_cohort, stop_cohort
 from protocol.commands import Entered, LetPass, Perform
 from protocol.commands.environment import ReportEnvironment
 from protocol.custody import gaps
@@ -170,7 +172,7 @@ def _decide_again(reader: Reader, therapy: Therapy, record: Record) -> Decision 
     actor = reader.actor(s.account, record.position)
     if isinstance(command, LetPass) and SYSTEM not in actor.roles:
         return None
-    around, _ = reader.surroundings(command, actor, s.recorded, record.position)
+    around, _ = reader.surroundings(command, actor, s.recorded, record.position, therapy)
     opened = record.facts[0]
     if isinstance(opened, TherapyOpened) and isinstance(command, Perform):
         protocol = reader.current_protocol(record.position)
@@ -228,6 +230,7 @@ def _site_otherwise(reader: Reader, record: Record) -> str:
         or _recall_otherwise(reader, record)
         or _report_otherwise(reader, record)
         or _clearing_otherwise(reader, record)
+        or _cohort_otherwise(reader, record)
     )
 
 
@@ -278,6 +281,21 @@ def _clearing_otherwise(reader: Reader, record: Record) -> str:
     except Refused as refused:
         return f"today's rules refuse it: {refused.says} [{refused.rule}]"
     return "" if cleared == fact else f"today's rules would clear {room.code} after another changeover"
+
+
+def _cohort_otherwise(reader: Reader, record: Record) -> str:
+    """A cohort that was stopped or opened again is decided again, as its patients stood before it."""
+    fact, s = record.facts[0], record.statement
+    if not isinstance(fact, CohortStopped | CohortReopened):
+        return ""
+    try:
+        protocol, actor = reader.protocol(fact.digest), reader.actor(s.account, record.position)
+        cohort, _ = reader.cohort(protocol, fact.cohort, record.position)
+        decide_again = stop_cohort if isinstance(fact, CohortStopped) else reopen_cohort
+        again = decide_again(actor, protocol, cohort, fact.reason)
+    except Refused as refused:
+        return f"today's rules refuse it: {refused.says} [{refused.rule}]"
+    return "" if (again,) == record.facts else "today's rules would record other facts of the cohort"
 
 
 def _suspect(reader: Reader, record: Record, at: datetime) -> str:

@@ -30,6 +30,7 @@ from protocol.perform import window
 from protocol.readings import Breach
 from protocol.release import evaluate
 from protocol.running import touched_kinds
+from protocol.safety_reports import report_deadlines
 from protocol.state import Material, Therapy
 
 MINOR = (Consequence(what="deviation", grade="minor"),)
@@ -39,6 +40,7 @@ _OPEN = ("ready", "waiting", "awaiting_second")
 def deadlines(therapy: Therapy, protocol: StudyProtocol) -> Iterator[Deadline]:
     """Every deadline that runs now, struck or not, and has not been recorded as missed; after the end, quality's alone."""
     yield from quality_deadlines(therapy, protocol)
+    yield from report_deadlines(therapy, protocol)
     if therapy.completed:
         return
     for due in instances(therapy, protocol):

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from protocol.model import EventRules, Grading, Record, Sign, Step
+from protocol.model import CohortRules, DltRules, EventRules, Grading, Record, SafetyReport, Sign, Step
+from protocol.model.safety import AWARE
 from protocol.problems import Path, Problem, Study, twice, unknown
+
+LONGEST = 80
+"""Characters of the name of a stream behind its slash (docs/record-format.md, section 5)."""
 
 
 def check_safety(study: Study) -> Iterator[Problem]:
@@ -19,6 +23,16 @@ def check_safety(study: Study) -> Iterator[Problem]:
         yield from _grading(study, ("safety", "gradings", at), grading)
     if safety.events is not None:
         yield from _events(study, ("safety", "events"), safety.events)
+    if safety.reports and safety.events is None:
+        yield Problem(("safety", "reports"), "there is no event that anybody could report; say what `events` record")
+    for at, name in twice(report.id for report in safety.reports):
+        yield Problem(("safety", "reports", at, "id"), f"there are two reports {name}; each needs an id of its own")
+    for at, report in enumerate(safety.reports):
+        yield from _report(study, ("safety", "reports", at), report, [r.id for r in safety.reports[:at]])
+    if safety.dlt is not None:
+        yield from _dlt(study, ("safety", "dlt"), safety.dlt)
+    if safety.cohorts is not None:
+        yield from _cohorts(study, ("safety", "cohorts"), safety.cohorts)
 
 
 def named_roles(study: Study, path: Path, names: Iterable[str]) -> Iterator[Problem]:
@@ -125,3 +139,63 @@ def _events(study: Study, base: Path, events: EventRules) -> Iterator[Problem]:
             yield Problem((*base, "urgent", at), unknown(word, "criterion", events.criteria, "criteria"))
     if events.fatal in events.criteria and events.fatal not in events.urgent:
         yield Problem((*base, "urgent"), f"{events.fatal} is fatal; name it here too")
+
+
+def _report(study: Study, base: Path, report: SafetyReport, before: list[str]) -> Iterator[Problem]:
+    yield from named_roles(study, (*base, "sent_by"), report.sent_by)
+    if report.id == AWARE:
+        yield Problem((*base, "id"), f"{AWARE} is what the others count from; give it another id")
+    if report.start not in (AWARE, *before):
+        reason = f"counts from {report.start}; write {AWARE}, or a report that stands before it"
+        yield Problem((*base, "from"), f"{reason}: {', '.join(before) or 'none does'}")
+    if {"urgent", "not_urgent"} <= set(report.when):
+        yield Problem((*base, "when"), "no event is both urgent and not_urgent")
+    for at, consequence in enumerate(report.then):
+        if consequence.what not in ("deviation", "alert"):
+            yield Problem(
+                (*base, "then", at), "a report is late, and sent all the same; choose a deviation or an alert"
+            )
+        if consequence.what == "alert" and consequence.role not in study.protocol.roles:
+            reason = unknown(str(consequence.role), "role", study.protocol.roles, "roles")
+            yield Problem((*base, "then", at), reason)
+
+
+def _dlt(study: Study, base: Path, rules: DltRules) -> Iterator[Problem]:
+    yield from named_roles(study, (*base, "decided_by"), rules.decided_by)
+    yield from named_roles(study, (*base, "agreed_by"), rules.agreed_by)
+    step = study.protocol.by_id.get(rules.start.step)
+    if step is None:
+        yield Problem((*base, "from"), unknown(rules.start.step, "step", study.ids, "steps"))
+    elif step.kind != "infusion":
+        yield Problem((*base, "from"), f"{step.id} is a {step.kind}; the window counts from an infusion")
+    if not study.of_kind("conditioning"):
+        yield Problem(base, "nobody is conditioned in this study; the decision is asked of those who were")
+
+
+def _cohorts(study: Study, base: Path, rules: CohortRules) -> Iterator[Problem]:
+    protocol = study.protocol
+    yield from named_roles(study, (*base, "stopped_by"), rules.stopped_by)
+    yield from named_roles(study, (*base, "reopened_by"), rules.reopened_by)
+    if protocol.safety is not None and protocol.safety.dlt is None:
+        yield Problem(base, "waits for the decision on the patients before, but no `dlt` says how one is made")
+    if rules.of not in protocol.choices:
+        yield Problem((*base, "of"), unknown(rules.of, "choice", protocol.choices, "choices"))
+    else:
+        for option in protocol.choices[rules.of].options:
+            name = f"{protocol.protocol.id}.{option}"
+            if "+" in name or len(name) > LONGEST:
+                reason = f"{name} cannot name the stream of a cohort: at most {LONGEST} characters, and no +"
+                yield Problem((*base, "of"), reason)
+    enrolled = {step.id for _, step in study.of_kind("enrolment")}
+    for at, gate in enumerate(rules.gates):
+        if gate not in protocol.by_id:
+            yield Problem((*base, "gates", at), unknown(gate, "step", study.ids, "steps"))
+        elif not enrolled & study.before[gate]:
+            yield Problem((*base, "gates", at), f"{gate} does not come after the enrolment, which chooses the cohort")
+        elif protocol.by_id[gate].kind in ("collection", "thaw", "infusion"):
+            yield Problem(
+                (*base, "gates", at),
+                f"{gate} is a {protocol.by_id[gate].kind}; a cohort keeps what comes before it shut",
+            )
+    if not any(protocol.by_id[gate].kind == "conditioning" for gate in rules.gates if gate in protocol.by_id):
+        yield Problem((*base, "gates"), "name the conditioning too: it is what stays shut")

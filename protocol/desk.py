@@ -21,7 +21,7 @@ from events.instant import whole_milliseconds
 from events.keys import Signer, key_id
 from events.log import Appended, EventLog
 from events.statement import Statement
-from protocol import administration, changeover
+from protocol import administration, changeover, cohorts
 from protocol.automatic import let_pass, next_deadline
 from protocol.commands import AnyCommand, LetPass, Perform
 from protocol.commands.environment import ChangeOver, ReportEnvironment
@@ -36,7 +36,7 @@ from protocol.reader import Reader
 from protocol.recall import decide_recall
 from protocol.refusals import refuse
 from protocol.state import Therapy
-from protocol.surroundings import Actor, Surroundings
+from protocol.surroundings import Actor, Cohort, Surroundings
 
 MOST_TRIES = 200
 
@@ -123,7 +123,7 @@ class Desk(Reader):
             Refused: as `act` would; a wrong item is refused, and not recorded.
         """
         state = self.therapy(therapy)
-        around, _ = self.surroundings(command, self.actor(account), self._now())
+        around, _ = self.surroundings(command, self.actor(account), self._now(), therapy=state)
         decision = self._decide_running(state, command, around)
         if decision.stop is not None:
             raise decision.stop
@@ -156,7 +156,7 @@ class Desk(Reader):
         first: tuple[Fact, ...] | None = None
         for _ in range(MOST_TRIES):
             state = self.therapy(name)
-            around, seen = self.surroundings(command, actor, now)
+            around, seen = self.surroundings(command, actor, now, therapy=state)
             decision = decider(state, command, around)
             if not decision.facts:
                 return None
@@ -295,6 +295,33 @@ class Desk(Reader):
             return [changeover.clear(actor, self.protocols(), self.room(code)[0])]
 
         return self.record([room_stream(code)], decide_facts, sitting, "witnessed")
+
+    def stop_cohort(self, name: str, reason: str, sitting: Sitting) -> Receipt:
+        """Stop a dose cohort of the current protocol: nobody is enrolled into it, and nobody of it begins conditioning."""
+        return self._on_cohort(name, cohorts.stop_cohort, reason, sitting, "performed")
+
+    def reopen_cohort(self, name: str, reason: str, sitting: Sitting) -> Receipt:
+        """Open a stopped dose cohort again."""
+        return self._on_cohort(name, cohorts.reopen_cohort, reason, sitting, "approved")
+
+    def _on_cohort(
+        self,
+        name: str,
+        decide_fact: Callable[[Actor, StudyProtocol, Cohort, str], Fact],
+        reason: str,
+        sitting: Sitting,
+        meaning: str,
+    ) -> Receipt:
+        protocol = self.current_protocol()
+        cohorts.known_cohort(protocol, name)
+        stream = cohorts.cohort_stream(protocol, name)
+        # The head is taken before the cohort is read: whatever comes between makes it decide again.
+        return self.record(
+            [stream],
+            lambda actor, _: [decide_fact(actor, protocol, self.cohort(protocol, name)[0], reason)],
+            sitting,
+            meaning,
+        )
 
     def authorise(self, decide_facts: Callable[[Actor, Authority], Iterable[Fact]], sitting: Sitting) -> Receipt:
         """Record facts of authority."""

@@ -7,10 +7,11 @@ from typing import Protocol
 
 from events.authority import SYSTEM
 from events.errors import Refused
-from events.facts import authority, environment, site
+from events.facts import authority, cohorts, environment, site
 from events.facts.base import Fact
 from events.reading import Record
 from protocol import administration, changeover
+from protocol.cohorts import cohort_stream, entitled, known_cohort
 from protocol.model import StudyProtocol
 from protocol.surroundings import Actor
 
@@ -27,6 +28,13 @@ class Actors(Protocol):
 
     def protocols(self, before: int | None = None) -> list[StudyProtocol]:
         """Every study that was adopted."""
+
+    def protocol(self, digest: str) -> StudyProtocol:
+        """An adopted protocol.
+
+        Raises:
+            Refused: the log holds no such protocol.
+        """
 
 
 def not_entitled(actors: Actors, record: Record, fact: Fact) -> str:
@@ -62,6 +70,12 @@ def _stream_of(actors: Actors, actor: Actor, fact: Fact, before: int) -> str | N
         case environment.RoomCleared():
             changeover.may_clear(actor, actors.protocols(before))
             return f"room/{fact.room}"
+        case cohorts.CohortStopped() | cohorts.CohortReopened():
+            protocol = actors.protocol(fact.digest)
+            rules = known_cohort(protocol, fact.cohort)
+            stops = isinstance(fact, cohorts.CohortStopped)
+            entitled(actor, rules.stopped_by if stops else rules.reopened_by, f"decide on cohort {fact.cohort}")
+            return cohort_stream(protocol, fact.cohort) if fact.study == protocol.protocol.id else None
         case site.TrainingRecorded():
             administration.train(actor, fact.person, fact.topic, fact.until)
             return f"training/{fact.person}"

@@ -8,6 +8,7 @@ from datetime import datetime
 from events.facts.base import Used
 from protocol.choosing import choose, completed
 from protocol.clocks import moment
+from protocol.cohorts import check_cohort
 from protocol.commands import Perform
 from protocol.due import Due
 from protocol.handling import check_materials, check_same_item, consumed_by, known_codes
@@ -65,6 +66,7 @@ def admit(therapy: Therapy, protocol: StudyProtocol, command: Perform, around: S
     due = choose(therapy, protocol, step, command, around.now)
     check_independent(therapy, protocol, step, around.actor)
     started, ended = _times(therapy, protocol, due, command, around.now)
+    check_cohort(therapy, protocol, step, around.cohort, started)
     if step.kind in HELD:
         check_standing_still(therapy, started)
     check_assessed(therapy, step)

@@ -19,6 +19,7 @@ from events.facts.steps import (
 )
 from events.identifiers import read_code
 from protocol.clocks import clock_breaches, moment
+from protocol.cohorts import extends
 from protocol.commands import Perform
 from protocol.comparison import differing
 from protocol.consequences import follow
@@ -119,7 +120,11 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
         facts=(fact, *log.facts, *results, *follows),
         meaning=_meaning(fact),
         happened=fact.ended,
-        extends=tuple(dict.fromkeys([*_extends(fact, command), *slots_of(follows)])),
+        extends=tuple(
+            dict.fromkeys(
+                [*_extends(fact, command), *extends(therapy, protocol, fact, command.choices), *slots_of(follows)]
+            )
+        ),
         warnings=tuple(f.says for f in follows if isinstance(f, DeviationOpened))
         + tuple(f"quarantined: {f.reason}" for f in follows if isinstance(f, MaterialQuarantined)),
     )

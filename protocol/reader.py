@@ -17,6 +17,7 @@ from events.errors import Corrupt, Refused
 from events.facts import authority as authority_facts
 from events.facts import site as site_facts
 from events.facts.base import Fact, TherapyFact
+from events.facts.cohorts import CohortReopened, CohortStopped
 from events.facts.course import SlotsFreed
 from events.facts.steps import SlotsBooked
 from events.heads import Head
@@ -24,6 +25,7 @@ from events.identifiers import read_code
 from events.log import EventLog
 from events.reading import Record, verified_stream
 from protocol.administration import unknown_account
+from protocol.cohorts import asks, cohort_of, cohort_rules, cohort_stream, member
 from protocol.commands import (
     AnyCommand,
     ClearHold,
@@ -47,7 +49,7 @@ from protocol.recall import Touched
 from protocol.refusals import refuse
 from protocol.rooms import read_room
 from protocol.state import Therapy
-from protocol.surroundings import Actor, Interval, Room, Surroundings
+from protocol.surroundings import Actor, Cohort, Interval, Room, Surroundings
 
 KEPT_THERAPIES = 4096
 """Folded therapies that one process remembers."""
@@ -226,13 +228,47 @@ class Reader:
             found.append(Touched(therapy, self.protocol_of(therapy)))
         return found, seen
 
+    def cohort(self, protocol: StudyProtocol, name: str, before: int | None = None) -> tuple[Cohort, Head]:
+        """A dose cohort as it stands (before a position): its patients, whether it is stopped; and the head of its stream."""
+        stream = cohort_stream(protocol, name)
+        names: list[str] = []
+        stopped, stopper, stopped_by, accepted = "", "", "", 0
+        head = Head(0, self.log.id)
+        for record in verified_stream(self.log, stream):
+            if before is not None and record.position >= before:
+                break
+            head = Head(head.number + 1, record.link)
+            if (patient := _therapy_of(record)) is not None and patient not in names:
+                names.append(patient)
+        for record, fact in self.believed(stream, before):
+            if isinstance(fact, CohortStopped):
+                stopped, stopper, stopped_by = fact.reason, record.statement.person, record.statement.account
+            elif isinstance(fact, CohortReopened):
+                stopped, stopper, stopped_by, accepted = "", "", "", fact.dlts
+        therapies = [self.therapy_before(one, before) for one in names]
+        # Whoever put a record into this stream without being of the cohort is no member of it.
+        own = [t for t in therapies if cohort_of(t, self.protocol_of(t)) == name]
+        members = tuple(member(t, self.protocol_of(t)) for t in own)
+        return Cohort(name, members, stopped, stopper, stopped_by, accepted), head
+
     def surroundings(
-        self, command: AnyCommand, actor: Actor, now: datetime, before: int | None = None
+        self,
+        command: AnyCommand,
+        actor: Actor,
+        now: datetime,
+        before: int | None = None,
+        therapy: Therapy | None = None,
     ) -> tuple[Surroundings, dict[str, Head]]:
-        """Everything that the command names, looked up, with the heads as they stood when it was."""
+        """Everything that the command names, looked up, with the heads as they stood when it was.
+
+        Args:
+            therapy: whom it is about, as it stands (before that position); its dose cohort is looked up too.
+        """
         looking = _Looking(self, Surroundings(now=now, actor=actor), before)
         if isinstance(command, Perform):
             looking.perform(command)
+            if therapy is not None and therapy.opened is not None:
+                looking.cohort(therapy, command)
         elif isinstance(command, TellHappened):
             looking.happened(command)
         elif isinstance(command, Witness):
@@ -315,6 +351,19 @@ class _Looking:
             for record, fact in self.reader.believed(f"training/{person}", self.before)
             if isinstance(fact, site_facts.TrainingRecorded) and (when is None or record.statement.recorded <= when)
         }
+
+    def cohort(self, therapy: Therapy, command: Perform) -> None:
+        """The patient's dose cohort, where the step looks at it."""
+        protocol = self.reader.protocol_of(therapy)
+        step, name = protocol.by_id.get(command.step), cohort_of(therapy, protocol, command.choices)
+        if step is None or name is None or not asks(therapy, protocol, step):
+            return
+        rules = cohort_rules(protocol)
+        if rules is None or name not in protocol.choices[rules.of].options:
+            return  # the kind's own rules refuse the choice
+        found, head = self.reader.cohort(protocol, name, self.before)
+        self.around = replace(self.around, cohort=found)
+        self.seen[cohort_stream(protocol, name)] = head
 
     def records(self, stream: str) -> list[Record]:
         """A stream's records, and its head remembered."""

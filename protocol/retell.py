@@ -247,6 +247,12 @@ def _other(fact: Fact) -> AnyCommand | None:
                 grade=fact.grade, related=fact.related, serious=fact.serious, criteria=fact.criteria,
                 expected=fact.expected, dlt=fact.dlt,
             )  # fmt: skip
+        case safety.SafetyReportSent():
+            return said.SendReport(event=fact.event, report=fact.report, at=fact.at, reference=fact.reference)
+        case safety.DltDecided():
+            return said.DecideDlt(decision=fact.decision, events=fact.events, why=fact.reason)
+        case safety.DltAnswered():
+            return said.AnswerDlt(answer=fact.answer, why=fact.reason)
         case alerts.AlertAcknowledged():
             return said.AcknowledgeAlert(alert=fact.alert, note=fact.note or None)
         case manufacture.ManufactureFailed(key=key):

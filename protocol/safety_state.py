@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from events.facts.safety import AdverseEventFollowed, AdverseEventReported, GradeProposed, GradeSigned
+from events.facts.safety import (
+    AdverseEventFollowed,
+    AdverseEventReported,
+    DltDecided,
+    GradeProposed,
+    GradeSigned,
+    SafetyReportSent,
+)
 
 if TYPE_CHECKING:
     from protocol.state import Instance, Signed
@@ -38,6 +45,7 @@ class Event:
     dlt: bool
     ended: datetime | None = None
     followed: tuple[tuple[AdverseEventFollowed, Signed], ...] = ()
+    sent: dict[str, SafetyReportSent] = field(default_factory=dict)
 
     @property
     def worst(self) -> int:
@@ -46,8 +54,19 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Dlt:
+    """The decision on dose-limiting toxicity; `agreed` is None while the second person has not signed."""
+
+    fact: DltDecided
+    by: Signed
+    agreed: Signed | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SafetyState:
-    """Grades by grading and visit, events by number."""
+    """Grades by grading and visit, events by number, and the DLT decision: the one that waits, and the one that stands."""
 
     grades: dict[tuple[str, Instance], Graded] = field(default_factory=dict)
     events: dict[str, Event] = field(default_factory=dict)
+    proposed_dlt: Dlt | None = None
+    dlt: Dlt | None = None

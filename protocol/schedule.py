@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from events.facts.base import Slot
+from protocol import safety_reports
 from protocol.clocks import begun_of
 from protocol.clocks import moment as clock_moment
 from protocol.due import Due, Standing, could_apply, instances
@@ -25,7 +26,7 @@ class Entry:
     at: Instance
     title: str
     roles: tuple[str, ...]
-    standing: Standing | Literal["alert", "acknowledged"]
+    standing: Standing | Literal["alert", "acknowledged", "report"]
     earliest: datetime | None
     planned: datetime | None
     latest: datetime | None
@@ -38,11 +39,23 @@ def schedule(therapy: Therapy, protocol: StudyProtocol) -> list[Entry]:
     entries = [
         *_no_product(therapy, protocol),
         *_alerts(therapy),
+        *_reports(therapy, protocol),
         *_earlier(therapy, protocol),
         *_off_the_path(therapy, protocol),
         *_Planner(therapy, protocol).entries(),
     ]
     return sorted(entries, key=lambda e: (e.standing != "alert", _when(e) is None, _when(e) or _NEVER, str(e.at)))
+
+
+def _reports(therapy: Therapy, protocol: StudyProtocol) -> list[Entry]:
+    """Safety reports that are still to be sent, at the end of their clock."""
+    return [
+        Entry(
+            clock.at, f"{clock.report.title}: {clock.event.reported.term}", clock.report.sent_by, "report",
+            clock.begun, clock.due, clock.due, None, f"{clock.report.id}: {safety_reports.says(clock)}",
+        )
+        for clock in safety_reports.open_clocks(therapy, protocol)
+    ]  # fmt: skip
 
 
 def _alerts(therapy: Therapy) -> list[Entry]:

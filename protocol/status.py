@@ -8,6 +8,7 @@ from events.facts.steps import DispositionDecided
 from events.instant import to_wire
 from protocol.adverse_events import events_told
 from protocol.alerts import open_alerts
+from protocol.dlt import told as dlt_told
 from protocol.dose import dose_given
 from protocol.environment import missing
 from protocol.exceptions import standing
@@ -18,6 +19,7 @@ from protocol.infection import look, wrongly_stored
 from protocol.labels import unaccounted
 from protocol.mismatch import open_mismatches
 from protocol.model import StudyProtocol
+from protocol.safety_reports import told as reports_due
 from protocol.state import Therapy
 from protocol.stranded import says as says_stranded
 from protocol.stranded import stranded
@@ -72,6 +74,8 @@ def batch_status(therapy: Therapy, protocol: StudyProtocol) -> dict[str, Any]:
         "adverse_events": events_told(therapy),
         "happened": told_of(therapy),
         "entered_late": sum(1 for act in (*acts, *therapy.pending.values()) if act.late),
+        "reports_due": reports_due(therapy, protocol),
+        "dlt": dlt_told(therapy, protocol),
         "stopped": therapy.stopped,
         "completed": therapy.completed,
         "records": therapy.number,

@@ -79,6 +79,37 @@ class Room(NamedTuple):
         return tuple(sorted({interval.therapy for interval in self.intervals}))
 
 
+class Member(NamedTuple):
+    """A patient of a dose cohort: when conditioning and infusion began, and the DLT decision that stands, in a word and told."""
+
+    therapy: str
+    begun: datetime | None
+    infused: datetime | None
+    decision: str
+    told: str
+    ended: str
+
+
+class Cohort(NamedTuple):
+    """A dose cohort as it stands: its patients in the order of their enrolment, and whether a signature has stopped it.
+
+    `stopped`: the reason; `stopper`, `stopped_by`: who, as a person and as an account. `accepted`: how many patients with a
+    dose-limiting toxicity there were when it was last opened again.
+    """
+
+    name: str
+    members: tuple[Member, ...] = ()
+    stopped: str = ""
+    stopper: str = ""
+    stopped_by: str = ""
+    accepted: int = 0
+
+    @property
+    def dlts(self) -> int:
+        """How many of its patients had a dose-limiting toxicity, as decided."""
+        return sum(1 for one in self.members if one.decision == "dlt")
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """Answers to everything the command names: codes, lots, devices, training, rooms, slots.
@@ -88,6 +119,7 @@ class Surroundings:
     `protocols`: the study files that those are pinned to.
     `people`: accounts that the command names; one that nobody holds is not in it. Of a step that was done on paper, or told
     afterwards, with the roles that they held then; and `trained_then`: the training of its performer as it was recorded then.
+    `cohort`: the patient's dose cohort, where the step looks at it.
     `versions`: every protocol in the log, in the order in which they were adopted; only for an amendment.
     """
 
@@ -104,3 +136,4 @@ class Surroundings:
     people: dict[str, Actor] = field(default_factory=dict)
     versions: tuple[StudyProtocol, ...] = ()
     trained_then: dict[str, datetime] = field(default_factory=dict)
+    cohort: Cohort | None = None

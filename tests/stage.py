@@ -31,11 +31,13 @@ from events.reading import Record, read_record
 from events.statement import Statement
 from protocol import administration
 from protocol.commands import (
+    AnswerDlt,
     AnyCommand,
     AssessDeviation,
     CheckAction,
     CloseDeviation,
     Correct,
+    DecideDlt,
     Dispose,
     Entered,
     InvestigateDeviation,
@@ -70,7 +72,7 @@ BETWEEN, TO_SECOND = timedelta(minutes=5), timedelta(minutes=2)
 
 ANNA = Patient(1, "T-1", {"cohort": "B-ALL", "starting_material": "fresh"})
 """The patient of most stories: B-ALL, processed fresh, one bag."""
-BRUNO = Patient(2, "T-2", {"cohort": "B-NHL", "starting_material": "frozen"}, bags=2)
+BRUNO = Patient(2, "T-2", {"cohort": "B-NHL", "dose_level": "level_2", "starting_material": "frozen"}, bags=2)
 """The other patient: B-NHL, frozen at the plant, two bags."""
 OTHER_UNTIL = "thaw"
 """How far the other patient has come in the stories: her bags are at the hospital, ready to be thawed."""
@@ -313,6 +315,19 @@ class Staged:
             self.act(SignGrades(step=item.step, occurrence=item.occurrence), self.who(item.roles), patient)
         return bool(items)
 
+    def decide_dlt(self, *, patient: Patient | None = None) -> bool:
+        """Decide that there was no dose-limiting toxicity, by two people, once the window is over; whether it was due."""
+        item = next((i for i in worklist(self.therapy(patient), self.protocol) if i.kind == "dlt"), None)
+        if item is None or (item.opens is not None and item.opens > self.clock()):
+            return False
+        decided_by = self.who(item.roles)
+        self.act(DecideDlt(decision="no_dlt", why="nothing was flagged"), decided_by, patient)
+        self.clock.now += TO_SECOND
+        waiting = self.therapy(patient).safety.proposed_dlt
+        assert waiting is not None  # it was just decided
+        self.act(AnswerDlt(answer="agreed"), self.who(waiting.fact.awaits, waiting.by.person), patient)
+        return True
+
     def act(self, command: AnyCommand, by: str, patient: Patient | None = None) -> Receipt:
         """Any other command."""
         return self.desk.act((patient or self.patient).therapy, command, self.sits(by))
@@ -405,7 +420,7 @@ class Staged:
                 self.clock.now += TO_SECOND
                 self.witness(patient=patient)
                 continue
-            if self.sign_grades(patient=patient):
+            if self.sign_grades(patient=patient) or self.decide_dlt(patient=patient):
                 continue
             if late and self.monitor(patient):
                 continue

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from events.facts.base import ActKey, Code, Count, Flag, Instant, Name, Short, Text, TherapyFact
+from events.facts.base import ActKey, Code, Count, Digest, Flag, Instant, Name, Short, Text, TherapyFact
 
 
 class GradeProposed(TherapyFact):
@@ -87,3 +87,50 @@ class AdverseEventFollowed(TherapyFact):
     expected: Flag | None = None
     dlt: Flag | None = None
     says: Text
+
+
+class SafetyReportSent(TherapyFact):
+    """A safety report about an adverse event was sent, and its clock stopped.
+
+    Args:
+        report: what the protocol calls it (``sae``). at: when it reached whom it was for.
+        due: until when it was due. reference: its number there.
+    """
+
+    wire: ClassVar[str] = "safety_report.sent.v1"
+    event: Code
+    report: Name
+    at: Instant
+    due: Instant
+    reference: Short | None = None
+
+
+class DltDecided(TherapyFact):
+    """Whether this patient had a dose-limiting toxicity was decided; it stands once a second person agrees.
+
+    Args:
+        events: those that are dose-limiting; none unless that is what was decided.
+        flagged: every event that was flagged as possible then: what was decided on.
+        awaits: the roles of which one must agree.
+    """
+
+    wire: ClassVar[str] = "dlt.decided.v1"
+    decision: Literal["dlt", "no_dlt", "not_evaluable"]
+    events: tuple[Code, ...] = ()
+    flagged: tuple[Code, ...] = ()
+    reason: Text
+    awaits: tuple[Name, ...]
+
+
+class DltAnswered(TherapyFact):
+    """A second person agreed with a decision on dose-limiting toxicity, or did not: then it does not stand.
+
+    Args:
+        first: the record of the decision.
+    """
+
+    wire: ClassVar[str] = "dlt.answered.v1"
+    first: Digest
+    answer: Literal["agreed", "not_agreed"]
+    decision: Literal["dlt", "no_dlt", "not_evaluable"]
+    reason: Text | None = None

@@ -48,7 +48,15 @@ from protocol.commands.out_of_specification import (
     WithdrawException,
 )
 from protocol.commands.quality import ClearHold, DecideQuarantine, Dispose, QualityCommand
-from protocol.commands.safety import FollowEvent, ReportEvent, SafetyCommand, SignGrades
+from protocol.commands.safety import (
+    AnswerDlt,
+    DecideDlt,
+    FollowEvent,
+    ReportEvent,
+    SafetyCommand,
+    SendReport,
+    SignGrades,
+)
 from protocol.commands.steps import (
     Begun,
     BookedSlot,
@@ -89,6 +97,7 @@ __all__ = [
     "AcknowledgeAlert",
     "AlertCommand",
     "AmendmentCommand",
+    "AnswerDlt",
     "AnyCommand",
     "AssessDeviation",
     "AuthoriseRetest",
@@ -103,6 +112,7 @@ __all__ = [
     "Correct",
     "CourseCommand",
     "DecideAmendment",
+    "DecideDlt",
     "DecideFailure",
     "DecideMismatch",
     "DecideQuarantine",
@@ -150,6 +160,7 @@ __all__ = [
     "RequestException",
     "ReturnMaterial",
     "SafetyCommand",
+    "SendReport",
     "SignGrades",
     "StepCommand",
     "StorageCommand",

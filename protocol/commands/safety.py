@@ -1,4 +1,6 @@
-"""What is said about safety: a computed grade is signed, an adverse event is reported, and followed."""
+"""What is said about safety: grades signed, adverse events reported and followed, reports sent, a DLT decision."""
+
+from typing import Literal
 
 from events.facts.base import Count, Flag, Name, Short
 from protocol.commands.base import Command, Moment, Text
@@ -56,4 +58,28 @@ class FollowEvent(Command):
     dlt: Flag | None = None
 
 
-SafetyCommand = SignGrades | ReportEvent | FollowEvent
+class SendReport(Command):
+    """A safety report reached whom it was for: its clock stops. `at` is now if left out."""
+
+    event: str
+    report: Name
+    at: Moment | None = None
+    reference: Short | None = None
+
+
+class DecideDlt(Command):
+    """Decide whether the patient had a dose-limiting toxicity; `events` names those that were."""
+
+    decision: Literal["dlt", "no_dlt", "not_evaluable"]
+    events: tuple[str, ...] = ()
+    why: Text
+
+
+class AnswerDlt(Command):
+    """Agree with the decision that waits, or do not, with the reason why."""
+
+    answer: Literal["agreed", "not_agreed"]
+    why: Text | None = None
+
+
+SafetyCommand = SignGrades | ReportEvent | FollowEvent | SendReport | DecideDlt | AnswerDlt

@@ -13,7 +13,16 @@ from typing import Literal, assert_never
 from events.facts.safety import AdverseEventFollowed, AdverseEventReported, GradeSigned
 from events.identifiers import read_code
 from protocol.adverse_events import known_event, rules_of
-from protocol.commands import FollowEvent, ReportEvent, SafetyCommand, SignGrades
+from protocol.commands import (
+    AnswerDlt,
+    DecideDlt,
+    FollowEvent,
+    ReportEvent,
+    SafetyCommand,
+    SendReport,
+    SignGrades,
+)
+from protocol.decide.safety_decisions import answer_dlt, decide_dlt, send_report
 from protocol.decision import Decision
 from protocol.gate import check_role
 from protocol.grading import gradings_of, proposed, told
@@ -34,6 +43,12 @@ def decide_safety(therapy: Therapy, protocol: StudyProtocol, command: SafetyComm
             return _report(therapy, protocol, command, around)
         case FollowEvent():
             return _follow(therapy, protocol, command, around)
+        case SendReport():
+            return send_report(therapy, protocol, command, around)
+        case DecideDlt():
+            return decide_dlt(therapy, protocol, command, around)
+        case AnswerDlt():
+            return answer_dlt(therapy, protocol, command, around)
         case _:
             assert_never(command)
 

@@ -6,12 +6,18 @@ from dataclasses import replace
 from typing import assert_never
 
 from events.facts import safety
-from protocol.safety_state import Event, Graded
+from protocol.safety_state import Dlt, Event, Graded
 from protocol.state import Signed, Therapy, instance
 
 SafetyFacts = (
-    safety.GradeProposed | safety.GradeSigned | safety.AdverseEventReported | safety.AdverseEventFollowed
-)  # fmt: skip
+    safety.GradeProposed
+    | safety.GradeSigned
+    | safety.AdverseEventReported
+    | safety.AdverseEventFollowed
+    | safety.SafetyReportSent
+    | safety.DltDecided
+    | safety.DltAnswered
+)
 
 
 def evolve_safety(therapy: Therapy, fact: SafetyFacts, by: Signed) -> Therapy:
@@ -32,6 +38,17 @@ def evolve_safety(therapy: Therapy, fact: SafetyFacts, by: Signed) -> Therapy:
             state = replace(state, events={**state.events, fact.event: new})
         case safety.AdverseEventFollowed():
             state = replace(state, events={**state.events, fact.event: _followed(state.events[fact.event], fact, by)})
+        case safety.SafetyReportSent():
+            event = state.events[fact.event]
+            event = replace(event, sent={**event.sent, fact.report: fact})
+            state = replace(state, events={**state.events, fact.event: event})
+        case safety.DltDecided():
+            state = replace(state, proposed_dlt=Dlt(fact, by))
+        case safety.DltAnswered():
+            waiting = state.proposed_dlt
+            if waiting is not None and fact.answer == "agreed":
+                state = replace(state, dlt=replace(waiting, agreed=by))
+            state = replace(state, proposed_dlt=None)
         case _:
             assert_never(fact)
     return replace(therapy, safety=state)

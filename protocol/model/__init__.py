@@ -18,7 +18,17 @@ from protocol.model.manufacture import FailureRule, Manufacture, Remake
 from protocol.model.quality import Handling, Quality
 from protocol.model.records import Limit, Record, ScanSpec
 from protocol.model.release import ExceptionalRelease, Measure, Release, ReleaseCriterion
-from protocol.model.safety import EventRules, Grading, Level, RequiredSign, Safety, Sign
+from protocol.model.safety import (
+    CohortRules,
+    DltRules,
+    EventRules,
+    Grading,
+    Level,
+    RequiredSign,
+    Safety,
+    SafetyReport,
+    Sign,
+)
 from protocol.model.steps import Needs, Retest, Step
 from protocol.model.study import ChoiceSpec, Head, MaterialKind, Option, StudyProtocol, Target
 
@@ -30,9 +40,11 @@ __all__ = [
     "ChoiceSpec",
     "Clock",
     "ClockLimit",
+    "CohortRules",
     "Consequence",
     "Consequences",
     "Detected",
+    "DltRules",
     "Dose",
     "Downtime",
     "Endings",
@@ -79,6 +91,7 @@ __all__ = [
     "RequiredStatement",
     "Retest",
     "Safety",
+    "SafetyReport",
     "ScanSpec",
     "SegregatedStorage",
     "Sign",

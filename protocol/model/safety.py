@@ -1,12 +1,15 @@
-"""Safety after infusion: how toxicity is graded from signs, and what is recorded of an adverse event."""
+"""Safety after infusion: toxicity graded from signs, adverse events and their reports, dose-limiting toxicity."""
 
 from decimal import Decimal
 from functools import cached_property
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from events.identifiers import Name
-from protocol.model.base import Names, Part, Title
+from protocol.duration import Length
+from protocol.model.base import Consequences, Names, Part, Title, listed
+from protocol.model.clocks import At
 
 HIGHEST = 5
 """No scale of toxicity has a higher grade than this (CTCAE v5.0, ASTCT): 5 is death."""
@@ -83,9 +86,65 @@ class EventRules(Part):
     source: Title | None = None
 
 
+AWARE = "aware"
+"""Where a report is counted from that counts from no other report: the site's awareness."""
+Holds = Literal["serious", "suspected", "unexpected", "urgent", "not_urgent"]
+
+
+class SafetyReport(Part):
+    """A report that an adverse event asks for while all of `when` holds, and until when it must have been sent.
+
+    `from` is ``aware``, the moment at which the site knew all that makes it due, or another report: then it counts from when
+    that one was received, or from when all held, whichever was later. `unexpected` holds until somebody says it was expected.
+    """
+
+    id: Name
+    title: Title
+    when: Annotated[tuple[Holds, ...], BeforeValidator(listed), Field(min_length=1)]
+    start: Name = Field(alias="from")
+    within: Length
+    sent_by: Names
+    then: Consequences
+    source: Title | None = None
+
+
+class DltRules(Part):
+    """The decision on dose-limiting toxicity, one for each patient: after the window, or at once where there is one.
+
+    `decided_by` and `agreed_by` are two people.
+    """
+
+    start: At = Field(alias="from")
+    window: Length
+    decided_by: Names
+    agreed_by: Names
+    source: Title | None = None
+
+
+class CohortRules(Part):
+    """Dose cohorts: each option of the choice `of` is one, and its next patient waits for what is decided on those before.
+
+    `gates`: steps that stay shut. `one_by_one`: how many first patients wait for the DLT decision on each one before them;
+    all, if left out. `interval`: how long lies between the infusion of one of these and the gate of the next. `stop_at`:
+    how many patients with a dose-limiting toxicity stop the cohort. `stopped_by`, `reopened_by`: roles that stop it, or open it again.
+    """
+
+    of: Name
+    gates: Names
+    one_by_one: int | None = Field(default=None, ge=1, le=1000)
+    interval: Length | None = None
+    stop_at: int | None = Field(default=None, ge=1, le=1000)
+    stopped_by: Names
+    reopened_by: Names
+    source: Title | None = None
+
+
 class Safety(Part):
     """The study's part on safety."""
 
     gradings: tuple[Grading, ...] = ()
     events: EventRules | None = None
+    reports: tuple[SafetyReport, ...] = ()
+    dlt: DltRules | None = None
+    cohorts: CohortRules | None = None
     source: Title | None = None

@@ -27,6 +27,8 @@ What = Literal[
     "exception",
     "grade",
     "amendment",
+    "report",
+    "dlt",
 ]
 
 

@@ -27,6 +27,8 @@ def resting_state(therapy: Therapy, protocol: StudyProtocol) -> tuple[str, str]:
         "way_out": "AwaitingDecision",
         "quarantine": "Quarantined",
         "grade": "AwaitingSignature",
+        "report": "AwaitingReport",
+        "dlt": "AwaitingDecision",
     }.get(first.kind, "AwaitingStep")
     told = [f"{i.step or i.title}{_occurrence(i)}: waiting for {' or '.join(i.roles)}" for i in items[:3]]
     more = f" (and {len(items) - 3} more)" if len(items) > 3 else ""

@@ -87,7 +87,7 @@ from protocol.worklist import worklist
 from tests.logs import plain, rows
 from tests.stage import ANNA, BRUNO, STUDY, Stage, Staged
 
-CLARA = Patient(3, "T-3", {"cohort": "B-NHL", "starting_material": "fresh"}, bags=2, reserve=1)
+CLARA = Patient(3, "T-3", {"cohort": "B-NHL", "dose_level": "level_3", "starting_material": "fresh"}, bags=2, reserve=1)
 PATIENTS = (ANNA, BRUNO, CLARA)
 
 # How often each happens: mostly the right thing, so that a history gets somewhere.

@@ -73,6 +73,9 @@ HEADINGS: dict[type[Part], str] = {
     model.Level: "### A level",
     model.RequiredSign: "### A required sign",
     model.EventRules: "### Adverse events",
+    model.SafetyReport: "### A safety report",
+    model.DltRules: "### Dose-limiting toxicity",
+    model.CohortRules: "### Dose cohorts",
     model.Amendments: "## Amendments",
     model.Downtime: "### Downtime",
 }

@@ -8,18 +8,26 @@ Source: process page step 24; ASTCT consensus (Lee et al. 2019, BBMT 25:625-638)
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from console.rehearsal import Patient
+from events.facts.cohorts import CohortReopened
 from events.facts.safety import GradeProposed
 from protocol.adverse_events import emergent, event_row
 from protocol.audit import audit_all
-from protocol.commands import FollowEvent, ReportEvent, SignGrades
+from protocol.automatic import next_deadline
+from protocol.commands import AnswerDlt, DecideDlt, FollowEvent, ReportEvent, SendReport, SignGrades
 from protocol.desk import Receipt
+from protocol.file import read_protocol
 from protocol.grading import grades_told, proposed, unsigned
 from protocol.reader import Reader
+from protocol.safety_reports import open_clocks
+from protocol.schedule import schedule
+from protocol.status import batch_status
 from protocol.worklist import resting_state, worklist
-from tests.stage import Stage, Staged, names
+from tests.stage import ANNA, BRUNO, Stage, Staged, names, study
 
 pytestmark = pytest.mark.story
 PHYSICIAN = "physician.1"
@@ -43,7 +51,7 @@ def stands(site: Staged, grading: str, day: str) -> str:
     return f"{proposed(graded)}; signed {graded.signed.grade if graded.signed else 'by nobody'}"
 
 
-def report(site: Staged, term: str = "Neutrophil count decreased", by: str = PHYSICIAN, **told: object) -> Receipt:
+def report(site: Staged, term: str = "Neutrophil count decreased", by: str = PHYSICIAN, **told: Any) -> Receipt:
     """An adverse event becomes known now."""
     document = {"term": term, "grade": 2, "onset": site.clock(), "related": "possibly", **told}
     return site.act(ReportEvent.model_validate(document), by)
@@ -308,3 +316,343 @@ def test_events_are_told_whenever_they_become_known(stage: Stage) -> None:
     assert late.now.completed == "followed_to_the_end"
     settled(early)
     settled(late)
+
+
+# ------------------------------------------------------------------ clocks of reports
+
+
+def send(site: Staged, report_: str, event: str = "AE-1", by: str = PHYSICIAN, **told: object) -> Receipt:
+    """A report reached whom it was for."""
+    return site.act(SendReport.model_validate({"event": event, "report": report_, **told}), by)
+
+
+def clocks(site: Staged) -> dict[str, float]:
+    """The clocks that run: report to the hours that are left."""
+    running = open_clocks(site.now, site.protocol)
+    return {f"{c.event.code} {c.report.id}": (c.due - site.clock()) / timedelta(hours=1) for c in running}
+
+
+SERIOUS: dict[str, Any] = {"grade": 4, "serious": True, "criteria": ["hospitalisation"]}
+URGENT: dict[str, Any] = {"grade": 4, "serious": True, "criteria": ["life_threatening"], "expected": False}
+
+
+def test_a_serious_event_reaches_the_sponsor_within_a_day_of_awareness(stage: Stage) -> None:
+    """The clock runs from when the site was aware, not from the entry; it shows with its end, and stops when the report arrived."""
+    site = stage.at("acute_monitoring")
+    site.pass_(hours=6)
+    report(
+        site, onset=site.clock() - timedelta(hours=5), aware=site.clock() - timedelta(hours=4), related="no", **SERIOUS
+    )
+    assert clocks(site) == {"AE-1 sae": 20}
+    (item,) = (i for i in worklist(site.now, site.protocol) if i.kind == "report")
+    assert item.roles == ("investigator", "physician")
+    assert item.due == site.clock() + timedelta(hours=20)
+    entry = next(e for e in schedule(site.now, site.protocol) if e.standing == "report")
+    assert entry.latest == item.due
+    assert next_deadline(site.now, site.protocol) <= item.due  # type: ignore[operator]
+    assert batch_status(site.now, site.protocol)["reports_due"].startswith("AE-1 sae by ")
+    site.pass_(hours=19)
+    assert names(send(site, "sae").facts) == ["safety_report.sent"]
+    assert clocks(site) == {}
+    with site.refused("order.done"):
+        send(site, "sae")
+    settled(site)
+
+
+def test_a_report_that_is_late_opens_a_deviation_by_itself(stage: Stage) -> None:
+    """The system records what was missed, once; when the report arrives at last nothing opens a second time."""
+    site = stage.at("acute_monitoring")
+    report(site, **SERIOUS)
+    site.pass_(hours=25)
+    told = names(site.system())
+    assert told[:2] == ["deadline.missed", "deviation.opened"]
+    assert [(d.grade, d.rule) for d in site.now.deviations.values()][:1] == [("major", "deadline.report.sae")]
+    before = len(site.now.deviations)
+    assert names(send(site, "sae").facts) == ["safety_report.sent"]
+    assert len(site.now.deviations) == before
+    settled(site)
+
+
+def test_a_report_told_late_by_a_person_opens_the_deviation_in_its_own_record(stage: Stage) -> None:
+    """With the driver stopped the record of the late report says so itself."""
+    site = stage.at("acute_monitoring")
+    report(site, **SERIOUS)
+    site.pass_(hours=25)
+    receipt = send(site, "sae")
+    assert names(receipt.facts) == ["safety_report.sent", "deviation.opened"]
+    assert "1 h 0 min late" in list(site.now.deviations.values())[-1].says
+    settled(site)
+
+
+def test_a_susar_counts_from_the_sponsors_awareness_7_days_and_8_more_where_it_is_urgent(stage: Stage) -> None:
+    """Fatal or life-threatening, suspected, unexpected: 7 days from when the sponsor knew, then 8 for the follow-up."""
+    site = stage.at("acute_monitoring")
+    report(site, **URGENT)
+    assert clocks(site) == {"AE-1 sae": 24}, "the sponsor does not know yet"
+    with site.refused("report.due"):
+        send(site, "susar_7", by="safety.officer.1")
+    site.pass_(hours=10)
+    send(site, "sae")
+    assert clocks(site) == {"AE-1 susar_7": 7 * 24}
+    site.pass_(days=3)
+    with site.refused("authority.role"):
+        send(site, "susar_7")
+    send(site, "susar_7", by="safety.officer.1", reference="EV-2026-1")
+    assert clocks(site) == {"AE-1 susar_follow_up": 8 * 24}
+    send(site, "susar_follow_up", by="safety.officer.1")
+    assert clocks(site) == {}
+    settled(site)
+
+
+def test_any_other_susar_has_15_days(stage: Stage) -> None:
+    """Serious, suspected, unexpected, but neither fatal nor life-threatening; whoever has not said expected counts as unexpected."""
+    site = stage.at("acute_monitoring")
+    report(site, **SERIOUS)
+    send(site, "sae")
+    assert clocks(site) == {"AE-1 susar_15": 15 * 24}
+    site.pass_(days=1)
+    follow(site, expected=True)
+    assert clocks(site) == {}, "what was expected is no SUSAR"
+    settled(site)
+
+
+def test_an_event_that_becomes_serious_or_fatal_starts_its_clock_then(stage: Stage) -> None:
+    """The clock counts from when it was known, not from the first report of the event."""
+    site = stage.at("acute_monitoring")
+    report(site, grade=3)
+    assert clocks(site) == {}
+    with site.refused("report.due"):
+        send(site, "sae")
+    site.pass_(days=2)
+    follow(site, serious=True, criteria=["hospitalisation"], expected=False)
+    assert clocks(site) == {"AE-1 sae": 24}
+    send(site, "sae")
+    site.pass_(days=4)
+    assert clocks(site) == {"AE-1 susar_15": 11 * 24}
+    follow(site, grade=5, criteria=["death"])
+    assert clocks(site) == {"AE-1 susar_7": 7 * 24}, "fatal now: seven days from today"
+    settled(site)
+
+
+def test_a_report_is_known_due_and_not_in_the_future(stage: Stage) -> None:
+    """Bad input names the rule and the values."""
+    site = stage.at("acute_monitoring")
+    report(site, **SERIOUS)
+    with site.refused("report.known"):
+        send(site, "letter")
+    with site.refused("event.known"):
+        send(site, "sae", "AE-9")
+    with site.refused("time.future"):
+        send(site, "sae", at=site.clock() + timedelta(hours=1))
+    with site.refused("time.order"):
+        send(site, "sae", at=site.clock() - timedelta(hours=1))
+
+
+# ------------------------------------------------------------------ dose-limiting toxicity
+
+
+def decide(site: Staged, decision: str = "no_dlt", *events: str, by: str = "investigator.1") -> Receipt:
+    """The first of two signatures on dose-limiting toxicity."""
+    return site.act(
+        DecideDlt.model_validate({"decision": decision, "events": events, "why": "looked at all of it"}), by
+    )
+
+
+def answer(site: Staged, said: str = "agreed", why: str | None = None, by: str = "safety.officer.1") -> Receipt:
+    """The second."""
+    return site.act(AnswerDlt.model_validate({"answer": said, "why": why}), by)
+
+
+def test_no_dlt_is_decided_after_the_window_by_two_people(stage: Stage) -> None:
+    """28 days after the infusion the investigator decides and the safety officer agrees; before that nobody can say there was none."""
+    site = stage.at("acute_monitoring")
+    (infused,) = site.now.of_step("infusion")
+    with site.refused("dlt.window") as told:
+        decide(site)
+    assert told.values["ends"] == infused.fact.started + timedelta(days=28)
+    site.clock.now = infused.fact.started + timedelta(days=28)
+    with site.refused("authority.role"):
+        decide(site, by="ward.nurse.1")
+    with site.refused("dlt.pending"):
+        answer(site)
+    decide(site)
+    with site.refused("order.pending"):
+        decide(site)
+    both = site.hire(site.person("investigator.1"), "moonlight", "safety_officer")
+    with site.refused("authority.two-people"):
+        answer(site, by=both)
+    with site.refused("dlt.reason"):
+        answer(site, "not_agreed")
+    answer(site, "not_agreed", "the bilirubin of day 20 was not looked at")
+    decide(site)
+    answer(site)
+    assert batch_status(site.now, site.protocol)["dlt"] == "no dlt"
+    with site.refused("order.done"):
+        decide(site)
+    settled(site)
+
+
+def test_a_dlt_names_flagged_events_and_may_be_decided_at_once(stage: Stage) -> None:
+    """A toxicity that is dose-limiting waits for no window; what was not flagged as possible is not decided on."""
+    site = stage.at("acute_monitoring")
+    report(site, grade=4, dlt=True)
+    report(site, grade=2)
+    for decision, events in (("dlt", ()), ("dlt", ("AE-2",)), ("not_evaluable", ("AE-1",))):
+        with site.refused("dlt.window" if decision == "not_evaluable" else "dlt.events"):
+            decide(site, decision, *events)
+    decide(site, "dlt", "AE-1")
+    answer(site)
+    assert batch_status(site.now, site.protocol)["dlt"] == "dlt (AE-1)"
+    settled(site)
+
+
+def test_an_event_that_is_flagged_after_the_decision_opens_it_again(stage: Stage) -> None:
+    """The decision stands on what was flagged then; a further possible one asks both people again."""
+    site = stage.at("acute_monitoring")
+    site.pass_(days=29)
+    decide(site)
+    answer(site)
+    assert not [i for i in worklist(site.now, site.protocol) if i.kind == "dlt"]
+    report(site, grade=3, dlt=True, onset=site.clock() - timedelta(days=3))
+    (item,) = (i for i in worklist(site.now, site.protocol) if i.kind == "dlt")
+    assert (item.roles, "AE-1" in item.says) == (("investigator",), True)
+    decide(site)
+    answer(site)
+    settled(site)
+
+
+# ------------------------------------------------------------------ dose cohorts
+
+
+EMIL = Patient(4, "T-4", {"cohort": "B-ALL", "starting_material": "fresh"})
+"""Anna's next in the same dose level."""
+
+
+def two_of_a_cohort(stage: Stage) -> Staged:
+    """Anna was infused on day 0; the product of Emil, of the same dose level, has been received."""
+
+    def make(site: Staged) -> None:
+        site.play(EMIL, "safety_decision")
+        site.play(ANNA, "acute_monitoring")
+
+    return stage.of("two patients of one dose level", make)
+
+
+def test_the_next_patient_waits_until_the_decision_on_the_one_before_is_signed(stage: Stage) -> None:
+    """Emil's safety decision and lymphodepletion stay shut until two people have decided on Anna."""
+    site = two_of_a_cohort(stage)
+    with site.refused("cohort.decision") as told:
+        site.perform("safety_decision", patient=EMIL)
+    assert "the DLT decision on T-1 is not signed" in told.says
+    site.pass_(days=29)
+    decide(site)
+    with site.refused("cohort.decision") as told:
+        site.perform("safety_decision", patient=EMIL)
+    assert "no dlt, waits for safety_officer" in told.says
+    answer(site)
+    site.do("safety_decision", patient=EMIL)
+    site.play(EMIL, "lymphodepletion")
+    site.do("lymphodepletion", patient=EMIL)
+    settled(site)
+
+
+def test_two_patients_do_not_pass_the_gate_together(stage: Stage) -> None:
+    """Both safety decisions were signed before anybody began: the first to begin lymphodepletion shuts the gate for the other."""
+
+    def make(site: Staged) -> None:
+        for patient in (ANNA, EMIL):
+            site.play(patient, "lymphodepletion")
+
+    site = stage.of("two of a cohort before lymphodepletion", make)
+    site.do("lymphodepletion")
+    with site.refused("cohort.decision"):
+        site.perform("lymphodepletion", patient=EMIL)
+    # Whoever has begun goes on.
+    site.pass_(days=1)
+    site.do("lymphodepletion")
+    settled(site)
+
+
+def test_a_time_lies_between_the_first_patients(stage: Stage) -> None:
+    """A decision that comes early does not shorten the interval: 14 days between the infusion and the next patient's gate."""
+    site = two_of_a_cohort(stage)
+    (infused,) = site.now.of_step("infusion")
+    report(site, grade=4, dlt=True)
+    decide(site, "dlt", "AE-1")
+    answer(site)
+    with site.refused("cohort.interval") as told:
+        site.perform("safety_decision", patient=EMIL)
+    assert told.values["opens"] == infused.fact.started + timedelta(days=14)
+    site.clock.now = infused.fact.started + timedelta(days=14)
+    site.do("safety_decision", patient=EMIL)
+    settled(site)
+
+
+def test_a_stopped_cohort_enrols_nobody_and_begins_nobody_until_it_is_opened_again(stage: Stage) -> None:
+    """Stopped by a signature with a reason, opened by another person's; both stand in the cohort's stream and are decided again."""
+    site = two_of_a_cohort(stage)
+    site.pass_(days=29)
+    decide(site)
+    answer(site)
+    with site.refused("authority.role"):
+        site.desk.stop_cohort("level_1", "too many infections", site.sits("ward.nurse.1"))
+    with site.refused("cohort.known"):
+        site.desk.stop_cohort("level_9", "too many infections", site.sits("safety.officer.1"))
+    with site.refused("cohort.stopped"):
+        site.desk.reopen_cohort("level_1", "go on", site.sits("safety.officer.1"))
+    site.desk.stop_cohort("level_1", "too many infections", site.sits("safety.officer.1"))
+    with site.refused("order.done"):
+        site.desk.stop_cohort("level_1", "again", site.sits("safety.officer.1"))
+    with site.refused("cohort.stopped") as told:
+        site.perform("safety_decision", patient=EMIL)
+    assert "it was stopped by safety.officer.1: too many infections" in told.says
+    fred = Patient(5, "T-5", {"cohort": "B-ALL", "starting_material": "fresh"})
+    site.play(fred, "enrolment")
+    with site.refused("cohort.stopped"):
+        site.perform("enrolment", patient=fred)
+    with site.refused("authority.two-people"):
+        site.desk.reopen_cohort("level_1", "go on", site.sits("safety.officer.1"))
+    site.desk.reopen_cohort("level_1", "safety board of 12 May: go on", site.sits("safety.officer.2"))
+    site.do("enrolment", patient=fred)
+    site.do("safety_decision", patient=EMIL)
+    settled(site)
+
+
+def test_the_stopping_rule_stops_a_cohort_by_itself(stage: Stage) -> None:
+    """As many dose-limiting toxicities as the study says shut it without anybody's stop; who opens it accepts that many."""
+    text = study().text.replace("    stop_at: 2\n", "    stop_at: 1\n")
+    site = stage.site(read_protocol(text))
+    site.play(EMIL, "safety_decision")
+    site.play(ANNA, "acute_monitoring")
+    report(site, grade=4, dlt=True)
+    decide(site, "dlt", "AE-1")
+    answer(site)
+    site.pass_(days=20)
+    with site.refused("cohort.stopped") as told:
+        site.perform("safety_decision", patient=EMIL)
+    assert "1 of its patients had a dose-limiting toxicity; its stopping rule is 1" in told.says
+    site.desk.reopen_cohort("level_1", "lower dose of fludarabine", site.sits("safety.officer.1"))
+    site.do("safety_decision", patient=EMIL)
+    settled(site)
+
+
+def test_a_forged_opening_of_a_cohort_is_found_and_believed_by_nobody(stage: Stage) -> None:
+    """A nurse with a program of her own opens a stopped cohort: the gate stays shut, and the audit names the record."""
+    site = two_of_a_cohort(stage)
+    site.desk.stop_cohort("level_1", "too many infections", site.sits("safety.officer.1"))
+    forged = CohortReopened(
+        study=site.protocol.protocol.id, cohort="level_1", digest=site.protocol.digest, dlts=0, reason="go on"
+    )
+    stream = f"cohort/{site.protocol.protocol.id}.level_1"
+    site.forge([forged], "ward.nurse.1", subject=stream, without_therapy=True)
+    with site.refused("cohort.stopped"):
+        site.perform("safety_decision", patient=EMIL)
+    (finding,) = audit_all(Reader(site.log))
+    assert "ward.nurse.1 may not decide on cohort level_1" in finding.says
+
+
+def test_another_dose_level_does_not_wait(stage: Stage) -> None:
+    """Bruno is of the second level: Anna's cohort keeps him from nothing."""
+    site = stage.at("acute_monitoring", other=True)
+    assert site.therapy(BRUNO).of_step("lymphodepletion")
+    settled(site)
