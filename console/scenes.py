@@ -8,9 +8,12 @@ from itertools import cycle, product
 
 from console.play import Script
 from console.rehearsal import Patient
+from protocol.cohorts import cohort_rules
 from protocol.model import StudyProtocol
 
 PATIENTS = 12
+_COHORTS = (0, 0, 0, 1, 1, 1, 0, 2, 2, 2, 2, 2)
+"""In which dose cohort each of them is, where the study has some."""
 
 
 def scenes(protocol: StudyProtocol) -> list[Script]:
@@ -27,7 +30,7 @@ def scenes(protocol: StudyProtocol) -> list[Script]:
         patient = Patient(
             number,
             f"T-{number:03d}",
-            next(combinations),
+            next(combinations) | _cohort(protocol, number),
             bags=2 if number in (2, 6) else 1,
             values=values,  # type: ignore[arg-type]
             reserve=reserve,
@@ -44,6 +47,15 @@ def _combinations(protocol: StudyProtocol) -> list[dict[str, str]]:
     return [
         dict(zip(names, options, strict=True)) for options in product(*(protocol.choices[n].options for n in names))
     ]
+
+
+def _cohort(protocol: StudyProtocol, number: int) -> dict[str, str]:
+    """The dose cohort of a patient: whoever's bad day is about a time is the first of a cohort, and waits for nobody."""
+    rules = cohort_rules(protocol)
+    if rules is None:
+        return {}
+    options = list(protocol.choices[rules.of].options)
+    return {rules.of: options[min(_COHORTS[number - 1], len(options) - 1)]}
 
 
 def _twists(protocol: StudyProtocol) -> dict[int, dict[str, object]]:

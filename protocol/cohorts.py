@@ -87,7 +87,7 @@ def shut(rules: CohortRules, cohort: Cohort, therapy: str, at: datetime) -> tupl
     """Which rule keeps the next patient of a cohort waiting, in words, and until when if that is known; nothing if none does."""
     if why := why_stopped(rules, cohort):
         return "cohort.stopped", why, None
-    before = [m for m in cohort.members if m.begun is not None and m.therapy != therapy]
+    before = [m for m in cohort.members if (m.begun is not None or not m.readable) and m.therapy != therapy]
     if rules.one_by_one is not None and len(before) >= rules.one_by_one:
         return "", "", None
     for one in before:

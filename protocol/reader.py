@@ -49,7 +49,7 @@ from protocol.recall import Touched
 from protocol.refusals import refuse
 from protocol.rooms import read_room
 from protocol.state import Therapy
-from protocol.surroundings import Actor, Cohort, Interval, Room, Surroundings
+from protocol.surroundings import Actor, Cohort, Interval, Member, Room, Surroundings
 
 KEPT_THERAPIES = 4096
 """Folded therapies that one process remembers."""
@@ -245,11 +245,18 @@ class Reader:
                 stopped, stopper, stopped_by = fact.reason, record.statement.person, record.statement.account
             elif isinstance(fact, CohortReopened):
                 stopped, stopper, stopped_by, accepted = "", "", "", fact.dlts
-        therapies = [self.therapy_before(one, before) for one in names]
-        # Whoever put a record into this stream without being of the cohort is no member of it.
-        own = [t for t in therapies if cohort_of(t, self.protocol_of(t)) == name]
-        members = tuple(member(t, self.protocol_of(t)) for t in own)
+        members = tuple(found for one in names if (found := self._member(one, name, before)) is not None)
         return Cohort(name, members, stopped, stopper, stopped_by, accepted), head
+
+    def _member(self, therapy: str, cohort: str, before: int | None) -> Member | None:
+        """A patient of a cohort; None for one who put a record into its stream without being of it."""
+        try:
+            state = self.therapy_before(therapy, before)
+            protocol = self.protocol_of(state)
+        except (Corrupt, Refused) as problem:
+            # It stops its own row, and shuts this gate: nobody knows how the patient is. An enrolment does not ask that.
+            return Member(therapy, None, None, "", f"its record cannot be read ({problem.rule})", "", readable=False)
+        return member(state, protocol) if cohort_of(state, protocol) == cohort else None
 
     def surroundings(
         self,

@@ -88,6 +88,7 @@ class Member(NamedTuple):
     decision: str
     told: str
     ended: str
+    readable: bool = True
 
 
 class Cohort(NamedTuple):

@@ -17,6 +17,7 @@ from protocol.alerts import open_alerts
 from protocol.commands import (
     AcceptException,
     AcknowledgeAlert,
+    AnswerDlt,
     AnyCommand,
     AssessDeviation,
     AuthoriseRetest,
@@ -28,6 +29,7 @@ from protocol.commands import (
     CloseDeviation,
     Correct,
     DecideAmendment,
+    DecideDlt,
     DecideFailure,
     DecideMismatch,
     DecideQuarantine,
@@ -39,6 +41,7 @@ from protocol.commands import (
     FailManufacture,
     FailScreening,
     FindMaterial,
+    FollowEvent,
     GiveFates,
     InvalidateResult,
     InvestigateDeviation,
@@ -55,11 +58,14 @@ from protocol.commands import (
     RegradeDeviation,
     ReportAction,
     ReportDeath,
+    ReportEvent,
     ReportIncident,
     ReportLate,
     ReportMismatch,
     RequestException,
     ReturnMaterial,
+    SendReport,
+    SignGrades,
     StoreMaterial,
     TakeBack,
     TakeOver,
@@ -75,6 +81,7 @@ from protocol.decide.amendments import open_amendment
 from protocol.desk import Receipt
 from protocol.due import Due, instances
 from protocol.endings import over, unsettled
+from protocol.grading import unsigned as unsigned_grades
 from protocol.happened import unsigned
 from protocol.incidents import undecided as undecided_incidents
 from protocol.labels import next_serials, roles_for
@@ -102,6 +109,7 @@ WEIGHTS = {
     "settle": 3, "lose": 1, "find": 1, "tell late": 3,
     "happen": 3, "confirm": 5, "paper": 4, "take over": 2,
     "manufacture": 4, "recall": 1, "read the log": 3, "markers": 2, "room": 6, "store": 1, "amend": 4,
+    "grade": 4, "adverse event": 3, "report": 2, "toxicity": 2, "cohort": 1,
 }  # fmt: skip
 STEP = st.tuples(
     st.sampled_from([name for name, weight in WEIGHTS.items() for _ in range(weight)]),
@@ -688,6 +696,71 @@ class History:
             return form.model_copy(update={"taken_over": from_whom})
 
         return self.perform(patient, chance, begun)
+
+    def _grade(self, patient: Patient, chance: random.Random) -> None:
+        """A physician, or somebody else, signs the grades of a visit: as proposed, or otherwise."""
+        for graded in unsigned_grades(self.site.therapy(patient)):
+            grades = {graded.proposed.grading: chance.choice([0, 2, 5, 6])} if chance.random() < 0.3 else {}
+            why = chance.choice([None, "seen"])
+            by = "physician.1" if chance.random() < 0.9 else self.anybody(chance)
+            sign = SignGrades(step=graded.at.step, occurrence=graded.at.occurrence, grades=grades, why=why)
+            return self.act(patient, sign, by)
+        return None
+
+    def _adverse_event(self, patient: Patient, chance: random.Random) -> None:
+        therapy, now = self.site.therapy(patient), self.site.clock()
+        told: dict[str, Any] = {"grade": chance.choice([1, 2, 3, 4, 5, None]), "dlt": chance.random() < 0.3}
+        if chance.random() < 0.5:
+            told |= {"serious": True, "criteria": [chance.choice(["death", "life_threatening", "disability", "bad"])]}
+        by = "physician.1" if chance.random() < 0.9 else self.anybody(chance)
+        if therapy.safety.events and chance.random() < 0.6:
+            event = chance.choice(list(therapy.safety.events))
+            told |= {
+                "event": event,
+                "says": "seen",
+                "resolved": chance.random() < 0.2,
+                "expected": chance.choice([True, None]),
+            }
+            return self.act(patient, FollowEvent.model_validate(told), by)
+        told |= {"term": "Anemia", "grade": told["grade"] or 2, "related": chance.choice(["no", "possibly"])}
+        told |= {
+            "onset": now - timedelta(hours=chance.choice([0, 5, 500])),
+            "aware": now - timedelta(hours=chance.choice([0, 5])),
+        }
+        return self.act(patient, ReportEvent.model_validate(told), by)
+
+    def _report(self, patient: Patient, chance: random.Random) -> None:
+        events = list(self.site.therapy(patient).safety.events)
+        if events:
+            report = chance.choice(["sae", "sae", "susar_7", "susar_15", "susar_follow_up"])
+            by = "investigator.1" if report == "sae" else "safety.officer.1"
+            self.act(patient, SendReport(event=chance.choice(events), report=report), by)
+
+    def _toxicity(self, patient: Patient, chance: random.Random) -> None:
+        """Whether there was a dose-limiting toxicity: decided, or answered."""
+        therapy = self.site.therapy(patient)
+        if therapy.safety.proposed_dlt is not None:
+            said: Any = {
+                "answer": chance.choice(["agreed", "agreed", "not_agreed"]),
+                "why": chance.choice(["seen", None]),
+            }
+            return self.act(
+                patient, AnswerDlt.model_validate(said), chance.choice(["safety.officer.1", "investigator.1"])
+            )
+        flagged = [event.code for event in therapy.safety.events.values() if event.dlt]
+        said = {"decision": chance.choice(["dlt", "no_dlt", "not_evaluable"]), "why": "looked at", "events": ()}
+        if said["decision"] == "dlt":
+            said["events"] = tuple(flagged)
+        return self.act(patient, DecideDlt.model_validate(said), "investigator.1")
+
+    def _cohort(self, _p: Patient, chance: random.Random) -> None:
+        """A dose cohort is stopped, or opened again."""
+        change = chance.choice([self.site.desk.stop_cohort, self.site.desk.reopen_cohort])
+        change(
+            chance.choice(["level_1", "level_2"]),
+            "seen",
+            self.site.sits(chance.choice(["safety.officer.1", "safety.officer.2"])),
+        )
 
     def _recall(self, _p: Patient, chance: random.Random) -> None:
         names = sorted({name for step in self.site.protocol.steps for name in step.needs.lots})
