@@ -1,7 +1,7 @@
 """Reports of adverse events and their clocks, dose-limiting toxicity, dose cohorts."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,9 @@ from console.show import Screen, as_json, line, table
 from console.signin import sit
 from console.times import read_time
 from protocol.commands import AnswerDlt, DecideDlt, SendReport
+
+if TYPE_CHECKING:
+    from protocol.surroundings import Cohort
 
 CohortArg = Annotated[str, typer.Argument(metavar="COHORT", help="The dose cohort, for example level_1.")]
 
@@ -132,15 +135,15 @@ def show_cohort(
     protocol = desk.current_protocol()
     rules = known_cohort(protocol, cohort) if cohort else cohort_rules(protocol)
     names = [cohort] if cohort else list(protocol.choices[rules.of].options) if rules else []
-    found = []
+    found: list[dict[str, Any]] = []
+    states: dict[str, Cohort] = {}
     for name in names:
         state, _ = desk.cohort(protocol, name)
         rule, says, opens = shut(rules, state, "", now) if rules else ("", "", None)
-        found.append({"cohort": name, "open": not rule, "rule": rule, "says": says, "opens": opens, "state": state})
+        states[name] = state
+        found.append({"cohort": name, "open": not rule, "rule": rule, "says": says, "opens": opens})
     if json:
-        as_json(
-            [{**one, "state": None, "patients": [m._asdict() for m in one["state"].members]} for one in found]  # type: ignore[attr-defined]
-        )
+        as_json([{**one, "patients": [m._asdict() for m in states[one["cohort"]].members]} for one in found])
         return
     screen = Screen(site)
     screen.simulated()
@@ -149,7 +152,7 @@ def show_cohort(
     for one in found:
         stands = "OPEN for the next patient" if one["open"] else f"SHUT, {one['says']}"
         line(f"{one['cohort']}: {stands}")
-        for m in one["state"].members:  # type: ignore[attr-defined]
+        for m in states[one["cohort"]].members:
             begun = f"conditioning began {screen.when(m.begun)}" if m.begun else "conditioning has not begun"
             infused = f", infused {screen.when(m.infused)}" if m.infused else ""
             line(
