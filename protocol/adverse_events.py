@@ -8,8 +8,8 @@ from events.facts.steps import ProductInfused
 from events.instant import to_wire
 from protocol.model import EventRules, StudyProtocol
 from protocol.refusals import refuse
-from protocol.safety_state import Event
 from protocol.state import Therapy
+from protocol.state.safety import Event
 
 
 def rules_of(protocol: StudyProtocol) -> EventRules:

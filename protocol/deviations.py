@@ -10,9 +10,9 @@ from protocol.alerts import open_alerts
 from protocol.deadline import Deadline
 from protocol.model import StudyProtocol
 from protocol.model.quality import Handling, Quality
-from protocol.quality_state import Action
 from protocol.refusals import refuse
 from protocol.state import Deviation, Instance, Therapy
+from protocol.state.quality import Action
 
 DEVIATION, ACTION, ALERT = "deviation", "action", "alert"
 """How deadlines call what they are of, where a step's deadline names the step."""

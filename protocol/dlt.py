@@ -7,8 +7,8 @@ from datetime import datetime
 from events.facts.steps import ConditioningGiven
 from protocol.clocks import moment
 from protocol.model import DltRules, StudyProtocol
-from protocol.safety_state import Dlt, Event
 from protocol.state import Therapy
+from protocol.state.safety import Dlt, Event
 
 
 def dlt_rules(protocol: StudyProtocol) -> DltRules | None:

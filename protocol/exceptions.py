@@ -11,10 +11,10 @@ from events.facts.steps import DispositionDecided
 from protocol.alerts import raise_alert
 from protocol.model import ExceptionalRelease, StudyProtocol
 from protocol.out_of_specification import criterion_named, deviations_of
-from protocol.quality_state import ReleaseException
 from protocol.refusals import refuse
 from protocol.release import evaluate
 from protocol.state import Therapy
+from protocol.state.quality import ReleaseException
 from protocol.surroundings import Actor
 
 SIGNED = ("the evaluation of the risks", "the physician's acceptance")

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from events.facts.base import Reading
 from events.facts.safety import GradeProposed
 from protocol.model import Grading, Level, Sign, StudyProtocol
-from protocol.safety_state import Graded
 from protocol.state import Instance, Therapy
+from protocol.state.safety import Graded
 
 
 class Computed(NamedTuple):

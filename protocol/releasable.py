@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from events.facts.steps import DispositionDecided
 from protocol.exceptions import check_excepted
 from protocol.model import StudyProtocol
-from protocol.quality_state import ReleaseException
 from protocol.refusals import refuse
 from protocol.release import evaluate, unmet
 from protocol.state import Therapy
+from protocol.state.quality import ReleaseException
 from protocol.surroundings import Actor
 
 

@@ -10,8 +10,8 @@ from events.instant import to_wire
 from protocol.deadline import Deadline
 from protocol.model import EventRules, SafetyReport, StudyProtocol
 from protocol.model.safety import AWARE, Holds
-from protocol.safety_state import Event
 from protocol.state import Instance, Therapy
+from protocol.state.safety import Event
 
 EVENT = "adverse_event"
 """How deadlines call what they are of, where a step's deadline names the step."""

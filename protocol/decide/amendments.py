@@ -10,7 +10,6 @@ from events.facts.amendments import AmendmentDecided, AmendmentProposed, Change,
 from events.facts.base import ActKey
 from events.grammar import dump_json
 from protocol.ahead import brought_too_late
-from protocol.amendment_state import Proposal
 from protocol.amendments import changes, under
 from protocol.commands import AmendmentCommand, DecideAmendment, ProposeAmendment
 from protocol.decision import Decision
@@ -20,6 +19,7 @@ from protocol.model import StudyProtocol
 from protocol.model.amendments import Amendments
 from protocol.refusals import refuse
 from protocol.state import Therapy
+from protocol.state.amendments import Proposal
 from protocol.surroundings import Surroundings
 
 LEAST_DIGEST = 8

@@ -34,9 +34,9 @@ from protocol.decision import Decision
 from protocol.deviations import investigators, lacking
 from protocol.gate import check_role, check_running, known_step
 from protocol.model import StudyProtocol
-from protocol.quality_state import Action
 from protocol.refusals import refuse
 from protocol.state import Deviation, Therapy
+from protocol.state.quality import Action
 from protocol.surroundings import Surroundings
 
 GRADES = ("minor", "major", "critical")

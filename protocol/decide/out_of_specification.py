@@ -28,9 +28,9 @@ from protocol.exceptions import current, failed, never, next_signature, roles_of
 from protocol.gate import check_role, check_running, known_step
 from protocol.model import ExceptionalRelease, Retest, Step, StudyProtocol
 from protocol.out_of_specification import deviations_of, is_out
-from protocol.quality_state import ReleaseException
 from protocol.refusals import refuse
 from protocol.state import Act, Therapy
+from protocol.state.quality import ReleaseException
 from protocol.surroundings import Actor, Surroundings
 
 

@@ -29,8 +29,8 @@ from protocol.grading import gradings_of, proposed, told
 from protocol.model import EventRules, Grading, StudyProtocol
 from protocol.model.safety import HIGHEST
 from protocol.refusals import refuse
-from protocol.safety_state import Event, Graded
 from protocol.state import Therapy
+from protocol.state.safety import Event, Graded
 from protocol.surroundings import Surroundings
 
 

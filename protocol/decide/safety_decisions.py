@@ -17,8 +17,8 @@ from protocol.readings import Breach
 from protocol.refusals import refuse
 from protocol.running import length
 from protocol.safety_reports import ReportClock, clock, reports_of, rule, says
-from protocol.safety_state import Event
 from protocol.state import Therapy
+from protocol.state.safety import Event
 from protocol.surroundings import Surroundings
 
 

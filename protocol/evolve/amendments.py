@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import assert_never
 
 from events.facts.amendments import AmendmentDecided, AmendmentProposed
-from protocol.amendment_state import Moved, Proposal
 from protocol.state import Signed, Therapy
+from protocol.state.amendments import Moved, Proposal
 
 AmendmentFacts = AmendmentProposed | AmendmentDecided
 

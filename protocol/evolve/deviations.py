@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import assert_never
 
 from events.facts import deviations, quality
-from protocol.quality_state import Action, Checked, Investigation, Regraded
 from protocol.state import Deviation, Signed, Therapy, instance
+from protocol.state.quality import Action, Checked, Investigation, Regraded
 
 DeviationFacts = (
     quality.DeviationOpened

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import assert_never
 
 from events.facts import out_of_specification as oos
-from protocol.quality_state import Invalidated, ReleaseException
 from protocol.state import Signed, Therapy, instance
+from protocol.state.quality import Invalidated, ReleaseException
 
 OutOfSpecificationFacts = (
     oos.RetestAuthorised

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import assert_never
 
 from events.facts import safety
-from protocol.safety_state import Dlt, Event, Graded
 from protocol.state import Signed, Therapy, instance
+from protocol.state.safety import Dlt, Event, Graded
 
 SafetyFacts = (
     safety.GradeProposed

@@ -16,7 +16,7 @@ from events.facts.safety import (
 )
 
 if TYPE_CHECKING:
-    from protocol.state import Instance, Signed
+    from protocol.state.acts import Instance, Signed
 
 
 @dataclass(frozen=True, slots=True)

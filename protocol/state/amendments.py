@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from events.facts.amendments import AmendmentProposed
 
 if TYPE_CHECKING:
-    from protocol.state import Signed
+    from protocol.state.acts import Signed
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from events.facts.base import Criterion
-    from protocol.state import Signed
+    from protocol.state.acts import Signed
 
 
 class Regraded(NamedTuple):

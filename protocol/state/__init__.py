@@ -1,0 +1,30 @@
+"""A therapy as folded from its stream, and what it is made of: one file for each kind of thing that can stand in it."""
+
+from protocol.state.acts import Act, Automatic, Current, Instance, ReadOut, Signed, instance
+from protocol.state.bad_day import Alert, Deviation, Elsewhere, Failure, Happening, Hold, Mismatch, Monitored, Occurred
+from protocol.state.materials import FOUND_AGAIN, CustodyEntry, Label, Material
+from protocol.state.therapy import Therapy
+
+__all__ = [
+    "FOUND_AGAIN",
+    "Act",
+    "Alert",
+    "Automatic",
+    "Current",
+    "CustodyEntry",
+    "Deviation",
+    "Elsewhere",
+    "Failure",
+    "Happening",
+    "Hold",
+    "Instance",
+    "Label",
+    "Material",
+    "Mismatch",
+    "Monitored",
+    "Occurred",
+    "ReadOut",
+    "Signed",
+    "Therapy",
+    "instance",
+]
