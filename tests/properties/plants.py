@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from console.rehearsal import Patient
 from events.facts.base import Fact
 from events.facts.course import ActWitnessed, FactCorrected, PatientDied
 from events.facts.happened import ActHappened, ForeignItem
@@ -13,7 +14,10 @@ from events.facts.recalls import RecallReached
 from events.facts.site import LotRecalled
 from events.facts.steps import CellsCollected, DispositionDecided, ProductInfused, SlotsBooked
 from protocol.commands import Correct, OpenDeviation
-from tests.stage import BRUNO, Stage, Staged
+from tests.stage import ANNA, BRUNO, Stage, Staged
+
+DORA = Patient(4, "T-4", ANNA.choices)
+"""Another patient of Anna's dose level."""
 
 PLANTS: dict[str, Callable[[Stage], Staged]] = {}
 
@@ -102,6 +106,19 @@ def _conditioned_too_early(stage: Stage) -> Staged:
     given = decided(later, "lymphodepletion", "ward.nurse.1")
     site = stage.at("disposition")
     site.forge(given, "ward.nurse.1")
+    return site
+
+
+@plant("cohort waits")
+def _the_next_of_a_dose_level(stage: Stage) -> Staged:
+    def both(site: Staged) -> None:
+        site.play(ANNA, "acute_monitoring")
+        site.play(DORA, "safety_decision")
+
+    site = stage.of("two of a dose level", both)
+    alone = stage.at("lymphodepletion", DORA)
+    given = alone.desk.may(DORA.therapy, alone.form("lymphodepletion"), "ward.nurse.1").facts
+    site.forge(given, "ward.nurse.1", therapy=DORA.therapy)
     return site
 
 

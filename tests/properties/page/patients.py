@@ -80,6 +80,8 @@ class Patient:
     holds: set[str] = field(default_factory=set)
     stopped_by: dict[str, set[str]] = field(default_factory=dict)
     excepted: bool = False
+    choices: dict[str, str] = field(default_factory=dict)
+    dlt_decided: bool = False
     died: datetime | None = None
     left_treatment: datetime | None = None
     signed: dict[str, str] = field(default_factory=dict)

@@ -40,6 +40,8 @@ WORDS = [
     ("test_sterility_final", "culture", "negative"),
     ("test_identity", "car_cd3", "present"),
 ]
+ONE_BY_ONE = 3
+"""So many patients of a dose level are treated one by one, as the study that ships says."""
 NEVER_EXCEPTED = {"test_safety", "test_sterility_interim", "test_sterility_final", "test_identity"}
 HOLDS = {"lowest": ("<", "2"), "highest": (">", "8"), "warmest": (">", "-130")}
 """Readings of a transport beyond which the material is quarantined by itself, in degrees Celsius (steps 8 and 18)."""
@@ -147,6 +149,19 @@ def held_until_received(_w: Any, patient: Patient, fact: Fact, _s: dict[str, str
     ]
     if not received & set(good):
         yield f"conditioning with {good or 'nothing'} released and {sorted(received) or 'nothing'} received"
+
+
+def cohort_waits(watch: Any, patient: Patient, fact: Fact, _s: dict[str, str]) -> Iterator[str]:
+    """The study: the next patient's lymphodepletion stays shut until the safety decision on those before is signed."""
+    if _name(fact) != "conditioning.given" or patient.of("conditioning.given"):
+        return
+    level = patient.choices.get("dose_level")
+    others = [other for other in watch.patients.values() if other.choices.get("dose_level") == level]
+    before = [other for other in others if other is not patient and other.of("conditioning.given")]
+    if len(before) < ONE_BY_ONE:
+        for other in before:
+            if not other.dlt_decided:
+                yield f"conditioning in {level} before the safety decision on {other.name}"
 
 
 def infused_by_rule(_w: Any, patient: Patient, fact: Fact, _s: dict[str, str]) -> Iterator[str]:
@@ -299,7 +314,7 @@ def _named(*rules: Rule) -> dict[str, Rule]:
 
 BEFORE = _named(
     consent_first, identity_before_collection, one_owner, two_people, closed_by_another, released_by_rule,
-    held_until_received, infused_by_rule, nothing_after_the_end, no_foreign_scan, held_items_stand_still,
+    held_until_received, cohort_waits, infused_by_rule, nothing_after_the_end, no_foreign_scan, held_items_stand_still,
 )  # fmt: skip
 AFTER = _named(released_stays_true, collection_in_time, excursion_quarantines, late_infusion_deviates)
 WHOLE = _named(both_are_held, told_is_heard, recall_reaches)

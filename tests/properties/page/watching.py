@@ -95,6 +95,7 @@ def _stands(patient: Patient, act: Done, account: str) -> None:
         patient.consented = True
     if act.name == "patient.enrolled":
         patient.coi, patient.subject, patient.wristband = fact["coi"], fact["subject"], fact["wristband"]
+        patient.choices = {choice["name"]: choice["option"] for choice in fact.get("choices", [])}
     for code in fact["materials"] if act.name == "disposition.decided" else []:
         item = patient.items[code]
         item.held, item.released, item.rejected = False, fact["decision"] == "released", fact["decision"] == "rejected"
@@ -190,6 +191,10 @@ def _invalidated(patient: Patient, fact: Fact, _signer: Signer) -> None:
     patient.invalidated.add(key_of(fact))
 
 
+def _dlt(patient: Patient, fact: Fact, _signer: Signer) -> None:
+    patient.dlt_decided = patient.dlt_decided or fact["answer"] == "agreed"
+
+
 def _died(patient: Patient, fact: Fact, _signer: Signer) -> None:
     patient.died = when(fact["at"])
 
@@ -237,6 +242,7 @@ _APPLY: dict[str, Callable[[Patient, Fact, Signer], None]] = {
     "item_elsewhere.settled": _settled,
     "remake.begun": _remade,
     "result.invalidated": _invalidated,
+    "dlt.answered": _dlt,
     "patient.died": _died,
     "patient.withdrew": _withdrew,
 }
