@@ -37,7 +37,8 @@ def _batches(desk: Desk, scripts: list[Script]) -> Table:
         therapy = desk.therapy(script.patient.therapy)
         row = batch_status(therapy, desk.protocol_of(therapy))
         where = row["completed"].replace("_", " ") or row["waits_for"]
-        deviations = f"{row['deviations_open']} {row['worst_deviation']}" if row["deviations_open"] else "-"
+        many = ", worst " if row["deviations_open"] > 1 else " "
+        deviations = f"{row['deviations_open']}{many}{row['worst_deviation']}" if row["deviations_open"] else "-"
         table.add_row(row["therapy"], row["choices"] or "not enrolled", row["product"] or "-", where, deviations)
     return table
 
