@@ -31,7 +31,7 @@ def show(site: Site, desk: Desk, scripts: list[Script], verification: Verificati
 
 def _batches(desk: Desk, scripts: list[Script]) -> Table:
     table = Table(title="Batch status (time is simulated)", title_justify="left")
-    for column in ("therapy", "patient's path", "product", "where it stands", "open deviations"):
+    for column in ("therapy", "what happens on the way", "product", "where it stands", "open deviations"):
         table.add_column(column, overflow="fold")
     for script in scripts:
         therapy = desk.therapy(script.patient.therapy)
@@ -39,8 +39,13 @@ def _batches(desk: Desk, scripts: list[Script]) -> Table:
         where = row["completed"].replace("_", " ") or row["waits_for"]
         many = ", worst " if row["deviations_open"] > 1 else " "
         deviations = f"{row['deviations_open']}{many}{row['worst_deviation']}" if row["deviations_open"] else "-"
-        table.add_row(row["therapy"], row["choices"] or "not enrolled", row["product"] or "-", where, deviations)
+        table.add_row(row["therapy"], _way(script, row["choices"]), row["product"] or "-", where, deviations)
     return table
+
+
+def _way(script: Script, choices: str) -> str:
+    """What happens with a patient, and under it what was chosen at enrolment."""
+    return f"{script.tells}\n{choices or 'not enrolled'}"
 
 
 def _calendar(desk: Desk, name: str) -> Table:
