@@ -12,6 +12,7 @@ import pytest
 from console.demo import PASSPHRASE, Stage
 from console.site import Site
 from events.facts.base import Fact
+from events.facts.environment import EnvironmentReported
 from events.facts.logger import LogFigures
 from events.instant import to_wire
 from events.reading import Record, verified_stream
@@ -67,8 +68,16 @@ def act_file(command: Perform, folder: Path, files: Path) -> Path:
     return path
 
 
+def report_words(fact: EnvironmentReported) -> list[str]:
+    """A room's monitoring, which is reported of the room and reaches whoever's cells were open there."""
+    reads = [word for r in fact.readings for word in ("--read", f"{r.name}={r.value} {r.unit or ''}".strip())]
+    return ["room", "report", fact.room, "--from", to_wire(fact.started), "--to", to_wire(fact.ended), *reads]
+
+
 def words_for(record: Record, links: dict[str, str], folder: Path, files: Path) -> list[str]:
     """The command line that says again what this record says."""
+    if isinstance(record.facts[0], EnvironmentReported):
+        return report_words(record.facts[0])
     command, therapy = command_of(record), record.statement.subject.removeprefix("therapy/")
     match command:
         case Perform():
