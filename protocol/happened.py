@@ -24,6 +24,17 @@ SHUT = frozenset({"conditioning", "identity_check", "thaw", "infusion"})
 """Kinds that stay shut until QA has assessed what happened: what is done to the patient next must not stand on it unseen."""
 
 
+def may_stand(protocol: StudyProtocol, step: Step) -> bool:
+    """Whether telling that a step was done wrongly can count as done: it changed something, and nobody decides by it.
+
+    An observation that opens a gate (the plan that the markers ask for, the go of a dose cohort) is a decision.
+    """
+    plan = protocol.infection.plan if protocol.infection else None
+    rules = protocol.safety.cohorts if protocol.safety else None
+    opens = {*(rules.gates if rules else ()), *((plan.step,) if plan else ())}
+    return step.kind in STANDS and not (step.kind == "observation" and step.id in opens)
+
+
 @dataclass
 class Broken:
     """Collects the rules that an act broke, each once, in the order in which they were asked."""
@@ -125,6 +136,7 @@ __all__ = [
     "check_assessed",
     "given_here",
     "hearers",
+    "may_stand",
     "told_of",
     "unsigned",
     "waiting",

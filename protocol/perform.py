@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal
 
+from events.facts.base import Reading, TherapyFact
 from events.facts.course import TherapyOpened
 from events.facts.quality import DeviationOpened, MaterialQuarantined
 from events.facts.steps import (
@@ -108,9 +109,7 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
     results, out = attached(protocol, fact, around)
     follows = follow(therapy, act.at, [*found, *out], act.touched)
     check_answers(act.step, fact.readings, lambda: must_stand(therapy, protocol, act.step, act.at.material))
-    if isinstance(fact, SampleTested):
-        follows += late_failures(therapy, protocol, act.at, fact.readings, follows)
-        follows += opened_by_result(therapy, protocol, act.at, fact.readings, follows)
+    follows += of_result(therapy, protocol, act.at, fact, follows)
     if isinstance(fact, DispositionDecided) and not fact.awaits:
         follows += told_at_once(therapy, protocol, fact)
     follows += propose(therapy, protocol, act.at, fact.started, fact.ended, fact.readings)
@@ -128,6 +127,30 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
         warnings=tuple(f.says for f in follows if isinstance(f, DeviationOpened))
         + tuple(f"quarantined: {f.reason}" for f in follows if isinstance(f, MaterialQuarantined)),
     )
+
+
+def of_result(
+    therapy: Therapy, protocol: StudyProtocol, at: Instance, fact: StepFact, before: list[TherapyFact]
+) -> list[TherapyFact]:
+    """What follows from a test's result: a release that it makes false, or a result out of specification."""
+    if not isinstance(fact, SampleTested):
+        return []
+    late = late_failures(therapy, protocol, at, fact.readings, before)
+    return late + opened_by_result(therapy, protocol, at, fact.readings, [*before, *late])
+
+
+def told_breaches(
+    therapy: Therapy, protocol: StudyProtocol, act: Admitted, readings: tuple[Reading, ...]
+) -> list[Breach]:
+    """What limits say of an act that is told afterwards, beside those of its values, its clocks and its room."""
+    entered = {(act.at, r.name): r.value for r in readings}
+    return [
+        *_visit_breaches(therapy, protocol, act),
+        *age_breaches(therapy, protocol, act.step.id, act.started, entered),
+        *turned(therapy, protocol, entered),
+        *_quarantine_breaches(therapy, act),
+        *_thawed_at_once(therapy, protocol, act),
+    ]
 
 
 def open_therapy(
@@ -205,6 +228,10 @@ def _value_breaches(act: Admitted, fact: StepFact, computed: frozenset[str]) -> 
 
 def _time_breaches(therapy: Therapy, protocol: StudyProtocol, act: Admitted) -> Iterator[Breach]:
     yield from clock_breaches(therapy, protocol, act.step, act.at, act.started, act.ended, act.touched)
+    yield from _visit_breaches(therapy, protocol, act)
+
+
+def _visit_breaches(therapy: Therapy, protocol: StudyProtocol, act: Admitted) -> Iterator[Breach]:
     visit = next((v for v in act.step.visits if v.id == act.at.occurrence), None)
     if visit is not None:
         yield from _window_breaches(therapy, protocol, act.step, act.at, visit, act.ended)
@@ -271,4 +298,4 @@ def _extends(fact: StepFact, command: Perform) -> tuple[str, ...]:
     return tuple(dict.fromkeys(streams))
 
 
-__all__ = ["known_step", "open_therapy", "perform", "window"]
+__all__ = ["known_step", "of_result", "open_therapy", "perform", "told_breaches", "window"]

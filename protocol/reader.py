@@ -7,7 +7,7 @@ which is how the audit asks old questions again.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
@@ -36,6 +36,7 @@ from protocol.commands import (
     PlanAction,
     ProposeAmendment,
     ReportMismatch,
+    TakeOver,
     TellHappened,
     Witness,
 )
@@ -275,9 +276,13 @@ class Reader:
         if isinstance(command, Perform):
             looking.perform(command)
             if therapy is not None and therapy.opened is not None:
-                looking.cohort(therapy, command)
+                looking.cohort(therapy, command.step, command.choices)
         elif isinstance(command, TellHappened):
             looking.happened(command)
+            if therapy is not None and therapy.opened is not None:
+                looking.cohort(therapy, command.step, {})
+        elif isinstance(command, TakeOver):
+            looking.around.training.update(looking.trained(actor.person))
         elif isinstance(command, Witness):
             looking.owners([scan.code for scan in command.scans])
         elif isinstance(command, ClearHold):
@@ -359,10 +364,10 @@ class _Looking:
             if isinstance(fact, site_facts.TrainingRecorded) and (when is None or record.statement.recorded <= when)
         }
 
-    def cohort(self, therapy: Therapy, command: Perform) -> None:
+    def cohort(self, therapy: Therapy, named: str, choices: Mapping[str, str]) -> None:
         """The patient's dose cohort, where the step looks at it."""
         protocol = self.reader.protocol_of(therapy)
-        step, name = protocol.by_id.get(command.step), cohort_of(therapy, protocol, command.choices)
+        step, name = protocol.by_id.get(named), cohort_of(therapy, protocol, choices)
         if step is None or name is None or not asks(therapy, protocol, step):
             return
         rules = cohort_rules(protocol)

@@ -66,11 +66,8 @@ def _verdict(therapy: Therapy, criterion: ReleaseCriterion, protocol: StudyProto
         # A criterion of words falls if any result of it falls: an earlier positive is not outvoted by a later negative.
         wrong = [r.value for r in found if r.value not in criterion.must_be]
         return ("failed", wrong[0]) if wrong else ("passed", found[-1].value)
-    # A retest is no second chance: each result is held against the limit by itself, and one that fails is enough.
-    step = protocol.by_id[criterion.measure.of.partition(".")[0]]
-    each = [[r] for r in found] if step.retest is not None else [found]
     verdict, shown = "pending", ""
-    for results in each:
+    for results in _by_themselves(therapy, protocol, criterion.measure.of):
         value = _measured(therapy, criterion, results)
         if value is None:
             continue
@@ -83,15 +80,35 @@ def _verdict(therapy: Therapy, criterion: ReleaseCriterion, protocol: StudyProto
     return verdict, shown
 
 
+def _by_themselves(therapy: Therapy, protocol: StudyProtocol, source: str) -> list[list[Current]]:
+    """The results that are held against a limit together. A retest is no second chance, nor is a step that was done once more
+    although the study does not repeat it: the first and each later one stand by themselves, and one that fails is enough.
+    """
+    step, found = protocol.by_id[source.partition(".")[0]], _in_turn(therapy, source)
+    if step.retest is not None:
+        return [[now] for _, now in found]
+    if step.repeat is not None or step.visits:
+        return [[now for _, now in found]]
+    of: dict[str, list[Current]] = {}
+    for at, now in found:
+        of.setdefault(at.material, []).append(now)
+    most = max((len(results) for results in of.values()), default=0)
+    return [[results[min(turn, len(results) - 1)] for results in of.values()] for turn in range(most)]
+
+
 def readings_of(therapy: Therapy, source: str) -> list[Current]:
     """What stands under ``STEP.RECORD``, in the order of occurrences; the last one is the latest."""
+    return [now for _, now in _in_turn(therapy, source)]
+
+
+def _in_turn(therapy: Therapy, source: str) -> list[tuple[Instance, Current]]:
     step, _, name = source.partition(".")
     found = [
         (at, now)
         for (at, reading), now in therapy.readings.items()
         if at.step == step and reading == name and at not in therapy.invalidated
     ]
-    return [now for _, now in sorted(found, key=lambda pair: _in_order(pair[0]))]
+    return sorted(found, key=lambda pair: _in_order(pair[0]))
 
 
 def _invalidated(therapy: Therapy, criterion: ReleaseCriterion) -> str:

@@ -19,16 +19,18 @@ from events.identifiers import read_code
 from protocol.administration import unknown_account
 from protocol.choosing import choose
 from protocol.clocks import clock_breaches
+from protocol.cohorts import check_cohort
 from protocol.commands import Perform, TellHappened
 from protocol.comparison import differing
 from protocol.gate import Admitted, check_independent, check_role, check_sequence
 from protocol.handling import check_materials, check_same_item, consumed_by, known_codes
-from protocol.happened import STANDS, Broken, check_assessed
-from protocol.infection import check_plan
+from protocol.happened import STANDS, Broken, check_assessed, may_stand
+from protocol.infection import check_plan, check_storage
 from protocol.kinds import room_breaches, special_fields
-from protocol.labels import check_accounted
+from protocol.labels import check_accounted, check_answers, must_stand
 from protocol.mismatch import check_standing_still
 from protocol.model import Step, StudyProtocol
+from protocol.perform import told_breaches
 from protocol.readiness import check_readiness
 from protocol.readings import Breach, breaches, read_values
 from protocol.refusals import refuse
@@ -81,19 +83,25 @@ def weigh(
     broken.ask(lambda: check_sequence(therapy, protocol, step, at, started))
     broken.ask(lambda: check_assessed(therapy, step))
     broken.ask(lambda: check_plan(therapy, protocol, step))
+    if around.cohort is not None:
+        broken.ask(lambda: check_cohort(therapy, protocol, step, around.cohort, started))
     scanned, problems = look_at(therapy, protocol, step, at.material, command.scans, around)
     for problem in problems:
         _note(broken, problem, therapy)
     foreign, others = _foreign(therapy, step, scanned, around)
     act = _act(therapy, protocol, step, at, (started, ended), scanned, command, doers, around, broken)
     readings = read_values(step, command.readings, started, late=True)
+    entered = {(at, r.name): r.value for r in readings}
+    broken.ask(lambda: check_storage(therapy, protocol, step, readings, entered))
+    broken.ask(lambda: check_answers(step, readings, lambda: must_stand(therapy, protocol, step, at.material)))
     missing = [r.name for r in step.records if r.name not in command.readings and not (r.late or r.optional)]
     if missing:
         broken.note("record.complete", f"Step {step.id} was not recorded in full: {', '.join(missing)}.")
     kind, special = _special(therapy, protocol, command, act, around, broken)
     found = [*breaches(step, readings, started), *differing(therapy, step, at, readings)]
     found += clock_breaches(therapy, protocol, step, at, started, ended, act.touched)
-    if command.room and step.one_patient_in and not others:
+    found += told_breaches(therapy, protocol, act, readings) if kind is not None and not others else ()
+    if special.get("suite") and not others:
         found += room_breaches(therapy, protocol, _said(command, act), act, around)
     return Weighed(act, doers, readings, broken, _keepable(found, broken), kind, special, foreign, others)
 
@@ -302,7 +310,7 @@ def _special(
     broken: Broken,
 ) -> tuple[type[StepFact] | None, dict[str, Any]]:
     """The fact of the step's kind, where it says enough to stand; what its own rules say is noted."""
-    if act.step.kind not in STANDS:
+    if not may_stand(protocol, act.step):
         return None, {}
     try:
         return special_fields(therapy, protocol, _said(command, act), act, around)

@@ -13,19 +13,22 @@ from events.facts.base import DoneBy, TherapyFact
 from events.facts.course import StepOffered
 from events.facts.mismatch import MismatchReached, MismatchReported
 from events.facts.quality import DeviationOpened, MaterialQuarantined
-from events.facts.steps import StepFact
+from events.facts.steps import ProcessPerformed, StepFact
 from events.identifiers import read_code
+from protocol.cohorts import extends
 from protocol.commands import Decline, HappenedCommand, TakeBack, Witness
 from protocol.consequences import follow
 from protocol.decide.endings import anybody
 from protocol.decision import Decision, code_stream, lot_stream, room_stream, therapy_stream
 from protocol.escalation import raise_each
 from protocol.gate import Admitted, check_opened, check_role, known_step
-from protocol.happened import RULE, STANDS, hearers
+from protocol.grading import propose
+from protocol.happened import RULE, hearers, may_stand
 from protocol.mismatch import RULE as MISMATCH
 from protocol.mismatch import affected
 from protocol.model import Consequence, Step, StudyProtocol
 from protocol.monitoring import attached
+from protocol.perform import of_result
 from protocol.readings import Breach
 from protocol.refusals import refuse
 from protocol.state import Instance, Occurred, Therapy
@@ -49,7 +52,7 @@ def decide_happened(
     step = known_step(protocol, command.step)
     weighed = weigh(therapy, protocol, step, command, around)
     act, others = weighed.act, weighed.others
-    own = step.kind in STANDS and not others and weighed.kind is not None
+    own = may_stand(protocol, step) and not others and weighed.kind is not None
     told = facts.ActHappened(
         therapy=therapy.id,
         event=f"H-{len(therapy.occurred) + 1}",
@@ -78,19 +81,24 @@ def decide_happened(
             step=step.id,
         )
     record: list[TherapyFact] = [told]
+    fact: StepFact | None = None
     if own and weighed.kind is not None:
         fact = _step_fact(weighed.kind, therapy, act, told, weighed.special)
         results, out = attached(protocol, fact, around)
         record += [fact, *results]
         weighed = weighed._replace(found=(*weighed.found, *out))
     record += _escalates(therapy, protocol, told, weighed, record)
+    if fact is not None:
+        # What was told is a result, and a visit, like any other: a release falls by it, and a grade is proposed.
+        record += of_result(therapy, protocol, act.at, fact, record)
+        record += propose(therapy, protocol, act.at, fact.started, fact.ended, fact.readings)
     for other in others:
         record += _reached(therapy, told, other, around, record)
     return Decision(
         tuple(record),
         "performed",
         act.ended,
-        _extends(told, record, others),
+        (*_extends(told, record, others), *_of_cohort(therapy, protocol, record)),
         warnings=tuple(f.says for f in record if isinstance(f, DeviationOpened))
         + tuple(
             f"quarantined: {', '.join(f.materials)} of {f.therapy}"
@@ -226,10 +234,15 @@ def _reached(
 def _extends(told: facts.ActHappened, record: list[TherapyFact], others: tuple[Other, ...]) -> tuple[str, ...]:
     created = [new.code for fact in record if isinstance(fact, StepFact) for new in fact.created]
     streams = [code_stream(code) for code in created]
-    if told.room and told.stands:
-        streams.append(room_stream(told.room))
+    streams += [room_stream(fact.suite) for fact in record if isinstance(fact, ProcessPerformed) and fact.suite]
     streams += [lot_stream(used.code) for used in told.used if used.what == "lot"]
     return tuple(dict.fromkeys([*streams, *(therapy_stream(other.therapy.id) for other in others)]))
+
+
+def _of_cohort(therapy: Therapy, protocol: StudyProtocol, record: list[TherapyFact]) -> tuple[str, ...]:
+    """The stream of the patient's dose cohort, where what was told is one of the acts that it holds."""
+    streams = (extends(therapy, protocol, fact, {}) for fact in record if isinstance(fact, StepFact))
+    return tuple(dict.fromkeys(stream for one in streams for stream in one))
 
 
 # ------------------------------------------------------------------ the second signature, where no step of it waits

@@ -10,7 +10,9 @@ Source: process page rows 11 and 14, What goes wrong; 21 CFR 1271.350(b); EU ATM
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -29,8 +31,10 @@ from protocol.commands import (
     DecideQuarantine,
     Decline,
     Dispose,
+    Entered,
     FailManufacture,
     LoseMaterial,
+    Perform,
     Presented,
     TellHappened,
     TerminateTherapy,
@@ -42,11 +46,12 @@ from protocol.desk import Receipt
 from protocol.file import read_protocol
 from protocol.genealogy import origins
 from protocol.reader import Reader
+from protocol.release import evaluate
 from protocol.schedule import schedule
 from protocol.state import Therapy
 from protocol.status import batch_status
 from protocol.worklist import worklist
-from tests.stage import BRUNO, Stage, Staged, names, study
+from tests.stage import ANNA, BRUNO, Stage, Staged, names, study
 
 pytestmark = pytest.mark.story
 CAREFUL = Patient(4, "T-4", {"cohort": "B-ALL", "starting_material": "fresh"}, reserve=1)
@@ -451,4 +456,108 @@ def test_what_can_be_told_is_only_what_can_be(stage: Stage) -> None:
         )
     with site.refused("authority.role"):
         tell(site, "infusion", scan=scan, by="admin")
+    settled(site)
+
+
+def test_a_late_positive_that_is_told_brings_a_released_product_to_a_halt(stage: Stage) -> None:
+    """A culture read by somebody who has not signed it is a result all the same: the released bag is quarantined, the physician alerted."""
+    site = stage.at("product_hand_over")
+    bag, form = site.one("drug_product"), site.form("test_sterility_final", values={"culture": "positive"})
+    assert site.now.materials[bag].status == "released"
+    receipt = tell(
+        site, "test_sterility_final", by="qc.analyst.2", performed_by=("qc.analyst.1",), scan=scanned(form),
+        readings=form.readings,
+    )  # fmt: skip
+    assert site.now.materials[bag].status == "quarantined"
+    assert "physician" in alerted(receipt.facts, "release.late-result")
+    settled(site)
+
+
+def test_a_result_out_of_specification_that_is_told_opens_its_deviation(stage: Stage) -> None:
+    """CD3+ of 40 % is out of specification whoever says it, and once QA has closed what was told, that deviation still stands."""
+    site = stage.at("test_phenotype")
+    form = site.form("test_phenotype", values={"cd3": "40 %"})
+    tell(
+        site, "test_phenotype", by="qc.analyst.2", performed_by=("qc.analyst.1",), scan=scanned(form),
+        readings=form.readings, used=form.used,
+    )  # fmt: skip
+    opened = [d.rule for d in site.now.deviations.values()]
+    assert opened == ["happened.against-the-rules", "release.out-of-specification"]
+    settled(site)
+
+
+def test_a_step_that_is_told_to_have_been_done_once_more_outvotes_no_value_that_failed(stage: Stage) -> None:
+    """The bag holds too few cells; the other half, frozen a second time as somebody tells, does not make them enough."""
+    site = stage.at("disposition")
+    bag, form = site.one("drug_product"), site.form("cryopreservation", material=site.one("drug_product"))
+    half = f"{Decimal(form.readings['dose'].value.split()[0]) / 2:e} cells"
+    site.correct("cryopreservation", "dose", half, material=bag)
+    assert verdict_of(site, "dose") == "failed"
+    receipt = tell(
+        site, "cryopreservation", by=OPERATOR, performed_by=(OPERATOR, "operator.2"), occurrence="2", material=bag,
+        scan=scanned(form), readings={**form.readings, "dose": Entered(value=half)}, used=form.used,
+    )  # fmt: skip
+    site.act(Witness(act=receipt.link), QA)
+    assert [at.occurrence for at in site.now.acts if at.step == "cryopreservation"] == ["1", "2"]
+    assert verdict_of(site, "dose") == "failed"
+    settled(site)
+
+
+def verdict_of(site: Staged, criterion: str) -> str:
+    """Whether a release criterion passes."""
+    return next(c.verdict for c in evaluate(site.now, site.protocol) if c.name == criterion)
+
+
+def test_a_visit_that_is_told_is_graded_like_any_other(stage: Stage) -> None:
+    """The signs of a visit that a colleague tells propose a grade, which waits for a physician."""
+    site = stage.at("acute_monitoring")
+    form = site.form("acute_monitoring")
+    receipt = tell(
+        site, "acute_monitoring", by="ward.nurse.2", performed_by=(WARD,), occurrence="D0", readings=form.readings
+    )
+    assert names(receipt.facts).count("grade.proposed") == 2
+    settled(site)
+
+
+def scanned(form: Perform) -> dict[str, str]:
+    """What a form scans, by name."""
+    return {scan.name: scan.code for scan in form.scans}
+
+
+def test_a_room_is_no_patient_and_what_is_told_of_one_is_recorded_all_the_same(stage: Stage) -> None:
+    """A wristband given as the room is a rule that was broken, another patient's or one's own; telling is not refused by it."""
+    for whose in (BRUNO, None):
+        site = stage.at("selection", other=True)
+        form = site.form("selection")
+        receipt = tell(
+            site, "selection", by=OPERATOR, performed_by=(OPERATOR, "operator.2"), scan=scanned(form), used=form.used,
+            readings=form.readings, room=site.therapy(whose).wristband,
+        )  # fmt: skip
+        assert broken(receipt) == ["identity.wrong-item" if whose else "identity.scan-matches"]
+        assert not any(stream.startswith("room/W-") for stream in site.records()[-1].statement.heads)
+        both_settled(site)
+
+
+def test_a_plan_that_the_markers_ask_for_is_not_made_by_telling_that_somebody_made_it(stage: Stage) -> None:
+    """A nurse wrote the plan for hepatitis B: that is told and signed second, and the physician's plan is still to be made."""
+    hepatitis = replace(ANNA, values={("eligibility", "hbsag"): "positive"})
+    site = stage.at("product_receipt", hepatitis)
+    plan = {"plan": "monitoring", "drug": "none"}
+    receipt = tell(site, "hbv_plan", performed_by=(WARD,), readings=site.form("hbv_plan", values=plan).readings)
+    assert broken(receipt) == ["authority.role"]
+    assert "patient.observed" not in names(receipt.facts)
+    site.act(Witness(act=receipt.link), PHYSICIAN)
+    assert site.standing("hbv_plan") == "ready"
+    settled(site)
+
+
+def test_a_position_that_the_markers_forbid_is_told_as_a_rule_that_was_broken(stage: Stage) -> None:
+    """A bag of a positive patient was put with the others: what is told says so, and the bag is on the list of what lies wrong."""
+    site = stage.at("product_receipt", replace(ANNA, values={("eligibility", "hcv"): "positive"}))
+    form = site.form("product_receipt", values={"position": "SHELF-1"})
+    receipt = tell(
+        site, "product_receipt", by="cell.lab.1", performed_by=("cell.lab.1", "cell.lab.2"), scan=scanned(form),
+        readings=form.readings, used=form.used,
+    )  # fmt: skip
+    assert "infection.storage" in broken(receipt)
     settled(site)

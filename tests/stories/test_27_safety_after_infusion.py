@@ -14,11 +14,12 @@ import pytest
 
 from console.rehearsal import Patient
 from events.facts.cohorts import CohortReopened
+from events.facts.happened import ActHappened
 from events.facts.safety import GradeProposed
 from protocol.adverse_events import emergent, event_row
 from protocol.audit import audit_all
 from protocol.automatic import next_deadline
-from protocol.commands import AnswerDlt, DecideDlt, FollowEvent, ReportEvent, SendReport, SignGrades
+from protocol.commands import AnswerDlt, DecideDlt, FollowEvent, ReportEvent, SendReport, SignGrades, TellHappened
 from protocol.desk import Receipt
 from protocol.file import read_protocol
 from protocol.grading import grades_told, proposed, unsigned
@@ -615,6 +616,30 @@ def test_a_stopped_cohort_enrols_nobody_and_begins_nobody_until_it_is_opened_aga
     site.desk.reopen_cohort("level_1", "safety board of 12 May: go on", site.sits("safety.officer.2"))
     site.do("enrolment", patient=fred)
     site.do("safety_decision", patient=EMIL)
+    settled(site)
+
+
+def test_what_a_stopped_cohort_forbids_is_told_as_a_rule_that_was_broken_and_opens_no_gate(stage: Stage) -> None:
+    """Emil was conditioned although his cohort was stopped: it is recorded, the rule is named, and the cohort knows; no go is told."""
+    site = two_of_a_cohort(stage)
+    site.desk.stop_cohort("level_1", "too many infections", site.sits("safety.officer.1"))
+    site.patient = EMIL
+    form = site.form("safety_decision")
+    said = {"started": site.clock(), "says": "nobody looked", "performed_by": ("investigator.1", "safety.officer.2")}
+    told = TellHappened.model_validate({"step": form.step, "readings": form.readings, **said})
+    (fact,) = [f for f in site.act(told, "investigator.1").facts if isinstance(f, ActHappened)]
+    assert [rule.rule for rule in fact.broken] == ["cohort.stopped"]
+    assert not fact.stands
+    assert site.standing("safety_decision") == "ready"
+    form = site.form("lymphodepletion")
+    said["performed_by"] = ("ward.nurse.1", "physician.1")
+    told = TellHappened.model_validate(
+        {"step": form.step, "readings": form.readings, "scans": form.scans, "used": form.used, **said}
+    )
+    site.act(told, "ward.nurse.1")
+    (fact,) = [o.fact for o in site.now.occurred.values() if o.code == "H-2"]
+    assert "cohort.stopped" in [rule.rule for rule in fact.broken]
+    assert any(stream.startswith("cohort/") for stream in site.records()[-1].statement.heads)
     settled(site)
 
 
