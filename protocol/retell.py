@@ -32,7 +32,7 @@ def command_of(record: Record) -> AnyCommand | None:
     if record.statement.meaning == "recorded":
         return said.LetPass()
     facts = record.facts
-    first = facts[1] if isinstance(facts[0], course.TherapyOpened) else facts[0]
+    first = facts[1] if isinstance(facts[0], course.TherapyOpened) and len(facts) > 1 else facts[0]
     if isinstance(first, happened.HappenedDropped):
         kind = said.TakeBack if record.statement.meaning == "withdrawn" else said.Decline
         return kind(act=first.act, reason=first.reason)
@@ -98,7 +98,8 @@ def _performed(
 def _paper(fact: steps.StepFact) -> said.PaperEntry | None:
     if fact.paper is None:
         return None
-    first, second = fact.done_by[0].account, fact.done_by[1].account if len(fact.done_by) > 1 else None
+    # A sheet that names nobody was signed past the desk: nobody's account is empty, so the rules refuse it.
+    first, second, *_ = (*(one.account for one in fact.done_by), *([] if fact.done_by else [""]), None)
     return said.PaperEntry(file=fact.paper.file, performed_by=first, second_by=second, why=fact.paper.why)
 
 

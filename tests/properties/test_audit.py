@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from events.errors import Refused
-from events.facts.base import Fact
+from events.facts.base import Fact, RawFile
 from events.facts.course import ActWitnessed, TherapyCompleted
 from events.facts.quality import (
     DeviationOpened,
@@ -17,7 +17,7 @@ from events.facts.quality import (
     QuarantineDecided,
 )
 from events.facts.site import LotReleased
-from events.facts.steps import DispositionDecided, ProductInfused
+from events.facts.steps import DispositionDecided, OnPaper, ProductInfused
 from events.verify import Finding, verify
 from protocol import administration
 from protocol.audit import audit, audit_all
@@ -222,6 +222,19 @@ def test_what_a_suspect_key_signed_is_marked(stage: Stage) -> None:
     (finding,) = findings(site)
     assert finding.kind == "suspect"
     assert verify(site.log).clean
+
+
+def test_a_sheet_that_names_nobody_and_an_opening_without_consent_are_findings_and_stop_no_audit(stage: Stage) -> None:
+    """A record past the desk that no command can give is told as a finding; whoever signs it does not blind the audit by it."""
+    site = stage.at("expansion")
+    decision = site.desk.may("T-1", site.form("expansion"), "operator.1")
+    sheet = OnPaper(file=RawFile(sha256="0" * 64, size=1, what="a sheet"), why="no network")
+    site.forge([decision.facts[0].model_copy(update={"paper": sheet})], "operator.1", also=decision.extends)
+    assert "authority.account" in told(site)
+    opened = site.now.opened
+    assert opened is not None
+    site.forge([opened], "investigator.1")
+    assert "no command of a person" in findings(site)[-1].says
 
 
 def test_a_whole_study_has_no_finding(stage: Stage) -> None:
