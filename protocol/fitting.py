@@ -14,6 +14,7 @@ from protocol.incidents import undecided
 from protocol.manufacture import open_failure
 from protocol.mismatch import open_mismatches
 from protocol.model import Step, StudyProtocol
+from protocol.release import evaluate
 from protocol.state import Therapy
 
 
@@ -30,6 +31,7 @@ def reasons(therapy: Therapy, moved: Therapy, present: StudyProtocol, new: Study
     return [
         *stands,
         *_criteria(therapy, moved, present, new),
+        *_failed(therapy, moved, present, new),
         *_behind(moved, new),
         *_needs(therapy, moved, present, new),
         *_late_already(therapy, moved, present, new, now),
@@ -141,6 +143,18 @@ def _criteria(therapy: Therapy, moved: Therapy, present: StudyProtocol, new: Stu
             record = then.record_by_name.get(reading) if then else None
             if not known and not (begun(therapy, name) and record is not None and record.late):
                 yield f"criterion {criterion.id} stands on {source}, which lies behind this patient and was not recorded"
+
+
+def _failed(therapy: Therapy, moved: Therapy, present: StudyProtocol, new: StudyProtocol) -> Iterator[str]:
+    """A product that fails is rejected, made again, or released by exception: no other version of the study makes it pass."""
+    ahead = any(s.kind == "disposition" and lies_ahead(therapy, present, s) for s in present.steps)
+    fails = {c.name for c in evaluate(moved, new) if c.verdict == "failed"}
+    for criterion in evaluate(therapy, present) if ahead else ():
+        if criterion.verdict == "failed" and criterion.name not in fails:
+            yield (
+                f"criterion {criterion.name} fails ({criterion.found}; passes {criterion.passes}), and would not in the new "
+                "version"
+            )
 
 
 def _behind(moved: Therapy, new: StudyProtocol) -> Iterator[str]:

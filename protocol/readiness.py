@@ -27,8 +27,7 @@ def check_readiness(step: Step, used: Mapping[str, str], on: datetime, around: S
             step=step.id,
             unknown=unknown,
         )
-    for topic in step.needs.training:
-        _check_training(step, topic, on, around)
+    check_training(step, on, around)
     lots = [_lot(step, name, _named(step, "lot", name, used), on, around) for name in step.needs.lots]
     devices = [_device(step, name, _named(step, "device", name, used), on, around) for name in step.needs.devices]
     return (*lots, *devices)
@@ -90,7 +89,17 @@ def _device(step: Step, name: str, code: str, on: datetime, around: Surroundings
     return Used(what="device", name=name, code=code)
 
 
-def _check_training(step: Step, topic: str, on: datetime, around: Surroundings) -> None:
+def check_training(step: Step, on: datetime, around: Surroundings) -> None:
+    """The training that a step asks of whoever answers for it is current.
+
+    Raises:
+        Refused: it was never recorded, or has lapsed.
+    """
+    for topic in step.needs.training:
+        _check_current(step, topic, on, around)
+
+
+def _check_current(step: Step, topic: str, on: datetime, around: Surroundings) -> None:
     until = around.training.get(topic)
     if until is None or until <= on:
         since = "never recorded" if until is None else f"current until {until:%Y-%m-%d}"

@@ -28,7 +28,7 @@ from protocol.decision import Decision, slots_of
 from protocol.downtime import answered_for
 from protocol.endings import freed_by
 from protocol.exceptions import told_at_once
-from protocol.gate import check_role, known_step
+from protocol.gate import check_independent, check_role, known_step
 from protocol.grading import propose
 from protocol.happened import waiting
 from protocol.infection import check_storage, turned
@@ -37,6 +37,7 @@ from protocol.mismatch import check_standing_still
 from protocol.model import Step, StudyProtocol
 from protocol.out_of_specification import opened_by_result
 from protocol.perform import perform
+from protocol.readiness import check_training
 from protocol.readings import breaches, read_value, read_values
 from protocol.recheck import late_failures
 from protocol.refusals import refuse
@@ -188,7 +189,7 @@ def _take_over(therapy: Therapy, protocol: StudyProtocol, command: TakeOver, aro
     """Another person who could have performed it answers for an act whose performer cannot go on.
 
     Raises:
-        Refused: nothing waits, not the role, or somebody who answers for it already.
+        Refused: nothing waits, not the role, not independent or not trained, or somebody who answers for it already.
     """
     act = _pending(therapy, command.act)
     if why := answered_for(act, around.actor):
@@ -200,6 +201,9 @@ def _take_over(therapy: Therapy, protocol: StudyProtocol, command: TakeOver, aro
         )
     step = known_step(protocol, act.at.step)
     check_role(step.performed_by, around.actor, f"take {act.at} over")
+    # Whoever answers for it is as independent, and as trained, as whoever performs it.
+    check_independent(therapy, protocol, step, around.actor)
+    check_training(step, around.now, around)
     fact = ActTakenOver(therapy=therapy.id, act=act.by.link, key=act.at.key(), reason=command.reason)
     return Decision((fact,), "received", around.now)
 

@@ -25,12 +25,13 @@ from protocol.audit import audit_all
 from protocol.commands import Begun, Decline, PaperEntry, TakeBack, TakeOver, Witness
 from protocol.custody import custody_trail, gaps
 from protocol.desk import Receipt
+from protocol.file import read_protocol
 from protocol.raw_files import files_of_therapy
 from protocol.reader import Reader
 from protocol.schedule import schedule
 from protocol.status import batch_status
 from protocol.worklist import worklist
-from tests.stage import Stage, Staged, names
+from tests.stage import STUDY, Stage, Staged, names
 
 pytestmark = pytest.mark.story
 NURSE, SECOND, TYPIST, COURIER = "apheresis.nurse.1", "apheresis.nurse.2", "qa.releaser.1", "courier.1"
@@ -353,4 +354,36 @@ def test_an_act_that_waits_is_taken_over_from_a_performer_who_cannot_go_on(stage
     assert not site.now.pending
     again = site.perform("apheresis", by=SECOND)
     site.act(Witness(act=again.link), third)
+    settled(site)
+
+
+def test_who_takes_an_act_over_is_as_trained_and_as_independent_as_who_performs_it(stage: Stage) -> None:
+    """A nurse whose training has lapsed takes nothing over; nor does QA who tested the batch take over its release."""
+    site = stage.at("apheresis")
+    novice = site.hire("P-906", "novice", "apheresis_nurse", trained=False)
+    receipt = site.perform("apheresis", by=NURSE)
+    takes = TakeOver(act=receipt.link, reason="locked out after five wrong passphrases")
+    with site.refused("readiness.training"):
+        site.act(takes, novice)
+    topics = site.protocol.by_id["apheresis"].needs.training
+    for topic in topics:
+        site.train("P-906", topic, site.clock() + timedelta(days=1))
+    site.act(takes, novice)
+    settled(site)
+
+
+def test_who_tested_the_batch_does_not_take_its_release_over(stage: Stage) -> None:
+    """Where a study has its release approved by a second person, an analyst with a second account of QA cannot step in for the first."""
+    text = STUDY.read_text(encoding="utf-8")
+    alone = "    performed_by: qa_releaser\n    not_by: all"
+    assert text.count(alone) == 1
+    two = text.replace(alone, "    performed_by: qa_releaser\n    approved_by: qa_releaser\n    not_by: all")
+    site = stage.site(read_protocol(two))
+    site.play(site.patient, "disposition")
+    released = site.perform("disposition", by="qa.releaser.1")
+    tested = site.now.of_step("test_vcn")[0].by.person
+    other = site.hire(tested, "analyst.as.qa", "qa_releaser")
+    with site.refused("authority.independent"):
+        site.act(TakeOver(act=released.link, reason="called away"), other)
+    site.act(Witness(act=released.link), "qa.releaser.2")
     settled(site)

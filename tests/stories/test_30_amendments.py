@@ -449,6 +449,16 @@ def test_a_criterion_on_something_that_lies_behind_is_refused(stage: Stage) -> N
     blocked(site, "criterion qtc stands on ecg.qtc")
 
 
+def test_a_result_that_failed_does_not_pass_by_a_move(stage: Stage) -> None:
+    """65 % living cells fail; under a version that asks for 60 % they would not: the product is handled as one that failed."""
+    site = stage.at("disposition")
+    site.correct("test_viability", "viability", "65 %")
+    adopt(site, "2", SAME_CONSENT, (VIABILITY[0], VIABILITY[0].replace("70,", "60,")))
+    blocked(site, "criterion viability fails (65 %; passes at least 70 %)")
+    site.correct("test_viability", "viability", "75 %", why="misread, the print-out says 75")
+    propose(site)
+
+
 def test_nobody_becomes_late_by_a_move(stage: Stage) -> None:
     """The bag was thawed 25 minutes ago: under the new version the infusion would be late already, so it is given first."""
     site = stage.at("bedside_check")
