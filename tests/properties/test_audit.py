@@ -9,6 +9,7 @@ import pytest
 from events.errors import Refused
 from events.facts.base import Fact, RawFile
 from events.facts.course import ActWitnessed, TherapyCompleted
+from events.facts.labels import LabelsIssued
 from events.facts.quality import (
     DeviationOpened,
     IdentityMismatched,
@@ -22,6 +23,7 @@ from events.verify import Finding, verify
 from protocol import administration
 from protocol.audit import audit, audit_all
 from protocol.reader import Reader
+from protocol.worklist import worklist
 from tests.stage import Stage, Staged
 
 pytestmark = pytest.mark.property
@@ -235,6 +237,18 @@ def test_a_sheet_that_names_nobody_and_an_opening_without_consent_are_findings_a
     assert opened is not None
     site.forge([opened], "investigator.1")
     assert "no command of a person" in findings(site)[-1].says
+
+
+def test_a_label_of_an_item_that_is_not_there_is_a_finding_and_stops_no_worklist(stage: Stage) -> None:
+    """Labels issued past the desk for nothing: the therapy carries the finding, and its list of work can still be read."""
+    site = stage.at("hand_over")
+    issued = next(f for r in site.records() for f in r.facts if isinstance(f, LabelsIssued))
+    nowhere = issued.model_copy(update={"material": "G123426999999", "serials": ("L-NOWHERE-1",)})
+    site.forge([nowhere], "apheresis.nurse.1")
+    assert told(site)
+    assert [item.material for item in worklist(site.now, site.protocol) if "L-NOWHERE-1" in item.says] == [
+        "G123426999999"
+    ]
 
 
 def test_a_whole_study_has_no_finding(stage: Stage) -> None:
