@@ -96,7 +96,8 @@ def shown(site: Site, desk: Desk, receipt: Receipt, sitting: Sitting, therapy: s
             line(f"Deviation {fact.deviation}{whose} ({fact.grade}): {fact.says}")
     for fact in receipt.facts:
         if isinstance(fact, AlertRaised):
-            line(f"ALERT {fact.alert} for {' or '.join(fact.roles)}: {fact.says}")
+            whose = f" of {fact.therapy}" if fact.therapy != therapy else ""
+            line(f"ALERT {fact.alert}{whose} for {' or '.join(fact.roles)}: {fact.says}")
     said = {fact.says for fact in receipt.facts if isinstance(fact, DeviationOpened | AlertRaised)}
     for warning in receipt.warnings:
         if warning not in said:

@@ -195,7 +195,7 @@ def command(kind: type[C], document: Mapping[str, Any]) -> C:
     except ValidationError as problem:
         first = problem.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        why = str(first["msg"]).removeprefix("Value error, ")
+        why = "is empty" if first["type"] == "string_too_short" else str(first["msg"]).removeprefix("Value error, ")
         raise wrong(where, why[:1].lower() + why[1:], "Correct it; nothing was recorded.", field=where) from None
 
 

@@ -22,6 +22,17 @@ class GivenLog:
     lost: str = ""
     why: str = ""
 
+    def __post_init__(self) -> None:
+        for name in ("lost", "why"):
+            text = getattr(self, name)
+            if text and not text.strip():
+                raise Refused(
+                    "input.form",
+                    "The reason is empty.",
+                    values={"field": name},
+                    advice="Say why; nothing was recorded.",
+                )
+
     def take(self, document: Mapping[str, object]) -> None:
         """Take what an act file says under `logger`.
 
@@ -38,6 +49,7 @@ class GivenLog:
         for name, value in document.items():
             if value not in (None, ""):
                 setattr(self, name, str(value))
+        self.__post_init__()
 
     @property
     def said(self) -> bool:

@@ -70,7 +70,10 @@ def _wrong_passphrase(site: Site, desk: Desk, account: str) -> Refused:
         "authority.passphrase",
         f"The passphrase of {account} is wrong; {failures} in a row, {left} left before the account is locked.",
         values={"account": account, "failures": failures, "left": left},
-        advice="Type it again. The attempt was recorded.",
+        advice="Type it again. The attempt was recorded."
+        if left
+        else f"The account is locked now. A supervisor unlocks it: `unbroken unlock {account}`. Meanwhile another "
+        "qualified person takes over.",
     )
 
 

@@ -5,6 +5,22 @@ from typing import Annotated
 
 import typer
 
+from events.errors import Refused
+
+
+def reason(text: str | None) -> str | None:
+    """A reason that says something.
+
+    Raises:
+        Refused: it is empty, or only spaces.
+    """
+    if text is not None and not text.strip():
+        raise Refused(
+            "input.form", "The reason is empty.", values={"given": text}, advice="Say why; nothing was recorded."
+        )
+    return text
+
+
 TherapyArg = Annotated[str, typer.Argument(metavar="THERAPY", help="The therapy's id, for example T-7K2QXM.")]
 StepArg = Annotated[str, typer.Argument(metavar="STEP", help="The step's name in the protocol, for example apheresis.")]
 As = Annotated[
@@ -19,7 +35,7 @@ Secret = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="For programs: JSON, times in UTC.")]
-Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason. It is signed and kept.")]
+Why = Annotated[str, typer.Option("--why", metavar="TEXT", callback=reason, help="The reason. It is signed and kept.")]
 Occurrence = Annotated[
     str | None, typer.Option("--occurrence", metavar="N", help="Which occurrence or visit, where several are open.")
 ]

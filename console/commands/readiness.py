@@ -56,6 +56,7 @@ def recall(
     site, code = here.site(), read_code(lot)
     sitting = sit(site, account, secret)
     desk = site.desk()
+    released = desk.equipment.known(code).lot is not None
     receipts = desk.recall_lot(code, why, sitting)
     facts = [fact for receipt in receipts for fact in receipt.facts]
     reached = [fact for fact in facts if isinstance(fact, RecallReached)]
@@ -65,6 +66,7 @@ def recall(
             {
                 "lot": code,
                 "reason": why,
+                "released": released,
                 "records": [{"position": receipt.position, "link": receipt.link} for receipt in receipts],
                 "reached": [fact.to_wire() for fact in reached],
                 "simulated": site.simulated,
@@ -85,6 +87,8 @@ def recall(
     ]
     columns = ["therapy", "subject", "used in", "quarantined", "in the patient"]
     table(columns, rows, f"\nReached by the recall of lot {code}", "No patient was touched.")
+    if not released:
+        line(f"Attention: nobody has released a lot {code} here. Is that its code? It is recalled all the same.")
     line(f"Next: unbroken trace --lot {code}")
 
 

@@ -177,7 +177,8 @@ def correct(
     step: StepArg,
     reading: Annotated[str, typer.Argument(metavar="VALUE_NAME", help="Which value, for example volume.")],
     to: Annotated[str, typer.Option("--to", metavar="VALUE", help='The right value with its unit: "205 mL".')],
-    why: Why,
+    # The rulebook itself asks a correction for its reason, and names the clause.
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason. It is signed and kept.")],
     occurrence: Occurrence = None,
     material: OfMaterial = None,
     batch: Annotated[

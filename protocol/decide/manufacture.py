@@ -131,8 +131,8 @@ def _fates(
     if open_ or twice or ended or wrong:
         raise refuse(
             "manufacture.one-fate",
-            f"Materials of {therapy.id}: without a fate {_list(open_)}, ended and retained at once {_list(twice)}, not "
-            f"there any more {_list(ended)}, no starting material that could be retained {_list(wrong)}.",
+            f"Materials of {therapy.id}: without a fate: {_list(open_)}; ended and retained at once: {_list(twice)}; not "
+            f"there any more: {_list(ended)}; retained, but not starting material: {_list(wrong)}.",
             "Name each live material once: --ends CODE for what is lost, --retains CODE for starting material from which "
             "the product can be made again.",
             open=open_,

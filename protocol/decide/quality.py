@@ -23,6 +23,7 @@ from protocol.commands import (
 from protocol.decision import Decision
 from protocol.endings import unsettled
 from protocol.gate import check_role
+from protocol.manufacture import open_failure
 from protocol.mismatch import open_mismatches, stopping
 from protocol.model import StudyProtocol
 from protocol.refusals import refuse
@@ -78,8 +79,23 @@ def _decide_quarantine(
                 status=material.status,
             )
         _check_mismatch(therapy, code)
+        if command.decision == "lifted":
+            _check_failure(therapy, code)
     fact = QuarantineDecided(therapy=therapy.id, materials=codes, decision=command.decision, reason=command.reason)
     return Decision((fact,), "approved" if command.decision == "lifted" else "rejected", around.now)
+
+
+def _check_failure(therapy: Therapy, code: str) -> None:
+    """What a reported failure ends is not used while a second person has yet to say whether it failed."""
+    failure = open_failure(therapy)
+    if failure is not None and code in failure.ends:
+        raise refuse(
+            "manufacture.waiting",
+            f"{code} is lost by {failure.code}, {failure.says}, which waits to be confirmed.",
+            "If it did not fail, decline that first: `unbroken manufacture decline`; then the quarantine may be lifted.",
+            code=code,
+            failure=failure.code,
+        )
 
 
 def _check_mismatch(therapy: Therapy, code: str) -> None:

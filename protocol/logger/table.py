@@ -35,6 +35,10 @@ _UNIT = re.compile(
     r"[°º˚]\s*([CFK])\b|\b(celsius|fahrenheit|kelvin)\b|(?:^|[\s(\[,_/])(?:deg\.?\s*|degrees?\s+)?([CFK])\s*(?=$|[)\],;:\s])",
     re.IGNORECASE,
 )
+_NO_TEMPERATURE = re.compile(
+    r"[°º˚]\s*[A-Za-z]+|(?<=[(\[])\s*(?:%\s*(?:r\.?\s?h\.?)?|[mkµ]?V|[mµ]?A|[kM]?(?:Ohm|Ω)|[hkM]?Pa|m?bar)\s*(?=[)\]])",
+    re.IGNORECASE,
+)
 _ZONE = re.compile(
     r"(?:UTC|GMT)\s*[+\-−]\s*[0-9]{1,2}(?::?[0-9]{2})?|(?<![A-Za-z])(?:UTC|GMT)(?![A-Za-z])", re.IGNORECASE
 )
@@ -181,6 +185,12 @@ def unit_in(text: str) -> str | None:
     """
     found = {(one or word[:1] or bare).upper() for one, word, bare in _UNIT.findall(text)}
     return found.pop() if len(found) == 1 else None
+
+
+def other_unit_in(text: str) -> str | None:
+    """The unit that a heading states where it is none of temperature that is read: ``°X``, ``(mV)``, ``[%RH]``; else None."""
+    found = None if unit_in(text) else _NO_TEMPERATURE.search(text)
+    return found.group().strip() if found else None
 
 
 def zones_in(before: Sequence[tuple[int, str]], headings: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from decimal import Context, Decimal, localcontext
 
 from protocol.logger.declaration import STATED, Declaration
 from protocol.logger.refusing import refuse_line, shown
-from protocol.logger.table import Table, unit_in
+from protocol.logger.table import Table, other_unit_in, unit_in
 
 EXACT = Context(prec=28)
 """Every computation on readings; the same digits on every machine."""
@@ -44,6 +44,13 @@ class Values:
                 table.line,
                 f"{shown(heading)} states {stated}, the declaration says {declared.unit}",
                 "Declare the unit that the file is in.",
+            )
+        if (other := other_unit_in(heading)) is not None:
+            raise refuse_line(
+                "logger.unit",
+                table.line,
+                f"{shown(heading)} states {other}, which is no unit of temperature that is read",
+                "C, F and K are read. Is it the right column, and the right file?",
             )
         return declared.unit
 

@@ -30,6 +30,11 @@ def test_a_bag_bursts_and_the_cells_are_collected_again(cli: Cli) -> None:
         "manufacture.waiting", "manufacture", "confirm", ANNA.therapy, "F-2", "--why", "seen", by="qa.releaser.1"
     )
     cli.refused("input.form", "manufacture", "confirm", ANNA.therapy, "F-1", "--why", " ", by="qa.releaser.1")
+    # What is reported lost is not used while the report waits: else a product could come out of it, and then be "lost".
+    lift = ["quarantine", "lift", ANNA.therapy, "--material", COLLECTION, "--why", "looks whole"]
+    told = cli.refused("manufacture.waiting", *lift, by="qa.releaser.1")
+    assert "F-1" in told["says"]
+    assert "manufacture decline" in told["advice"]
     cli.ok("manufacture", "confirm", ANNA.therapy, "F-1", "--why", "seen", by="qa.releaser.1")
     status = cli.ok("status", ANNA.therapy)
     assert "manufacture failed" in status.out
@@ -120,4 +125,8 @@ def test_a_recall_lists_and_quarantines_at_once(cli: Cli) -> None:
     assert [one["therapy"] for one in reached["reached"]] == [ANNA.therapy, BRUNO.therapy]
     assert len(reached["records"]) == 1
     assert cli.ok("lot", "recall", "LOT-VECTOR", "--why", "leaks", "--json", by="quality.1").json["reached"] == []
+    # A slip of the scanner must not read as "nobody was touched".
+    slip = cli.ok("lot", "recall", "LOT-NOBODYS", "--why", "leaks", by="quality.1").out
+    assert "nobody has released a lot LOT-NOBODYS here" in slip
+    assert "nobody has released" not in said.out
     cli.ok("verify")

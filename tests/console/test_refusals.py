@@ -31,6 +31,19 @@ def test_a_line_that_names_nobody_is_refused_where_nobody_can_be_asked(cli: Cli)
     assert "--as ACCOUNT" in told["advice"]
 
 
+def test_a_reason_of_nothing_but_spaces_is_refused_and_no_fault_of_the_program(cli: Cli) -> None:
+    """Each way in by which a reason reaches the record without a command of the rulebook between."""
+    for line in (
+        ["lot", "recall", "LOT-VECTOR"],
+        ["cohort", "stop", "level_1"],
+        ["cohort", "reopen", "level_1"],
+        ["unlock", NURSE],
+    ):
+        assert cli.refused("input.form", *line, "--why", "   ", by="quality.1")["says"] == "The reason is empty."
+    for line in (["--logger-lost", "   "], ["--logger", "log.csv", "--why", "   "]):
+        assert cli.refused("input.form", "late", "T-1", "transport", *line, by=NURSE)["says"] == "The reason is empty."
+
+
 def test_a_wrong_passphrase_is_recorded_as_an_attempt_and_nothing_else(cli: Cli) -> None:
     told = cli.refused("authority.passphrase", *apheresis(cli), by=NURSE, passphrase="not this one", records=1)
     assert "1 in a row, 4 left" in told["says"]
@@ -48,6 +61,9 @@ def test_five_wrong_passphrases_lock_the_account_and_a_supervisor_unlocks_it(cli
     for number in range(1, 6):
         told = cli.refused("authority.passphrase", *apheresis(cli), by=NURSE, passphrase=f"guess {number}", records=1)
         assert f"{number} in a row, {5 - number} left" in told["says"]
+        # Who has none left is not told to type it again.
+        assert ("Type it again" in told["advice"]) == (number < 5)
+        assert (f"unbroken unlock {NURSE}" in told["advice"]) == (number == 5)
     told = cli.refused("authority.locked", *apheresis(cli), by=NURSE)
     assert "failures = 5" in told["values"]
     assert f"unbroken unlock {NURSE}" in told["advice"]

@@ -70,6 +70,8 @@ BAD = [
     Bad("thousands", GOOD.replace("07:30:00,5", '07:30:00,"1,005.2"'), "logger.decimal", 5, "one decimal mark"),
     # ---- units
     Bad("Fahrenheit declared as Celsius", US.replace("Temperature", "Temperature (°F)"), "logger.unit", 1, "states F, the declaration says C"),
+    Bad("an unknown unit in the heading", GOOD.replace("Temperature", "Temperature (°X)"), "logger.unit", 1, "states °X, which is no unit of temperature"),
+    Bad("another quantity in the heading", GOOD.replace("Temperature", "Temperature [mV]"), "logger.unit", 1, "states mV, which is no unit of temperature"),
     Bad("a value in another unit", GOOD.replace("07:30:00,5", "07:30:00,41 °F"), "logger.unit", 5, "is in F, the rest in C"),
     Bad("an unknown unit", GOOD.replace("07:30:00,5", "07:30:00,5 mV"), "logger.value", 5, "neither a unit (C, F, K) nor a declared mark"),
     Bad("an alarm's sign that nobody declared", GOOD.replace("07:30:00,5", "07:30:00,14.5 H"), "logger.value", 5, "'H' behind the number"),
