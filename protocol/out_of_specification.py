@@ -8,10 +8,12 @@ from dataclasses import replace
 from events.facts.base import Criterion, Reading, TherapyFact
 from events.facts.quality import DeviationOpened
 from protocol.consequences import follow
-from protocol.model import ReleaseCriterion, StudyProtocol
+from protocol.model import ReleaseCriterion, Step, StudyProtocol
 from protocol.readings import Breach
+from protocol.refusals import refuse
 from protocol.release import evaluate
-from protocol.state import Current, Deviation, Instance, Therapy
+from protocol.state import Act, Current, Deviation, Instance, Therapy
+from protocol.surroundings import Actor
 
 RULE = "release.out-of-specification"
 
@@ -44,6 +46,36 @@ def is_out(therapy: Therapy, protocol: StudyProtocol, at: Instance) -> bool:
     """Whether a result is out: it fails a criterion, or it opened a deviation over a limit of its own step."""
     limits = any(d.at == at and d.rule.startswith(f"limit.{at.step}.") for d in therapy.deviations.values())
     return limits or bool(failing(therapy, protocol, at))
+
+
+def check_other_eyes(
+    therapy: Therapy, protocol: StudyProtocol, step: Step, act: Act, new: Reading, actor: Actor
+) -> None:
+    """Refuse whoever tested it to correct a result out of specification into one that passes.
+
+    Such a correction is the reviewer's, who looks at the raw data; where the step has no second signature, another person's.
+
+    Raises:
+        Refused: naming the criterion, the value that stands, and the new one.
+    """
+    if protocol.release is None or act.at not in therapy.acts:
+        return
+    after = {**therapy.readings, (act.at, new.name): Current(new.value, new.unit, "")}
+    still = {c.name for c in failing(replace(therapy, readings=after), protocol, act.at)}
+    passing = [c for c in failing(therapy, protocol, act.at) if c.name not in still]
+    roles = step.second[0] if step.second else step.performed_by
+    if passing and (actor.person == act.by.person or not actor.roles & set(roles)):
+        value = f"{new.value} {new.unit or ''}".strip()
+        raise refuse(
+            "release.own-correction",
+            f"{act.at} is out of specification ({passing[0].name} {passing[0].found}; passes {passing[0].passes}), and "
+            f"{actor.account} may not correct it to {value}, which passes.",
+            f"If it was written down wrongly, another person corrects it from the raw data: {' or '.join(roles)}. If the test went "
+            "wrong, it is investigated, and `unbroken result invalidate` says so. The result stays on record either way.",
+            criterion=passing[0].name,
+            stands=passing[0].found,
+            given=value,
+        )
 
 
 def opened_by_result(

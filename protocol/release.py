@@ -52,7 +52,8 @@ def _alone(therapy: Therapy, product: str, bag: str) -> Therapy:
 
 def _evaluate(therapy: Therapy, criterion: ReleaseCriterion, protocol: StudyProtocol) -> Criterion:
     verdict, shown = _verdict(therapy, criterion, protocol)
-    found = f"{shown} {_invalidated(therapy, criterion)}".strip()
+    found = f"{shown} {_corrected(therapy, criterion)} {_invalidated(therapy, criterion)}"
+    found = " ".join(found.split())
     passes = describe(criterion, therapy, protocol)
     return Criterion.model_validate({"name": criterion.id, "verdict": verdict, "found": found, "passes": passes})
 
@@ -109,6 +110,11 @@ def _in_turn(therapy: Therapy, source: str) -> list[tuple[Instance, Current]]:
         if at.step == step and reading == name and at not in therapy.invalidated
     ]
     return sorted(found, key=lambda pair: _in_order(pair[0]))
+
+
+def _corrected(therapy: Therapy, criterion: ReleaseCriterion) -> str:
+    """That a result is not the one that was first recorded, which QA sees before signing; nothing where it is."""
+    return "(corrected)" if any(now.corrections for now in readings_of(therapy, criterion.measure.of)) else ""
 
 
 def _invalidated(therapy: Therapy, criterion: ReleaseCriterion) -> str:

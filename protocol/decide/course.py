@@ -72,6 +72,7 @@ def _ends(
             fact = PatientDied(therapy=therapy.id, at=command.at, reason=command.reason)
         case FailScreening():
             check_running(therapy)
+            _check_not_ended(therapy)
             _check_untreated(therapy)
             fact = ScreeningFailed(therapy=therapy.id, reason=command.reason)
     stops = not isinstance(command, WithdrawPatient) or "treatment" in command.withdrawn
@@ -99,6 +100,25 @@ def _check_alive(therapy: Therapy, died: datetime) -> None:
             given=died,
             step=str(act.at),
         )
+
+
+def _check_not_ended(therapy: Therapy) -> None:
+    """Whoever has died, or left treatment, does not fail screening any more: why a therapy ends is told once.
+
+    Raises:
+        Refused: it has ended by another cause.
+    """
+    left = therapy.withdrawn.get("treatment")
+    ends = [("the patient died", therapy.died), ("the patient withdrew from treatment", left)]
+    for says, at in ends:
+        if at is not None:
+            raise refuse(
+                "order.screening",
+                f"{therapy.id} has ended: {says} ({at:%Y-%m-%d %H:%M} UTC). Screening cannot fail after that.",
+                "Nothing is to be done; `unbroken status` says what is left to settle.",
+                therapy=therapy.id,
+                ended=at,
+            )
 
 
 def _check_untreated(therapy: Therapy) -> None:

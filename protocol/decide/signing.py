@@ -35,7 +35,7 @@ from protocol.infection import check_storage, turned
 from protocol.labels import check_answers, stood
 from protocol.mismatch import check_standing_still
 from protocol.model import Step, StudyProtocol
-from protocol.out_of_specification import opened_by_result
+from protocol.out_of_specification import check_other_eyes, opened_by_result
 from protocol.perform import perform
 from protocol.readiness import check_training
 from protocol.readings import breaches, read_value, read_values
@@ -340,6 +340,7 @@ def _correct(therapy: Therapy, protocol: StudyProtocol, command: Correct, around
             "Nothing to correct.",
             reading=command.reading,
         )
+    check_other_eyes(therapy, protocol, step, act, new, around.actor)
     fact = FactCorrected(
         therapy=therapy.id,
         act=standing.link if standing else act.by.link,

@@ -11,6 +11,7 @@ import pytest
 
 from events.facts.course import FactCorrected
 from protocol.commands import AssessDeviation, DecideQuarantine
+from protocol.release import evaluate
 from tests.stage import BRUNO, Stage, names
 
 pytestmark = pytest.mark.story
@@ -112,13 +113,18 @@ def test_a_correction_that_changes_no_verdict_leaves_the_release_alone(stage: St
 
 
 def test_a_failed_value_corrected_before_release_opens_the_gate(stage: Stage) -> None:
-    """A slip of the pen that failed a criterion is corrected with its reason; both values stay in the trail."""
+    """A slip of the pen that failed a criterion is corrected by another than the tester, with its reason; both values stay."""
     site = stage.at("test_viability")
     site.do("test_viability", values={"viability": "8.5 %"})
     site.play(site.patient, "disposition")
     with site.refused("release.criteria"):
         site.perform("disposition")
-    site.correct("test_viability", "viability", "85 %", why="decimal point slipped; see the raw file")
+    why = "decimal point slipped; see the raw file"
+    with site.refused("release.own-correction"):
+        site.correct("test_viability", "viability", "85 %", why=why, by="qc.analyst.1")
+    site.correct("test_viability", "viability", "85 %", why=why, by="qc.reviewer.1")
+    found = next(c for c in evaluate(site.now, site.protocol) if c.name == "viability")
+    assert (found.verdict, found.found) == ("passed", "85 % (corrected)")
     # The deviation that the failing value opened stays, until QA has said what it means.
     with site.refused("release.deviations"):
         site.perform("disposition")

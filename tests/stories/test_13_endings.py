@@ -194,6 +194,18 @@ def test_a_disposal_takes_two_people_where_the_study_says_so(stage: Stage) -> No
     audited(site)
 
 
+def test_screening_does_not_fail_after_a_death_or_a_withdrawal(stage: Stage) -> None:
+    """Why a therapy ended is told once: whoever has died, or has left treatment, does not fail screening any more."""
+    for ends in (
+        ReportDeath(at=stage.at("selection").clock(), reason="of the disease"),
+        WithdrawPatient(withdrawn=("treatment",), at=stage.at("selection").clock(), reason="the patient's wish"),
+    ):
+        site = stage.at("selection")
+        site.act(ends, "investigator.1")
+        with site.refused("order.screening"):
+            site.act(FailScreening(reason="not eligible after all"), "investigator.1")
+
+
 def test_who_fails_screening_after_enrolment_stays_on_record_and_frees_the_slots(stage: Stage) -> None:
     """A screening failure found after enrolment, even after collection, stops the therapy; the cells are accounted for."""
     site = stage.at("hand_over")

@@ -131,8 +131,8 @@ def test_a_failing_result_is_not_tested_away(stage: Stage) -> None:
 def test_a_correction_does_not_open_the_gate_by_itself(stage: Stage) -> None:
     """A failing value corrected into a passing one still leaves its deviation, whose impact QA must assess before release."""
     site = failed(stage)
-    site.correct("test_viability", "viability", "85 %", why="digits swapped")
-    assert criterion(site) == ("passed", "85 %")
+    site.correct("test_viability", "viability", "85 %", why="digits swapped", by="qc.reviewer.1")
+    assert criterion(site) == ("passed", "85 % (corrected)")
     with site.refused("release.deviations"):
         site.perform("disposition")
     investigate(site)
@@ -555,7 +555,7 @@ def test_when_a_release_needs_two_signatures_the_sponsor_is_told_by_the_second(s
     site.correct("test_viability", "viability", "50 %")
     with site.refused("exception.void"):
         site.witness()
-    site.correct("test_viability", "viability", "90 %")
+    site.correct("test_viability", "viability", "90 %", by="qc.reviewer.1")
     site.act(AssessDeviation(deviation="D-1", impact="none"), QA)
     with site.refused("release.moved"):
         site.witness()

@@ -171,6 +171,7 @@ def test_a_log_that_ends_before_the_receipt_leaves_the_rest_unknown(stage: Stage
     assert log.unknown == str(int((log.ends - log.starts).total_seconds()) - 2 * 3600)
     assert log.gaps[0].startswith("logging ends 187 min before")
     assert deviations(receipt) == [("minor", "logger.transport.unknown")]
+    assert held(receipt) == [BAG], "three hours of which nobody knows anything are not fine"
     settled(site)
 
 
@@ -183,6 +184,7 @@ def test_a_log_of_another_day_is_no_evidence(stage: Stage) -> None:
     receipt = site.do("transport", values=TYPED, logger=log)
     assert (log.readings, log.lowest) == (0, None)
     assert deviations(receipt) == [("minor", "logger.transport.unknown")]
+    assert held(receipt) == [BAG]
     settled(site)
 
 
@@ -435,7 +437,7 @@ def test_a_lost_logger_leaves_the_whole_transport_unknown(stage: Stage) -> None:
     (lost,) = (f for f in receipt.facts if isinstance(f, LoggerLost))
     assert lost.unknown == str(int((lost.ends - lost.starts).total_seconds()))
     assert sorted(deviations(receipt)) == [("major", "logger.transport.lost"), ("minor", "logger.transport.unknown")]
-    assert held(receipt) == [BAG]
+    assert held(receipt) == [BAG, BAG], "for the logger that is lost, and for the hours that nobody knows"
     assert site.now.readings[site.due("transport").at, "minutes_unknown"].value == "307"
     # The logger is found after all.
     found = late(site, GOOD, why="it had slipped under the packs")

@@ -149,7 +149,7 @@ def test_a_bag_whose_quarantine_is_lifted_is_what_qa_had_decided(stage: Stage) -
     site, first, second = both_tested(stage)
     site.do("release", material=first)
     site.correct("test_bag", "viability", "50 %", material=first)
-    site.correct("test_bag", "viability", "80 %", material=first)
+    site.correct("test_bag", "viability", "80 %", material=first, by="analyst.2")
     site.act(DecideQuarantine(materials=(first,), decision="lifted", reason="misread"), QA)
     assert site.now.materials[first].status == "released"
     assert site.now.materials[second].status == "available"

@@ -241,7 +241,7 @@ def test_a_late_value_is_held_against_the_limit_under_which_the_step_was_done(st
 def test_a_release_stands_on_the_criteria_under_which_it_was_signed(stage: Stage) -> None:
     """Viability is corrected to 75 % after the release: it passed 70 % when QA released; the new version's 80 % is not asked."""
     site = moved(stage.at("product_hand_over"), VIABILITY)
-    assert names(site.correct("test_viability", "viability", "75 %").facts) == ["fact.corrected"]
+    assert names(site.correct("test_viability", "viability", "75 %", by="qc.reviewer.1").facts) == ["fact.corrected"]
     fallen = site.correct("test_viability", "viability", "60 %")
     assert {"deviation.opened", "material.quarantined"} <= set(names(fallen.facts))
     settled(site)
@@ -454,8 +454,8 @@ def test_a_result_that_failed_does_not_pass_by_a_move(stage: Stage) -> None:
     site = stage.at("disposition")
     site.correct("test_viability", "viability", "65 %")
     adopt(site, "2", SAME_CONSENT, (VIABILITY[0], VIABILITY[0].replace("70,", "60,")))
-    blocked(site, "criterion viability fails (65 %; passes at least 70 %)")
-    site.correct("test_viability", "viability", "75 %", why="misread, the print-out says 75")
+    blocked(site, "criterion viability fails (65 % (corrected); passes at least 70 %)")
+    site.correct("test_viability", "viability", "75 %", why="misread, the print-out says 75", by="qc.reviewer.1")
     propose(site)
 
 
