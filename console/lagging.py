@@ -68,8 +68,8 @@ def show(site: Site, *, as_json_wanted: bool) -> int:
         for notice in untold:
             tried = f"through {notice.channel} ({notice.attempts} attempts)"
             line(f"ALERT {notice.alert} of {notice.therapy} NOT TOLD {tried}: {notice.failure}")
-    for said in away:
-        line(f"Cannot be reached: {said}")
+        for said in away:
+            line(f"Cannot be reached: {said}")
     return Unavailable.exit_code if away else 0
 
 

@@ -254,11 +254,17 @@ def started(*arguments: str, temporary: Path) -> Iterator[subprocess.Popen[str]]
         stdout=subprocess.PIPE,
         text=True,
         env=environment,
+        preexec_fn=_hears_ctrl_c,
     ) as process:
         try:
             yield process
         finally:
             process.kill()
+
+
+def _hears_ctrl_c() -> None:
+    """Whoever runs the tests in the background of a shell may ignore SIGINT, and every process would inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def alive(pid: int) -> bool:
