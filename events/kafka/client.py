@@ -12,7 +12,7 @@ from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 from kafka.net.compat import KafkaNetClient
 from kafka.serializer import Serializer
 
@@ -211,16 +211,18 @@ def knows_too_little(reader: KafkaConsumer) -> bool:
     return bool(reader._cluster.need_update)
 
 
-def ask_anew(reader: KafkaConsumer) -> None:
+def ask_anew(reader: KafkaConsumer, topic: str) -> None:
     """Have the cluster say what the topic is now, later than whatever this reader was given before.
 
     Raises:
-        KafkaError: nobody said so in `REQUEST_MS`, or there is no such topic.
+        KafkaError: nobody says so, or there is no such topic.
     """
     cluster = reader._cluster
     # An answer that is on its way may be older than what was read: the one after it is not.
     for _ in range(2 if cluster.metadata_refresh_in_progress else 1):
-        reader._net.run(reader._manager.wait_for, cluster.request_update(), REQUEST_MS)
+        reader._net.run(cluster.refresh_metadata)
+    if cluster.topic_id(topic) is None:
+        raise UnknownTopicOrPartitionError(topic)
 
 
 class _Nothing(bytes):

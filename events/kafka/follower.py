@@ -240,8 +240,8 @@ class Follower:
         if found or not self._looked:
             if self._suspect:
                 # Kafka names a topic by its name in what is read: asked afterwards, its id says whose these records are.
-                ask_anew(self._consumer)
-                self._suspect = False
+                ask_anew(self._consumer, self._access.topic)
+                self._suspect, self._asked = False, time.monotonic()
             if self._leader() != self._epoch or time.monotonic() - self._looked > TRUSTED_SECONDS:
                 self._look_again()
             self._looked = time.monotonic()
