@@ -7,7 +7,7 @@ which is how the audit asks old questions again.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
@@ -16,16 +16,13 @@ from events.authority import STREAM
 from events.errors import Corrupt, Refused
 from events.facts import authority as authority_facts
 from events.facts import site as site_facts
-from events.facts.base import Fact, TherapyFact
+from events.facts.base import Fact
 from events.facts.cohorts import CohortReopened, CohortStopped
-from events.facts.course import SlotsFreed
-from events.facts.steps import SlotsBooked
 from events.heads import Head
-from events.identifiers import read_code
 from events.log import EventLog
 from events.reading import Record, verified_stream
 from protocol.administration import unknown_account
-from protocol.cohorts import asks, cohort_of, cohort_rules, cohort_stream, member
+from protocol.cohorts import cohort_of, cohort_stream, member
 from protocol.commands import (
     AnyCommand,
     ClearHold,
@@ -40,17 +37,18 @@ from protocol.commands import (
     TellHappened,
     Witness,
 )
-from protocol.decision import code_stream, lot_stream, room_stream, slot_stream, therapy_stream
+from protocol.decision import code_stream, lot_stream, room_stream, therapy_stream
 from protocol.entitled import not_entitled
 from protocol.equipment import Equipment
 from protocol.evolve import fold, head_of
 from protocol.file import read_protocol
+from protocol.looking import Looking, therapy_of
 from protocol.model import StudyProtocol
 from protocol.recall import Touched
 from protocol.refusals import refuse
 from protocol.rooms import read_room
 from protocol.state import Therapy
-from protocol.surroundings import Actor, Cohort, Interval, Member, Room, Surroundings
+from protocol.surroundings import Actor, Cohort, Member, Room, Surroundings
 
 KEPT_THERAPIES = 4096
 """Folded therapies that one process remembers."""
@@ -201,29 +199,31 @@ class Reader:
         first = next(iter(verified_stream(self.log, code_stream(code))), None)
         if first is None or (before is not None and first.position >= before):
             return None
-        return _therapy_of(first)
+        return therapy_of(first)
+
+    def records(self, stream: str, before: int | None = None) -> tuple[list[Record], Head]:
+        """A stream's records (before a position), and the head as it stood when they were read."""
+        records = [r for r in verified_stream(self.log, stream) if before is None or r.position < before]
+        return records, Head(len(records), records[-1].link) if records else Head(0, self.log.id)
 
     def touched_by_lot(self, lot: str, before: int | None = None) -> tuple[list[Touched], str, dict[str, Head]]:
         """Every therapy that used a lot, why it was recalled if it was, and the heads as they stood when this was read."""
         known = self.equipment.known(lot, before)
-        seen = {lot_stream(lot): self.equipment.head(lot_stream(lot))}
-        found = []
-        for name in known.therapies:
-            therapy = self.therapy_before(name, before)
-            seen[therapy_stream(name)] = head_of(therapy, self.log.id)
-            found.append(Touched(therapy, self.protocol_of(therapy)))
-        return found, known.recalled, seen
+        found, seen = self._touched(known.therapies, before)
+        return found, known.recalled, {lot_stream(lot): self.equipment.head(lot_stream(lot)), **seen}
 
     def room(self, code: str, before: int | None = None) -> tuple[Room, Head]:
         """A room as its stream has it (before a position), and the head as it stood when this was read."""
-        records = [r for r in verified_stream(self.log, room_stream(code)) if before is None or r.position < before]
-        head = Head(len(records), records[-1].link) if records else Head(0, self.log.id)
+        records, head = self.records(room_stream(code), before)
         return read_room(code, records, lambda record, fact: not not_entitled(self, record, fact)), head
 
     def touched_in_room(self, room: Room, before: int | None = None) -> tuple[list[Touched], dict[str, Head]]:
         """Every therapy whose cells were open in a room, and the heads as they stood when this was read."""
+        return self._touched(room.therapies, before)
+
+    def _touched(self, names: Iterable[str], before: int | None) -> tuple[list[Touched], dict[str, Head]]:
         found, seen = [], {}
-        for name in room.therapies:
+        for name in names:
             therapy = self.therapy_before(name, before)
             seen[therapy_stream(name)] = head_of(therapy, self.log.id)
             found.append(Touched(therapy, self.protocol_of(therapy)))
@@ -232,15 +232,9 @@ class Reader:
     def cohort(self, protocol: StudyProtocol, name: str, before: int | None = None) -> tuple[Cohort, Head]:
         """A dose cohort as it stands (before a position): its patients, whether it is stopped; and the head of its stream."""
         stream = cohort_stream(protocol, name)
-        names: list[str] = []
         stopped, stopper, stopped_by, accepted = "", "", "", 0
-        head = Head(0, self.log.id)
-        for record in verified_stream(self.log, stream):
-            if before is not None and record.position >= before:
-                break
-            head = Head(head.number + 1, record.link)
-            if (patient := _therapy_of(record)) is not None and patient not in names:
-                names.append(patient)
+        records, head = self.records(stream, before)
+        names = dict.fromkeys(patient for record in records if (patient := therapy_of(record)) is not None)
         for record, fact in self.believed(stream, before):
             if isinstance(fact, CohortStopped):
                 stopped, stopper, stopped_by = fact.reason, record.statement.person, record.statement.account
@@ -272,7 +266,7 @@ class Reader:
         Args:
             therapy: whom it is about, as it stands (before that position); its dose cohort is looked up too.
         """
-        looking = _Looking(self, Surroundings(now=now, actor=actor), before)
+        looking = Looking(self, Surroundings(now=now, actor=actor), before)
         if isinstance(command, Perform):
             looking.perform(command)
             if therapy is not None and therapy.opened is not None:
@@ -300,147 +294,3 @@ class Reader:
         elif isinstance(command, PlanAction) and command.owner:
             looking.person(command.owner)
         return looking.around, looking.seen
-
-
-class _Looking:
-    """One look around for one command; remembers the head of each stream that it read."""
-
-    def __init__(self, reader: Reader, around: Surroundings, before: int | None) -> None:
-        self.reader, self.log, self.around, self.before = reader, reader.log, around, before
-        self.seen: dict[str, Head] = {}
-
-    def perform(self, command: Perform) -> None:
-        """What a step names."""
-        around = self.around
-        codes = [scan.code for scan in command.scans]
-        codes += [code for code in (command.subject, command.coi, command.screening) if code]
-        codes += [*command.issued, *(label.serial for label in command.labels)]
-        codes += [*([command.room] if command.room else []), *(slot.code for slot in command.slots)]
-        self.owners(codes)
-        for code in command.used.values():
-            self.lot_or_device(code)
-        around.training.update(self.trained(around.actor.person))
-        if command.taken_over is not None:
-            self.person(command.taken_over.account)
-        if command.paper is not None and (when := command.started or command.ended) is not None:
-            self.as_of(when, [command.paper.performed_by, command.paper.second_by or ""])
-        if command.room:
-            self.room(command.room)
-        for slot in command.slots:
-            around.booked[slot.code] = tuple(self.booked(slot.code))
-
-    def happened(self, command: TellHappened) -> None:
-        """What an act names that is told afterwards: its items and whose they are, and who did it, as they stood then."""
-        self.owners([*(scan.code for scan in command.scans), *([command.room] if command.room else [])])
-        for code in command.used.values():
-            self.lot_or_device(code)
-        if command.room:
-            self.room(command.room)
-        self.as_of(command.started, command.performed_by)
-        for name in dict.fromkeys(self.around.owners.values()):
-            self.around.protocols[name] = self.reader.protocol_of(self.therapy(name))
-
-    def room(self, given: str) -> None:
-        """Who was in a room, and what was reported of it."""
-        code = read_code(given)
-        self.around.rooms[code], self.seen[room_stream(code)] = self.reader.room(code, self.before)
-
-    def as_of(self, when: datetime, accounts: Iterable[str]) -> None:
-        """The people behind accounts with the roles of that time; and the training of the first, as recorded by then."""
-        known, before = self.log.authority(), self.reader.authority_at(when, self.before)
-        for number, account in enumerate(accounts):
-            person = known.people.get(account)
-            if person is None:
-                continue
-            self.around.people[account] = Actor(account, person.person, person.roles_at(before), when)
-            if number == 0:
-                self.around.trained_then.update(self.trained(person.person, when))
-
-    def trained(self, person: str, when: datetime | None = None) -> dict[str, datetime]:
-        """Until when somebody is trained in what; as it was recorded by `when`, if that is given."""
-        return {
-            fact.topic: fact.until
-            for record, fact in self.reader.believed(f"training/{person}", self.before)
-            if isinstance(fact, site_facts.TrainingRecorded) and (when is None or record.statement.recorded <= when)
-        }
-
-    def cohort(self, therapy: Therapy, named: str, choices: Mapping[str, str]) -> None:
-        """The patient's dose cohort, where the step looks at it."""
-        protocol = self.reader.protocol_of(therapy)
-        step, name = protocol.by_id.get(named), cohort_of(therapy, protocol, choices)
-        if step is None or name is None or not asks(therapy, protocol, step):
-            return
-        rules = cohort_rules(protocol)
-        if rules is None or name not in protocol.choices[rules.of].options:
-            return  # the kind's own rules refuse the choice
-        found, head = self.reader.cohort(protocol, name, self.before)
-        self.around = replace(self.around, cohort=found)
-        self.seen[cohort_stream(protocol, name)] = head
-
-    def records(self, stream: str) -> list[Record]:
-        """A stream's records, and its head remembered."""
-        records = [r for r in verified_stream(self.log, stream) if self.before is None or r.position < self.before]
-        self.seen[stream] = Head(len(records), records[-1].link) if records else Head(0, self.log.id)
-        return records
-
-    def owners(self, codes: Iterable[str]) -> None:
-        """To whom codes are bound."""
-        for raw in codes:
-            try:
-                code = read_code(raw)
-            except Refused:
-                continue  # the gate refuses it again, at its own place in the order of questions
-            # A bag's label carries the donation's number too: whose that is, is asked as well.
-            for known in dict.fromkeys((code, code.partition(".")[0])):
-                owners = [name for record in self.records(code_stream(known)) if (name := _therapy_of(record))]
-                if owners:
-                    self.around.owners[known] = owners[0]
-
-    def therapy(self, name: str) -> Therapy:
-        """Another therapy that the record will reach, and its head remembered: its facts follow from how it stands."""
-        state = self.reader.therapy_before(name, self.before)
-        self.around.therapies[name] = state
-        self.seen[therapy_stream(name)] = head_of(state, self.log.id)
-        return state
-
-    def person(self, account: str) -> None:
-        """Who is behind an account that the command names."""
-        if account in self.log.authority().people:
-            self.around.people[account] = self.reader.actor(account, self.before)
-
-    def lot_or_device(self, code: str) -> None:
-        """What is known of a lot or a device."""
-        around = self.around
-        try:
-            code = read_code(code)
-        except Refused:
-            return
-        known = self.reader.equipment.known(code, self.before)
-        self.seen[lot_stream(code)] = self.reader.equipment.head(lot_stream(code))
-        if known.lot:
-            around.lots[code] = known.lot
-        if known.device:
-            around.devices[code] = known.device
-
-    def of_therapies(self, stream: str) -> Iterable[Fact]:
-        """The facts in a shared stream that stand with the therapy they are about."""
-        for record in self.records(stream):
-            name = _therapy_of(record)
-            if name is not None:
-                yield from (fact for fact in record.facts if isinstance(fact, TherapyFact) and fact.therapy == name)
-
-    def booked(self, code: str) -> list[Interval]:
-        """For whom a resource is booked, and when."""
-        booked: list[Interval] = []
-        for fact in self.of_therapies(slot_stream(code)):
-            if isinstance(fact, SlotsBooked):
-                booked += [Interval(fact.therapy, s.starts, s.ends) for s in fact.slots if s.code == code]
-            elif isinstance(fact, SlotsFreed) and code in fact.slots:
-                booked = [interval for interval in booked if interval.therapy != fact.therapy]
-        return booked
-
-
-def _therapy_of(record: Record) -> str | None:
-    """The therapy whose record this is; None where another kind of record stands in a stream that therapies share."""
-    subject = record.statement.subject
-    return subject.removeprefix("therapy/") if subject.startswith("therapy/") else None
