@@ -10,6 +10,7 @@ from events.facts import site
 from events.facts.base import Fact
 from protocol.model import StudyProtocol
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.surroundings import Actor
 
 QA, SUPERVISOR = "quality", "supervisor"
@@ -17,18 +18,6 @@ QA, SUPERVISOR = "quality", "supervisor"
 SITE_ROLES = (ADMINISTRATOR, QA, SUPERVISOR)
 MOST_FAILURES = 5
 """Wrong passphrases in a row after which an account is locked (21 CFR 11.300(d))."""
-
-
-def _asks(actor: Actor, what: str, *roles: str) -> None:
-    if not actor.roles & set(roles):
-        raise refuse(
-            "authority.role",
-            f"{actor.account} may not {what}: it asks for {' or '.join(roles)}, "
-            f"the account holds {', '.join(sorted(actor.roles)) or 'no role'}.",
-            "Fetch somebody who holds the role; an administrator can change roles.",
-            account=actor.account,
-            asks=list(roles),
-        )
 
 
 def known_roles(protocols: list[StudyProtocol]) -> frozenset[str]:
@@ -52,7 +41,7 @@ def enrol(
     Raises:
         Refused: not an administrator, the account exists, or a role that nobody knows.
     """
-    _asks(actor, "enrol people", ADMINISTRATOR)
+    check_role((ADMINISTRATOR,), actor, "enrol people")
     if account in authority.people:
         raise refuse(
             "authority.account",
@@ -86,7 +75,7 @@ def change_roles(
     actor: Actor, authority: Authority, known: frozenset[str], account: str, roles: tuple[str, ...], why: str
 ) -> Fact:
     """Give an account other roles."""
-    _asks(actor, "change roles", ADMINISTRATOR)
+    check_role((ADMINISTRATOR,), actor, "change roles")
     _known_account(authority, account)
     _check_roles(roles, known)
     if ADMINISTRATOR not in roles:
@@ -96,7 +85,7 @@ def change_roles(
 
 def add_key(actor: Actor, authority: Authority, account: str, public: bytes, why: str) -> Fact:
     """Give an account a further key."""
-    _asks(actor, "add keys", ADMINISTRATOR)
+    check_role((ADMINISTRATOR,), actor, "add keys")
     _known_account(authority, account)
     return facts.KeyAdded(account=account, public_key=public.hex(), why=why)
 
@@ -109,7 +98,7 @@ def revoke_keys(
     Raises:
         Refused: not an administrator, unknown, nothing to revoke, or it is one's own last administrator's key.
     """
-    _asks(actor, "revoke keys", ADMINISTRATOR)
+    check_role((ADMINISTRATOR,), actor, "revoke keys")
     _known_account(authority, account)
     keys = [key for key in authority.keys.values() if key.account == account and key.until is None]
     if not keys:
@@ -158,7 +147,14 @@ def may_adopt(actor: Actor) -> None:
     Raises:
         Refused: neither an administrator nor of quality.
     """
-    _asks(actor, "adopt a protocol", ADMINISTRATOR, QA)
+    check_role(
+        (
+            ADMINISTRATOR,
+            QA,
+        ),
+        actor,
+        "adopt a protocol",
+    )
 
 
 def adopt(actor: Actor, protocol: StudyProtocol) -> Fact:
@@ -170,25 +166,25 @@ def adopt(actor: Actor, protocol: StudyProtocol) -> Fact:
 
 def release_lot(actor: Actor, lot: str, item: str, expires: datetime) -> Fact:
     """Release a lot for use until it expires."""
-    _asks(actor, "release lots", QA)
+    check_role((QA,), actor, "release lots")
     return site.LotReleased(lot=lot, item=item, expires=expires)
 
 
 def recall_lot(actor: Actor, lot: str, reason: str) -> Fact:
     """Recall a lot."""
-    _asks(actor, "recall lots", QA)
+    check_role((QA,), actor, "recall lots")
     return site.LotRecalled(lot=lot, reason=reason)
 
 
 def calibrate(actor: Actor, device: str, item: str, due: datetime) -> Fact:
     """Record that a device is in calibration until `due`."""
-    _asks(actor, "record calibrations", QA)
+    check_role((QA,), actor, "record calibrations")
     return site.DeviceCalibrated(device=device, item=item, due=due)
 
 
 def train(actor: Actor, person: str, topic: str, until: datetime) -> Fact:
     """Record that a person's training is current until `until`; nobody records one's own."""
-    _asks(actor, "record training", QA)
+    check_role((QA,), actor, "record training")
     if actor.person == person:
         raise refuse(
             "authority.own-training",
@@ -205,12 +201,19 @@ def monitor(actor: Actor) -> None:
     Raises:
         Refused: not of quality.
     """
-    _asks(actor, "report environmental monitoring", QA)
+    check_role((QA,), actor, "report environmental monitoring")
 
 
 def unlock(actor: Actor, account: str, failures: int, why: str, own_person: str) -> Fact:
     """Unlock an account after too many wrong passphrases; a supervisor does it, not the locked person."""
-    _asks(actor, "unlock accounts", SUPERVISOR, ADMINISTRATOR)
+    check_role(
+        (
+            SUPERVISOR,
+            ADMINISTRATOR,
+        ),
+        actor,
+        "unlock accounts",
+    )
     if own_person == actor.person:
         raise refuse(
             "authority.two-people",

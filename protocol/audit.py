@@ -27,11 +27,11 @@ from protocol.decide import RULEBOOK, decide
 from protocol.decision import Decision, therapy_stream
 from protocol.entitled import not_entitled
 from protocol.evolve import apply
-from protocol.monitoring import decide_report
+from protocol.monitoring import Reported, decide_report
 from protocol.perform import open_therapy
 from protocol.reaching import may_not_reach
 from protocol.reader import Reader
-from protocol.recall import decide_recall
+from protocol.recall import Recall, decide_recall
 from protocol.retell import command_of
 from protocol.state import Therapy
 
@@ -244,10 +244,7 @@ def _recall_otherwise(reader: Reader, record: Record) -> str:
         recall = decide_recall(reader.actor(s.account, record.position), fact.lot, fact.reason, touched, recalled)
     except Refused as refused:
         return f"today's rules refuse it: {refused.says} [{refused.rule}]"
-    if recall.facts != record.facts or set(recall.streams) != set(s.heads):
-        names = ", ".join(one.removeprefix("therapy/") for one in recall.streams[1:]) or "nobody"
-        return f"today's rules would reach others, or say otherwise of them: {names}"
-    return ""
+    return _reaches_otherwise(recall, record)
 
 
 def _report_otherwise(reader: Reader, record: Record) -> str:
@@ -264,10 +261,15 @@ def _report_otherwise(reader: Reader, record: Record) -> str:
         report = decide_report(reader.actor(s.account, record.position), command, room, there, protocols, s.recorded)
     except Refused as refused:
         return f"today's rules refuse it: {refused.says} [{refused.rule}]"
-    if report.facts != record.facts or set(report.streams) != set(s.heads):
-        names = ", ".join(one.removeprefix("therapy/") for one in report.streams[1:]) or "nobody"
-        return f"today's rules would reach others, or say otherwise of them: {names}"
-    return ""
+    return _reaches_otherwise(report, record)
+
+
+def _reaches_otherwise(decided: Recall | Reported, record: Record) -> str:
+    """Whether a record of the site that reaches into therapies reaches, and says of them, what it would today."""
+    if decided.facts == record.facts and set(decided.streams) == set(record.statement.heads):
+        return ""
+    names = ", ".join(one.removeprefix("therapy/") for one in decided.streams[1:]) or "nobody"
+    return f"today's rules would reach others, or say otherwise of them: {names}"
 
 
 def _clearing_otherwise(reader: Reader, record: Record) -> str:

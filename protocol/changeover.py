@@ -10,6 +10,7 @@ from protocol.commands.environment import ChangeOver
 from protocol.model import Changeover, Consequence, Consequences, Step, StudyProtocol
 from protocol.readings import Breach
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.surroundings import Actor, ChangedOver, Interval, Room
 
 RULE = "room.changeover"
@@ -28,7 +29,7 @@ def may_change_over(actor: Actor, protocols: Sequence[StudyProtocol]) -> None:
     Raises:
         Refused: in no role that a study of this site names.
     """
-    _asks(actor, "change a room over", [role for rule in rules(protocols) for role in rule.performed_by])
+    check_role([role for rule in rules(protocols) for role in rule.performed_by], actor, "change a room over")
 
 
 def may_clear(actor: Actor, protocols: Sequence[StudyProtocol]) -> None:
@@ -37,20 +38,7 @@ def may_clear(actor: Actor, protocols: Sequence[StudyProtocol]) -> None:
     Raises:
         Refused: in no role that a study of this site names.
     """
-    _asks(actor, "clear a room", [role for rule in rules(protocols) for role in rule.cleared_by])
-
-
-def _asks(actor: Actor, what: str, roles: Sequence[str]) -> None:
-    if not actor.roles & set(roles):
-        asked = " or ".join(dict.fromkeys(roles)) or "a role that no study of this site names"
-        raise refuse(
-            "authority.role",
-            f"{actor.account} may not {what}: it asks for {asked}, "
-            f"the account holds {', '.join(sorted(actor.roles)) or 'no role'}.",
-            "Fetch somebody who holds the role; an administrator can change roles.",
-            account=actor.account,
-            asks=list(dict.fromkeys(roles)),
-        )
+    check_role([role for rule in rules(protocols) for role in rule.cleared_by], actor, "clear a room")
 
 
 def change_over(

@@ -6,7 +6,7 @@ extends it, and so does whoever passes the gate: two patients of one cohort cann
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 from events.facts.cohorts import CohortReopened, CohortStopped
@@ -15,6 +15,7 @@ from protocol.adverse_events import first_infusion
 from protocol.dlt import begun, standing, told
 from protocol.model import CohortRules, Step, StudyProtocol
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.state import Therapy
 from protocol.surroundings import Actor, Cohort, Member
 
@@ -140,23 +141,6 @@ _ADVICE = {
 # ------------------------------------------------------------------ stopped, and opened again
 
 
-def entitled(actor: Actor, roles: Sequence[str], what: str) -> None:
-    """Refuse an actor without one of the roles.
-
-    Raises:
-        Refused: naming the roles asked for and held.
-    """
-    if not actor.roles & set(roles):
-        raise refuse(
-            "authority.role",
-            f"{actor.account} may not {what}: it asks for {' or '.join(roles)}, "
-            f"the account holds {', '.join(sorted(actor.roles)) or 'no role'}.",
-            "Fetch somebody who holds the role; an administrator can change roles.",
-            account=actor.account,
-            asks=list(roles),
-        )
-
-
 def known_cohort(protocol: StudyProtocol, name: str) -> CohortRules:
     """The study's rules for a cohort of this name.
 
@@ -182,7 +166,7 @@ def stop_cohort(actor: Actor, protocol: StudyProtocol, cohort: Cohort, reason: s
         Refused: not the role, or it is stopped already by a signature.
     """
     rules = known_cohort(protocol, cohort.name)
-    entitled(actor, rules.stopped_by, f"stop cohort {cohort.name}")
+    check_role(rules.stopped_by, actor, f"stop cohort {cohort.name}")
     if cohort.stopped:
         raise refuse("order.done", f"{cohort.name} is stopped: {cohort.stopped}.", "There is nothing to stop.")
     return CohortStopped(
@@ -197,7 +181,7 @@ def reopen_cohort(actor: Actor, protocol: StudyProtocol, cohort: Cohort, reason:
         Refused: not the role, it is not stopped, or the same person stopped it.
     """
     rules = known_cohort(protocol, cohort.name)
-    entitled(actor, rules.reopened_by, f"open cohort {cohort.name} again")
+    check_role(rules.reopened_by, actor, f"open cohort {cohort.name} again")
     if not why_stopped(rules, cohort):
         raise refuse(
             "cohort.stopped", f"{cohort.name} is not stopped.", "There is nothing to open.", cohort=cohort.name

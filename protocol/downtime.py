@@ -14,10 +14,11 @@ from events.facts.base import DoneBy
 from events.facts.steps import OnPaper
 from protocol.administration import unknown_account
 from protocol.commands import Perform
-from protocol.gate import check_role, known_step
+from protocol.gate import known_step
 from protocol.model import Step, StudyProtocol
 from protocol.readings import Breach
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.state import Act, Therapy
 from protocol.surroundings import Actor, Surroundings
 from protocol.wrong_item import WrongItem

@@ -11,8 +11,9 @@ from events.facts import authority, cohorts, environment, site
 from events.facts.base import Fact
 from events.reading import Record
 from protocol import administration, changeover
-from protocol.cohorts import cohort_stream, entitled, known_cohort
+from protocol.cohorts import cohort_stream, known_cohort
 from protocol.model import StudyProtocol
+from protocol.roles import check_role
 from protocol.surroundings import Actor
 
 
@@ -74,7 +75,7 @@ def _stream_of(actors: Actors, actor: Actor, fact: Fact, before: int) -> str | N
             protocol = actors.protocol(fact.digest)
             rules = known_cohort(protocol, fact.cohort)
             stops = isinstance(fact, cohorts.CohortStopped)
-            entitled(actor, rules.stopped_by if stops else rules.reopened_by, f"decide on cohort {fact.cohort}")
+            check_role(rules.stopped_by if stops else rules.reopened_by, actor, f"decide on cohort {fact.cohort}")
             return cohort_stream(protocol, fact.cohort) if fact.study == protocol.protocol.id else None
         case site.TrainingRecorded():
             administration.train(actor, fact.person, fact.topic, fact.until)

@@ -19,6 +19,7 @@ from protocol.mismatch import check_standing_still
 from protocol.model import Moment, Step, StudyProtocol
 from protocol.readiness import check_readiness
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.scans import Scanned, check_scans
 from protocol.state import Instance, Therapy
 from protocol.surroundings import Actor, Surroundings
@@ -122,25 +123,6 @@ def known_step(protocol: StudyProtocol, name: str) -> Step:
             step=name,
         )
     return protocol.by_id[name]
-
-
-def check_role(roles: tuple[str, ...], actor: Actor, what: str) -> None:
-    """Refuse an actor without one of the roles.
-
-    Raises:
-        Refused: naming the roles asked for and held.
-    """
-    if not actor.roles & set(roles):
-        raise refuse(
-            "authority.role",
-            f"{actor.account} may not {what}: it asks for {' or '.join(roles)}, the account "
-            f"{f'held on {actor.then:%Y-%m-%d %H:%M} UTC' if actor.then else 'holds'} "
-            f"{', '.join(sorted(actor.roles)) or 'no role'}.",
-            "Fetch somebody who holds the role; an administrator can change roles.",
-            account=actor.account,
-            asks=list(roles),
-            holds=sorted(actor.roles),
-        )
 
 
 def check_independent(therapy: Therapy, protocol: StudyProtocol, step: Step, actor: Actor) -> None:

@@ -28,7 +28,7 @@ from protocol.decision import Decision, code_stream, lot_stream, room_stream, sl
 from protocol.downtime import as_of_then, check_began, check_custody, late_breaches, of_another, paper_fields
 from protocol.endings import freed_by
 from protocol.exceptions import told_at_once
-from protocol.gate import Admitted, admit, check_role, known_step
+from protocol.gate import Admitted, admit, known_step
 from protocol.grading import propose
 from protocol.handling import quarantined_meanwhile
 from protocol.infection import age_breaches, check_storage, turned
@@ -41,6 +41,7 @@ from protocol.out_of_specification import opened_by_result
 from protocol.readings import Breach, breaches, read_values
 from protocol.recheck import late_failures
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.state import Instance, Therapy
 from protocol.surroundings import Surroundings
 from protocol.wrong_item import WrongItem, stopped

@@ -18,6 +18,19 @@ def check_readiness(step: Step, used: Mapping[str, str], on: datetime, around: S
     Raises:
         Refused: one is not named, unknown, expired, recalled, out of calibration; or training is not current.
     """
+    check_named(step, used)
+    check_training(step, on, around)
+    lots = [_lot(step, name, _named(step, "lot", name, used), on, around) for name in step.needs.lots]
+    devices = [_device(step, name, _named(step, "device", name, used), on, around) for name in step.needs.devices]
+    return (*lots, *devices)
+
+
+def check_named(step: Step, used: Mapping[str, str]) -> None:
+    """Refuse the name of a lot or a device that the step does not use.
+
+    Raises:
+        Refused: naming what it does use.
+    """
     known = {*step.needs.lots, *step.needs.devices}
     if unknown := sorted(set(used) - known):
         raise refuse(
@@ -27,10 +40,6 @@ def check_readiness(step: Step, used: Mapping[str, str], on: datetime, around: S
             step=step.id,
             unknown=unknown,
         )
-    check_training(step, on, around)
-    lots = [_lot(step, name, _named(step, "lot", name, used), on, around) for name in step.needs.lots]
-    devices = [_device(step, name, _named(step, "device", name, used), on, around) for name in step.needs.devices]
-    return (*lots, *devices)
 
 
 def _named(step: Step, what: str, name: str, used: Mapping[str, str]) -> str:

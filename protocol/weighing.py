@@ -22,7 +22,7 @@ from protocol.clocks import clock_breaches
 from protocol.cohorts import check_cohort
 from protocol.commands import Perform, TellHappened
 from protocol.comparison import differing
-from protocol.gate import Admitted, check_independent, check_role, check_sequence
+from protocol.gate import Admitted, check_independent, check_sequence
 from protocol.handling import check_materials, check_same_item, consumed_by, known_codes
 from protocol.happened import STANDS, Broken, check_assessed, may_stand
 from protocol.infection import check_plan, check_storage
@@ -31,9 +31,10 @@ from protocol.labels import check_accounted, check_answers, must_stand
 from protocol.mismatch import check_standing_still
 from protocol.model import Step, StudyProtocol
 from protocol.perform import told_breaches
-from protocol.readiness import check_readiness
+from protocol.readiness import check_named, check_readiness
 from protocol.readings import Breach, breaches, read_values
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.scans import Scanned, look_at
 from protocol.state import Instance, Therapy
 from protocol.surroundings import Actor, Surroundings
@@ -279,15 +280,7 @@ def _act(
 def _used(
     step: Step, command: TellHappened, doers: tuple[Actor, ...], on: datetime, around: Surroundings, broken: Broken
 ) -> tuple[Used, ...]:
-    known = {*step.needs.lots, *step.needs.devices}
-    if unknown := sorted(set(command.used) - known):
-        raise refuse(
-            "readiness.known",
-            f"Step {step.id} uses no {', '.join(unknown)}.",
-            f"It uses: {', '.join(sorted(known)) or 'no lots and no devices'}.",
-            step=step.id,
-            unknown=unknown,
-        )
+    check_named(step, command.used)  # a slip of the pen is refused; what was used and was not fit for it is noted
     then = replace(around, actor=doers[0] if doers else around.actor, training=around.trained_then)
     try:
         return check_readiness(step, command.used, on, then)

@@ -6,9 +6,9 @@ from events.facts.alerts import AlertAcknowledged
 from protocol.alerts import open_alerts
 from protocol.commands import AlertCommand
 from protocol.decision import Decision
-from protocol.gate import check_role
 from protocol.model import StudyProtocol
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.state import Therapy
 from protocol.surroundings import Surroundings
 

@@ -14,10 +14,11 @@ from protocol.amendments import changes, under
 from protocol.commands import AmendmentCommand, DecideAmendment, ProposeAmendment
 from protocol.decision import Decision
 from protocol.fitting import reasons
-from protocol.gate import check_role, check_running
+from protocol.gate import check_running
 from protocol.model import StudyProtocol
 from protocol.model.amendments import Amendments
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.state import Therapy
 from protocol.state.amendments import Proposal
 from protocol.surroundings import Surroundings

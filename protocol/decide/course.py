@@ -13,9 +13,10 @@ from protocol.automatic import let_pass
 from protocol.commands import CourseCommand, FailScreening, LetPass, ReportDeath, WithdrawPatient
 from protocol.decision import Decision, slots_of
 from protocol.endings import freed
-from protocol.gate import check_role, check_running
+from protocol.gate import check_running
 from protocol.model import StudyProtocol
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.state import Therapy
 from protocol.surroundings import Surroundings
 

@@ -32,9 +32,10 @@ from protocol.commands import (
 from protocol.decide.quality import known_material
 from protocol.decision import Decision
 from protocol.deviations import investigators, lacking
-from protocol.gate import check_role, check_running, known_step
+from protocol.gate import check_running, known_step
 from protocol.model import StudyProtocol
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.state import Deviation, Therapy
 from protocol.state.quality import Action
 from protocol.surroundings import Surroundings

@@ -30,11 +30,11 @@ from protocol.consequences import follow
 from protocol.decision import Decision
 from protocol.endings import may_keep, needed_kinds
 from protocol.escalation import raise_each
-from protocol.gate import check_role
 from protocol.mismatch import stopping
 from protocol.model import Consequence, StudyProtocol
 from protocol.readings import Breach
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.state import Material, Signed, Therapy
 from protocol.surroundings import Surroundings
 

@@ -21,7 +21,7 @@ from protocol.consequences import follow
 from protocol.decide.endings import anybody
 from protocol.decision import Decision, code_stream, lot_stream, room_stream, therapy_stream
 from protocol.escalation import raise_each
-from protocol.gate import Admitted, check_opened, check_role, known_step
+from protocol.gate import Admitted, check_opened, known_step
 from protocol.grading import propose
 from protocol.happened import RULE, hearers, may_stand
 from protocol.mismatch import RULE as MISMATCH
@@ -31,6 +31,7 @@ from protocol.monitoring import attached
 from protocol.perform import of_result
 from protocol.readings import Breach
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.state import Instance, Occurred, Therapy
 from protocol.stranded import what_follows
 from protocol.surroundings import Surroundings

@@ -12,10 +12,11 @@ from events.identifiers import read_code
 from protocol.commands import ChooseOption, IncidentCommand, ReportIncident
 from protocol.decision import Decision, slot_stream
 from protocol.due import Due, applies, of_step
-from protocol.gate import check_role, check_running
+from protocol.gate import check_running
 from protocol.incidents import closed, offered_to, report, undecided
 from protocol.model import Incident, IncidentOption, StudyProtocol
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.state import Happening, Therapy
 from protocol.surroundings import Surroundings
 

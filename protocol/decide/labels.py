@@ -10,12 +10,13 @@ from events.identifiers import read_code
 from protocol.commands import DropFates, GiveFates, IssueLabels, LabelCommand, WitnessFates
 from protocol.decide.quality import known_material
 from protocol.decision import Decision, code_stream
-from protocol.gate import check_role, check_running
+from protocol.gate import check_running
 from protocol.labelling import check_right, one_fate
 from protocol.labels import content, roles_for, template_for
 from protocol.mismatch import check_standing_still
 from protocol.model import StudyProtocol
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.state import Label, Material, Signed, Therapy
 from protocol.surroundings import Surroundings
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from protocol.commands import ReadLogger
 from protocol.consequences import follow
 from protocol.decision import Decision
-from protocol.gate import check_role
 from protocol.logger.deciding import entered_by_people, read_out, still_there
 from protocol.model import Step, StudyProtocol
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.state import Act, Therapy
 from protocol.surroundings import Surroundings
 

@@ -14,7 +14,7 @@ from protocol.commands import BeginRemake, DecideFailure, FailManufacture, Manuf
 from protocol.consequences import follow
 from protocol.decide.quality import check_can_end, known_material
 from protocol.decision import Decision, slot_stream
-from protocol.gate import check_role, check_running, known_step
+from protocol.gate import check_running, known_step
 from protocol.manufacture import (
     MAY_FAIL,
     RULE,
@@ -31,6 +31,7 @@ from protocol.mismatch import check_standing_still
 from protocol.model import Consequence, Manufacture, StudyProtocol
 from protocol.readings import Breach
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.state import Failure, Instance, Therapy
 from protocol.surroundings import Surroundings
 

@@ -12,11 +12,11 @@ from events.identifiers import Bag, read_code
 from protocol.commands import DecideMismatch, MismatchCommand, ReportMismatch
 from protocol.consequences import follow
 from protocol.decision import Decision, therapy_stream
-from protocol.gate import check_role
 from protocol.mismatch import RULE, affected, open_mismatches, undecided
 from protocol.model import Consequence, StudyProtocol
 from protocol.readings import Breach
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.state import Mismatch, Signed, Therapy
 from protocol.surroundings import Surroundings
 

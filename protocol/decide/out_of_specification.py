@@ -25,10 +25,11 @@ from protocol.commands import (
 from protocol.decision import Decision
 from protocol.due import of_step
 from protocol.exceptions import current, failed, never, next_signature, roles_of, stands_on, void
-from protocol.gate import check_role, check_running, known_step
+from protocol.gate import check_running, known_step
 from protocol.model import ExceptionalRelease, Retest, Step, StudyProtocol
 from protocol.out_of_specification import deviations_of, is_out
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.state import Act, Therapy
 from protocol.state.quality import ReleaseException
 from protocol.surroundings import Actor, Surroundings

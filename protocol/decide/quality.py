@@ -22,11 +22,11 @@ from protocol.commands import (
 )
 from protocol.decision import Decision
 from protocol.endings import unsettled
-from protocol.gate import check_role
 from protocol.manufacture import open_failure
 from protocol.mismatch import open_mismatches, stopping
 from protocol.model import StudyProtocol
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.state import Material, Therapy
 from protocol.surroundings import Surroundings
 

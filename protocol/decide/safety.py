@@ -24,11 +24,11 @@ from protocol.commands import (
 )
 from protocol.decide.safety_decisions import answer_dlt, decide_dlt, send_report
 from protocol.decision import Decision
-from protocol.gate import check_role
 from protocol.grading import gradings_of, proposed, told
 from protocol.model import EventRules, Grading, StudyProtocol
 from protocol.model.safety import HIGHEST
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.state import Therapy
 from protocol.state.safety import Event, Graded
 from protocol.surroundings import Surroundings

@@ -11,10 +11,10 @@ from protocol.commands import AnswerDlt, DecideDlt, SendReport
 from protocol.consequences import follow
 from protocol.decision import Decision
 from protocol.dlt import begun, dlt_rules, flagged, standing, window_end
-from protocol.gate import check_role
 from protocol.model import DltRules, SafetyReport, StudyProtocol
 from protocol.readings import Breach
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.running import length
 from protocol.safety_reports import ReportClock, clock, reports_of, rule, says
 from protocol.state import Therapy

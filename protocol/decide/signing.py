@@ -28,7 +28,7 @@ from protocol.decision import Decision, slots_of
 from protocol.downtime import answered_for
 from protocol.endings import freed_by
 from protocol.exceptions import told_at_once
-from protocol.gate import check_independent, check_role, known_step
+from protocol.gate import check_independent, known_step
 from protocol.grading import propose
 from protocol.happened import waiting
 from protocol.infection import check_storage, turned
@@ -42,6 +42,7 @@ from protocol.readings import breaches, read_value, read_values
 from protocol.recheck import late_failures
 from protocol.refusals import refuse
 from protocol.releasable import check_still_releasable
+from protocol.roles import check_role
 from protocol.state import Act, Therapy
 from protocol.surroundings import Surroundings
 from protocol.versions import step_then

@@ -6,10 +6,11 @@ from events.facts.storage import MaterialStored
 from events.identifiers import one_line, read_code
 from protocol.commands.storage import StorageCommand
 from protocol.decision import Decision
-from protocol.gate import check_opened, check_role
+from protocol.gate import check_opened
 from protocol.infection import check_position, look
 from protocol.model import StudyProtocol
 from protocol.refusals import refuse
+from protocol.roles import check_role
 from protocol.state import Therapy
 from protocol.surroundings import Surroundings
 
