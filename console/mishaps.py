@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from protocol.commands import (
@@ -19,7 +20,7 @@ from protocol.incidents import closed
 from protocol.manufacture import needed, open_failure, ways_out
 from protocol.model import StudyProtocol
 from protocol.state import Therapy
-from protocol.worklist import WorkItem, worklist
+from protocol.worklist import WorkItem
 
 
 def failure(therapy: Therapy, protocol: StudyProtocol, item: WorkItem) -> FailManufacture:
@@ -82,10 +83,10 @@ def acknowledgement(item: WorkItem) -> AcknowledgeAlert:
     return AcknowledgeAlert(alert=item.material, note="seen; acting on it")
 
 
-def unassessed(therapy: Therapy, protocol: StudyProtocol) -> WorkItem | None:
+def unassessed(therapy: Therapy, items: Sequence[WorkItem]) -> WorkItem | None:
     """What QA does about a deviation that would keep the product from being released; None where none does."""
     codes = {d.code for d in therapy.blocking if d.grade == "major"}
-    found = [i for i in worklist(therapy, protocol) if i.kind == "deviation" and i.material in codes]
+    found = [i for i in items if i.kind == "deviation" and i.material in codes]
     return next((i for i in found if i.title.startswith(("Investigate", "Assess"))), None)
 
 

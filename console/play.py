@@ -178,7 +178,8 @@ class Play:
         raise LookupError(f"nobody can act as {' or '.join(roles)}")
 
     def _choose(self, script: Script, therapy: Therapy) -> WorkItem | None:
-        items = [i for i in worklist(therapy, self.protocol) if not self._leaves(script, i)]
+        waiting = worklist(therapy, self.protocol)
+        items = [i for i in waiting if not self._leaves(script, i)]
         for kind in (
             "hold",
             "alert",
@@ -194,7 +195,7 @@ class Play:
             if found:
                 return found[0]
         open_steps = [i for i in items if (i.kind == "perform" and i.required) or i.kind == "dlt"]
-        if script.fails_in and (blocking := mishaps.unassessed(therapy, self.protocol)):
+        if script.fails_in and (blocking := mishaps.unassessed(therapy, waiting)):
             return blocking
         times, now = self._times(therapy), self.desk.clock()
         order = list(self.protocol.by_id)
