@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from protocol.file import read_protocol
-from tests.protocol.test_file import Wrong, problems
+from tests.protocol.mistakes import Wrong, mistaken
 
 SMALL = (Path(__file__).parent / "studies" / "small.yaml").read_text()
 PART = """
@@ -35,13 +35,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize("case", MISTAKES, ids=lambda case: case.words.replace(" ", "-"))
 def test_a_mistake_is_told_with_line_field_and_reason(case: Wrong) -> None:
-    assert case.right in STUDY, "the table no longer fits small.yaml"
-    text = STUDY.replace(case.right, case.wrong, 1)
-    found = [one for one in problems(text) if one["field"] == case.field and case.reason in str(one["reason"])]
-    assert found, f"told instead: {problems(text)}"
-    line = found[0]["line"]
-    assert isinstance(line, int)
-    assert case.line in text.split("\n")[line - 1], f"line {line}: {text.split(chr(10))[line - 1]!r}"
+    mistaken(STUDY, case)
 
 
 def test_the_part_may_be_left_out() -> None:

@@ -9,29 +9,18 @@ import hashlib
 import time
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from events.errors import Refused
 from protocol.file import MAX_TOLD, decode, read_protocol
 from protocol.model import KINDS, StudyProtocol
+from tests.protocol.mistakes import Wrong, mistaken, problems
 
 HERE = Path(__file__).parent / "studies"
 SHIPPED = Path(__file__).resolve().parents[2] / "protocol" / "studies"
 SMALL = (HERE / "small.yaml").read_text()
 STUDIES = sorted([*SHIPPED.glob("*.yaml"), *HERE.glob("*.yaml")])
-
-
-class Wrong(NamedTuple):
-    """One mistake: in words, what is written instead of what, and what is told: a piece of its line, field, reason."""
-
-    words: str
-    right: str
-    wrong: str
-    line: str
-    field: str
-    reason: str
 
 
 FIELDS = [
@@ -271,32 +260,13 @@ YAML = [
 ]  # fmt: skip
 
 
-def problems(text: str) -> list[dict[str, object]]:
-    with pytest.raises(Refused) as caught:
-        read_protocol(text)
-    assert caught.value.rule == "protocol.file"
-    listed = caught.value.values["problems"]
-    assert isinstance(listed, list)
-    for one in listed:
-        assert f"line {one['line']}" in caught.value.says
-        assert str(one["reason"]) in caught.value.says
-    return listed
-
-
 @pytest.mark.parametrize(
     "case",
     [*FIELDS, *NAMES, *ORDER, *STEPS, *KIND, *RELEASE, *QUALITY, *MANUFACTURE, *YAML],
     ids=lambda case: case.words.replace(" ", "-"),
 )
 def test_a_wrong_file_is_refused_with_line_field_and_reason(case: Wrong) -> None:
-    assert case.right in SMALL, "the table no longer fits small.yaml"
-    text = SMALL.replace(case.right, case.wrong, 1)
-    lines = text.split("\n")
-    found = [one for one in problems(text) if one["field"] == case.field and case.reason in str(one["reason"])]
-    assert found, f"told instead: {problems(text)}"
-    line = found[0]["line"]
-    assert isinstance(line, int)
-    assert case.line.strip("\n") in lines[line - 1], f"line {line}: {lines[line - 1]!r}"
+    mistaken(SMALL, case)
 
 
 def test_all_problems_are_told_at_once_in_the_order_of_lines() -> None:

@@ -12,7 +12,7 @@ import pytest
 from protocol.check import staffing_gaps
 from protocol.file import read_protocol
 from protocol.model.labels import size
-from tests.protocol.test_file import Wrong, problems
+from tests.protocol.mistakes import Wrong, mistaken
 
 SMALL = (Path(__file__).parent / "studies" / "small.yaml").read_text()
 LABELS = """
@@ -90,13 +90,7 @@ def test_the_study_with_labels_is_right() -> None:
 
 @pytest.mark.parametrize("case", MISTAKES, ids=lambda case: case.words.replace(" ", "-"))
 def test_a_mistake_is_told_with_line_field_and_reason(case: Wrong) -> None:
-    assert case.right in WITH, "the table no longer fits the study"
-    text = WITH.replace(case.right, case.wrong, 1)
-    found = [one for one in problems(text) if one["field"] == case.field and case.reason in str(one["reason"])]
-    assert found, f"told instead: {problems(text)}"
-    line = found[0]["line"]
-    assert isinstance(line, int)
-    assert case.line in text.split("\n")[line - 1], f"line {line}: {text.split(chr(10))[line - 1]!r}"
+    mistaken(WITH, case)
 
 
 def test_labels_that_nobody_prints_or_one_person_alone_are_a_warning() -> None:

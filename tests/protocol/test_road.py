@@ -12,7 +12,7 @@ import pytest
 from protocol.check import staffing_gaps
 from protocol.file import read_protocol
 from protocol.model import StudyProtocol
-from tests.protocol.test_file import Wrong, problems
+from tests.protocol.mistakes import Wrong, mistaken, problems
 
 ROAD = (Path(__file__).parent / "studies" / "road.yaml").read_text()
 
@@ -60,13 +60,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize("case", MISTAKES, ids=lambda case: case.words.replace(" ", "-"))
 def test_a_mistake_is_told_with_line_field_and_reason(case: Wrong) -> None:
-    assert case.right in ROAD, "the table no longer fits road.yaml"
-    text = ROAD.replace(case.right, case.wrong, 1)
-    found = [one for one in problems(text) if one["field"] == case.field and case.reason in str(one["reason"])]
-    assert found, f"told instead: {problems(text)}"
-    line = found[0]["line"]
-    assert isinstance(line, int)
-    assert case.line in text.split("\n")[line - 1], f"line {line}: {text.split(chr(10))[line - 1]!r}"
+    mistaken(ROAD, case)
 
 
 def test_a_file_without_incidents_has_none() -> None:

@@ -50,7 +50,6 @@ class Item:
 
     kind: str
     made_by: Key
-    holder: str
     parents: tuple[str, ...] = ()
     held: bool = False
     released: bool = False
@@ -78,7 +77,6 @@ class Patient:
     deviations: dict[str, Fact] = field(default_factory=dict)
     opener: dict[str, str] = field(default_factory=dict)
     holds: set[str] = field(default_factory=set)
-    stopped_by: dict[str, set[str]] = field(default_factory=dict)
     excepted: bool = False
     choices: dict[str, str] = field(default_factory=dict)
     dlt_decided: bool = False

@@ -24,7 +24,6 @@ class Watch:
     def __init__(self) -> None:
         self.patients: dict[str, Patient] = {}
         self.broken: list[tuple[str, str]] = []
-        self.lots: dict[str, str] = {}
         self.read = 0
 
     def record(self, value: bytes) -> None:
@@ -41,8 +40,6 @@ class Watch:
         told = {fact["therapy"] for fact in data["facts"] if fact["fact"].startswith("act.happened.")}
         for fact in data["facts"]:
             patient = self.patients.get(fact.get("therapy", ""))
-            if fact["fact"].startswith("lot.recalled"):
-                self.lots[fact["lot"]] = fact["reason"]
             if patient is not None:
                 if patient.name not in told:
                     self._judge(rules.BEFORE, patient, fact, signer)
@@ -67,11 +64,11 @@ def _apply(patient: Patient, fact: Fact, signer: Signer) -> None:
         if fact.get("awaits"):
             patient.waiting[signer["link"]] = act
         else:
-            _stands(patient, act, signer["account"])
+            _stands(patient, act)
     elif name == "act.witnessed" and fact["act"] in patient.waiting:
         act = patient.waiting.pop(fact["act"])
         act.people.append(signer["person"])
-        _stands(patient, act, signer["account"])
+        _stands(patient, act)
     elif name in ("act.declined", "act.withdrawn"):
         lost = patient.waiting.pop(fact["act"], None)
         gone = key_of(lost.fact) if lost else None
@@ -80,7 +77,7 @@ def _apply(patient: Patient, fact: Fact, signer: Signer) -> None:
         _APPLY.get(name, _nothing)(patient, fact, signer)
 
 
-def _stands(patient: Patient, act: Done, account: str) -> None:
+def _stands(patient: Patient, act: Done) -> None:
     fact, key = act.fact, key_of(act.fact)
     patient.acts[key] = act
     for reading in fact.get("readings", []):
@@ -88,7 +85,7 @@ def _stands(patient: Patient, act: Done, account: str) -> None:
     for new in fact.get("created", []):
         parents = tuple(code for code in (new.get("parent"), *new.get("also", [])) if code)
         early = new["code"] in patient.held_early
-        patient.items[new["code"]] = Item(new["kind"], key, account, parents, held=early)
+        patient.items[new["code"]] = Item(new["kind"], key, parents, held=early)
     for code in fact.get("consumed", []):
         patient.items[code].ended = "infused" if act.name == "product.infused" else "consumed"
     if act.name == "consent.given":
@@ -139,9 +136,9 @@ def _ended(how: str) -> Callable[[Patient, Fact, Signer], None]:
     return end
 
 
-def _found(patient: Patient, fact: Fact, signer: Signer) -> None:
+def _found(patient: Patient, fact: Fact, _signer: Signer) -> None:
     for code in fact["materials"]:
-        patient.items[code].ended, patient.items[code].holder = "", signer["account"]
+        patient.items[code].ended = ""
 
 
 def _deviation(patient: Patient, fact: Fact, signer: Signer) -> None:
@@ -168,15 +165,6 @@ def _hold(patient: Patient, _fact: Fact, signer: Signer) -> None:
 def _cleared(patient: Patient, fact: Fact, _signer: Signer) -> None:
     if not fact.get("awaits"):
         patient.holds.discard(fact["mismatch"])
-
-
-def _stopped(patient: Patient, fact: Fact, _signer: Signer) -> None:
-    patient.stopped_by[fact["mismatch"]] = set(fact.get("materials") or [""])
-
-
-def _stop_decided(patient: Patient, fact: Fact, _signer: Signer) -> None:
-    if not fact.get("awaits"):
-        patient.stopped_by[fact["mismatch"]] -= set(fact.get("materials") or [""])
 
 
 def _remade(patient: Patient, fact: Fact, _signer: Signer) -> None:
@@ -235,9 +223,6 @@ _APPLY: dict[str, Callable[[Patient, Fact, Signer], None]] = {
     "identity.mismatched": _hold,
     "item.presented_elsewhere": _hold,
     "identity_hold.cleared": _cleared,
-    "mismatch.reported": _stopped,
-    "mismatch.reached": _stopped,
-    "mismatch.decided": _stop_decided,
     "item.taken_elsewhere": _taken,
     "item_elsewhere.settled": _settled,
     "remake.begun": _remade,
