@@ -47,7 +47,7 @@ from protocol.state import Therapy
 from protocol.stranded import escalated
 from protocol.surroundings import Surroundings
 
-RULEBOOK = 2
+RULEBOOK = 3
 """The version of these rules, signed into every statement that they decided."""
 
 

@@ -22,6 +22,7 @@ from events.facts.steps import DispositionDecided, OnPaper, ProductInfused
 from events.verify import Finding, verify
 from protocol import administration
 from protocol.audit import audit, audit_all
+from protocol.decide import RULEBOOK
 from protocol.reader import Reader
 from protocol.worklist import worklist
 from tests.stage import Stage, Staged
@@ -77,7 +78,7 @@ def test_a_finding_says_that_other_rules_decided(stage: Stage) -> None:
     """A record of an earlier program may have been right by its rules; whoever reads the finding is told so."""
     site = stage.at("disposition")
     site.forge([unreleased(site)], "qa.releaser.1", meaning="released", rulebook=1)
-    assert told(site).endswith("(it was decided under rulebook 1; this is 2)")
+    assert told(site).endswith(f"(it was decided under rulebook 1; this is {RULEBOOK})")
 
 
 def test_an_infusion_that_no_desk_would_take_is_reported(stage: Stage) -> None:
