@@ -15,6 +15,7 @@ from typing import Annotated
 from pydantic import StringConstraints
 
 from events.errors import Refused
+from events.scanner import characters, seen_in
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ*"
 _DIN = re.compile(r"[A-NP-Z1-9][A-NP-Z0-9][0-9]{3}[0-9]{2}[0-9]{6}", re.ASCII)
@@ -53,9 +54,26 @@ def _no(rule: str, what: str, text: str, why: str) -> Refused:
 
 
 def _bare(text: str) -> str:
+    text = text.strip(" \t\r\n")
+    if (seen := seen_in(text)) is not None:
+        raise Refused(
+            "identifier.scanner",
+            f"{one_line(text)!r} cannot be read: {seen.why}.",
+            values={"scanned": text},
+            advice=seen.advice,
+        )
     if not text.isascii():  # upper() would make S of a long s
-        raise _no("identifier.code", "code", text, "1 to 40 of A-Z, 0-9, dot and hyphen")
+        raise _no("identifier.code", "code", text, _letters(text))
     return text.replace(" ", "").upper()
+
+
+def _letters(text: str) -> str:
+    """What a code is made of, and which character of a text is none of it."""
+    allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.- "
+    other = characters(text, allowed)
+    if not other:
+        return "1 to 40 of A-Z, 0-9, dot and hyphen, the first a letter or digit"
+    return f"1 to 40 of A-Z, 0-9, dot and hyphen; {other} is none of them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +211,7 @@ def read_code(text: str) -> str:
     Raises:
         Refused: empty, too long, or characters that no label of ours carries.
     """
-    bare = _structures(_bare(text.strip()))
+    bare = _structures(_bare(text))
     if "=<" in bare:
         return Bag.read(bare).code
     if bare.startswith("="):
@@ -207,5 +225,5 @@ def read_code(text: str) -> str:
         if not bare.isdigit():  # fourteen digits may be another kind of code; with letters it is a DIN typed wrongly
             return Din.read(bare).number
     if not _CODE.fullmatch(bare):
-        raise _no("identifier.code", "code", text, "1 to 40 of A-Z, 0-9, dot and hyphen")
+        raise _no("identifier.code", "code", text, _letters(bare))
     return bare

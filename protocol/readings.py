@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
 from events.facts.base import Reading
+from events.scanner import symbology_before
 from protocol.commands import Entered
 from protocol.model import Consequences, Limit, Record, ReleaseCriterion, Step
 from protocol.refusals import refuse
@@ -95,6 +96,14 @@ def read_value(record: Record, entered: Entered, on: datetime) -> Reading:
         case "text":
             if not text:
                 raise _bad(record, text, "some text")
+            if (seen := symbology_before(text)) is not None:  # a seal that was scanned, and will be compared
+                raise refuse(
+                    "identifier.scanner",
+                    f"{record.name} = {text!r} cannot be recorded: {seen.why}.",
+                    seen.advice,
+                    name=record.name,
+                    value=text,
+                )
     if unit is not None and record.unit != unit:
         raise _bad(record, f"{text} {unit}", "no unit here")
     return Reading(name=record.name, value=text)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pytest
 
 from console.rehearsal import Patient
-from protocol.commands import ClearHold, Presented
+from protocol.commands import ClearHold, Dispose, Presented
 from protocol.worklist import worklist
 from tests.stage import ANNA, BRUNO, Stage, Staged, names, study
 
@@ -51,6 +51,10 @@ def test_no_step_is_recorded_with_a_wrong_scan(stage: Stage, step: str, name: st
     for noise in ("", "???", "Ä-1", "A" * 41):
         with site.refused("identifier.code"):
             site.perform(step, scan={name: [noise]})
+    # The scanner announces the kind of code before the code: the refusal says so.
+    with site.refused("identifier.scanner") as told:
+        site.perform(step, scan={name: [f"]d1{(right or ['X-1'])[0]}"]})
+    assert "]d1 (Data Matrix)" in told.says
     if asked.new is None:
         # A label that nobody knows: an unknown barcode is scanned again, it is no mix-up of patients.
         with site.refused("identity.scan-matches"):
@@ -228,3 +232,30 @@ def test_nothing_stays_held_when_both_are_cleared(stage: Stage) -> None:
         clear(site, therapy, "qa.releaser.2")
     site.play(ANNA, "acute_monitoring")
     assert site.now.infused
+
+
+# ------------------------------------------------------------------ what the scanner adds
+
+
+def test_what_a_scanner_puts_before_a_code_is_named_wherever_one_is_given(stage: Stage) -> None:
+    """The scanner at the apheresis unit announces what it read; at a lot, a device, a material, a seal. It is refused, and said."""
+    site = stage.at("apheresis")
+    form = site.form("apheresis")
+    for name, code in form.used.items():
+        with site.refused("identifier.scanner") as told:
+            site.perform("apheresis", use={name: f"]C1{code}"})
+        assert "]C1 (GS1-128)" in told.says
+        assert "Switch the AIM identifier off" in told.advice
+    site.do("apheresis")
+    with site.refused("identifier.scanner"):
+        site.act(Dispose(materials=("]C0=" + next(iter(site.now.materials)),), reason="it is clotted"), "qa.releaser.1")
+
+
+def test_a_seal_that_is_scanned_is_held_to_the_same(stage: Stage) -> None:
+    """A seal's number is compared on arrival: with the scanner's own signs before it, it would be another seal."""
+    site = stage.at("hand_over")
+    with site.refused("identifier.scanner") as told:
+        site.perform("hand_over", values={"seal": "]C0SEAL-77"})
+    assert "seal" in told.says
+    assert "Code 128" in told.says
+    site.perform("hand_over", values={"seal": "SEAL-77"})

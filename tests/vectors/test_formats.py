@@ -213,6 +213,53 @@ def test_a_code_is_ascii(scanned: str) -> None:
         read_code(scanned)
 
 
+SENT_BY_A_SCANNER = {
+    "AIM identifier of Code 128": ("]C0=G12349865432177", "]C0 (Code 128)"),
+    "AIM identifier of GS1-128": ("]C1WB-1", "]C1 (GS1-128)"),
+    "AIM identifier of Data Matrix": ("]d1WB-1", "]d1 (Data Matrix)"),
+    "AIM identifier before a message": ("]d2=+02000=G12349865432177=<S1150VA0", "]d2 (GS1 Data Matrix)"),
+    "AIM identifier of QR": (" ]Q3LOT-1", "]Q3 (GS1 QR Code)"),
+    "AIM identifier of Code 39, in small letters": ("]a0lot-1", "]a0 (Code 39)"),
+    "AIM identifier, blanks between": ("] C 0 LOT-1", "]C0 (Code 128)"),
+    "AIM identifier of no kind we know": ("]r3LOT-1", "]r3 (a kind of code)"),
+    "AIM identifier alone": ("]C0", "]C0"),
+    "AIM identifier, German keyboard": ("+C0LOTß1", "German keyboard"),
+    "AIM identifier and digits, German keyboard": ("+C012", "]C012"),
+    "hyphen, German keyboard": ("WBß1", "would read WB-1"),
+    "y and z, German keyboard": ("LOYßZ", "would read LOZ-Y"),
+    "equals sign, German keyboard": ("\u00b4G12349865432177", "would read =G12349865432177"),
+    "digits, French keyboard": ("LOT)\u00e9\u00e8", "would read LOT-27"),
+    "group separator before": ("\x1d0104012345678901", "group separator"),
+    "group separator within": ("010401234567890110AB\x1d21C", "group separator"),
+    "end of transmission": ("LOT-1\x04", "end of transmission"),
+    "two scans in one field": ("LOT-1\nLOT-2", "two scans"),
+    "product code alone": ("=<S1150VA0", "a product code alone"),
+    "expiration": ("&>0260611200", "an expiration date and time"),
+    "another structure": ("=~ABC", "something else than a donation number"),
+    "start and stop of Code 39": ("*LOT-1*", "Code 39"),
+}
+
+
+@pytest.mark.parametrize(("sent", "told"), SENT_BY_A_SCANNER.values(), ids=SENT_BY_A_SCANNER)
+def test_what_a_scanner_adds_is_named(sent: str, told: str) -> None:
+    """ISO/IEC 15424, table 1; ISBT 128, table of data structures; layouts of Windows."""
+    for read in (read_code, Din.read, Bag.read):
+        with pytest.raises(Refused) as refused:
+            read(sent)
+        assert refused.value.rule == "identifier.scanner"
+        assert told in refused.value.says
+
+
+@pytest.mark.parametrize("text", ["LOT-1\r\n", "\tLOT-1 ", "lot - 1"])
+def test_what_ends_a_scan_is_no_part_of_it(text: str) -> None:
+    assert read_code(text) == "LOT-1"
+
+
+def test_the_character_that_no_code_has_is_named() -> None:
+    with pytest.raises(Refused, match="EN DASH"):
+        read_code("LOT\u20131")
+
+
 # --------------------------------------------------------------------------------------------------------- keys at rest
 
 
