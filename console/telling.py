@@ -119,7 +119,8 @@ def _told(fact: Fact, when: When) -> list[str]:
         case quality.MaterialQuarantined():
             return [f"quarantined {', '.join(fact.materials)}: {fact.reason}"]
         case quality.QuarantineDecided():
-            return [f"quarantine of {', '.join(fact.materials)} {fact.decision}: {fact.reason}"]
+            of = f" ({fact.cause})" if fact.cause else ""
+            return [f"quarantine of {', '.join(fact.materials)} {fact.decision}{of}: {fact.reason}"]
         case quality.IdentityMismatched():
             return [
                 f"WRONG ITEM at {instance(fact.key)}: scan {fact.scan} showed {fact.presented} of {fact.other}, "

@@ -178,7 +178,9 @@ def _other(fact: Fact) -> AnyCommand | None:
         case quality.DeviationClosed():
             return said.CloseDeviation(deviation=fact.deviation, conclusion=fact.conclusion)
         case quality.QuarantineDecided():
-            return said.DecideQuarantine(materials=fact.materials, decision=fact.decision, reason=fact.reason)
+            return said.DecideQuarantine(
+                materials=fact.materials, decision=fact.decision, reason=fact.reason, cause=fact.cause or ""
+            )
         case quality.MaterialDisposed():
             return said.Dispose(materials=fact.materials, reason=fact.reason)
         case endings.DisposalSigned():

@@ -13,21 +13,23 @@ from protocol.commands import ClearHold, DecideQuarantine
 Materials = Annotated[list[str], typer.Option("--material", metavar="CODE", help="Which material. Repeat it.")]
 
 
-def _decide(
-    therapy: str, decision: str, material: list[str], why: str, account: str | None, secret: Secret, json: bool
-) -> None:
-    document = {"materials": material, "decision": decision, "reason": why}
-    act(here.site(), therapy, command(DecideQuarantine, document), account, secret, json)
-
-
 def lift(
-    therapy: TherapyArg, material: Materials, why: Why, account: As = None, secret: Secret = None, json: Json = False
+    therapy: TherapyArg,
+    material: Materials,
+    why: Why,
+    cause: Annotated[
+        str, typer.Option("--cause", metavar="Q-1", help="Which cause, where there are several; the worklist tells.")
+    ] = "",
+    account: As = None,
+    secret: Secret = None,
+    json: Json = False,
 ) -> None:
-    """Lift a quarantine (QA): the material may be used again.
+    """Lift a quarantine (QA), cause by cause: the material may be used again when nothing holds it any more.
 
     Example: unbroken quarantine lift T-7K2QXM --material G123498654321 --why "logger fault, core stayed at 5 C" --as qa.releaser.1
     """
-    _decide(therapy, "lifted", material, why, account, secret, json)
+    document = {"materials": material, "decision": "lifted", "reason": why, "cause": cause}
+    act(here.site(), therapy, command(DecideQuarantine, document), account, secret, json)
 
 
 def reject(
@@ -37,7 +39,8 @@ def reject(
 
     Example: unbroken quarantine reject T-7K2QXM --material G123498654321 --why "6 h above 8 C" --as qa.releaser.1
     """
-    _decide(therapy, "rejected", material, why, account, secret, json)
+    document = {"materials": material, "decision": "rejected", "reason": why}
+    act(here.site(), therapy, command(DecideQuarantine, document), account, secret, json)
 
 
 def clear(

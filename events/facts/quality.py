@@ -39,7 +39,7 @@ class DeviationClosed(TherapyFact):
 
 
 class MaterialQuarantined(TherapyFact):
-    """Materials were put under quarantine."""
+    """Materials were put under quarantine: the n-th such fact of a therapy (one that is found again counts) is the cause Q-n."""
 
     wire: ClassVar[str] = "material.quarantined.v1"
     materials: tuple[Code, ...]
@@ -48,12 +48,16 @@ class MaterialQuarantined(TherapyFact):
 
 
 class QuarantineDecided(TherapyFact):
-    """QA decided about quarantined materials."""
+    """QA decided about quarantined materials: one cause is lifted, or the materials are rejected whatever holds them.
+
+    `cause`: which one is lifted (Q-1 ...).
+    """
 
     wire: ClassVar[str] = "quarantine.decided.v1"
     materials: tuple[Code, ...]
     decision: Literal["lifted", "rejected"]
     reason: Text
+    cause: Code | None = None
 
 
 class MaterialDisposed(TherapyFact):

@@ -6,11 +6,16 @@ from protocol.commands.base import Command, Text
 
 
 class DecideQuarantine(Command):
-    """QA lifts a quarantine, or rejects the material."""
+    """QA lifts one cause of a quarantine, or rejects the material.
+
+    Args:
+        cause: which cause is lifted (Q-1 ...); it need not be said where there is only one.
+    """
 
     materials: tuple[str, ...]
     decision: Literal["lifted", "rejected"]
     reason: Text
+    cause: str = ""
 
 
 class ClearHold(Command):

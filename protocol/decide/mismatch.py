@@ -173,15 +173,28 @@ def _decide(therapy: Therapy, protocol: StudyProtocol, command: DecideMismatch, 
             "One person is one person under any account. A second person of QA decides the same, with a reason.",
             person=around.actor.person,
         )
-    settled = tuple(code for code in codes if command.decision == "rejected" or _held_by_this(therapy, mismatch, code))
-    facts: tuple[TherapyFact, ...] = (decided,)
-    if settled:
-        facts += (
-            QuarantineDecided(
-                therapy=therapy.id, materials=settled, decision=command.decision, reason=command.reason
-            ),
-        )  # fmt: skip
-    return Decision(facts, meaning, around.now)
+    return Decision((decided, *_quarantine(therapy, mismatch, codes, command)), meaning, around.now)
+
+
+def _quarantine(
+    therapy: Therapy, mismatch: Mismatch, codes: tuple[str, ...], command: DecideMismatch
+) -> list[QuarantineDecided]:
+    """What becomes of the quarantine: the mismatch's own cause is lifted and no other, or the items are rejected."""
+    fact = QuarantineDecided(
+        therapy=therapy.id, materials=codes, decision=command.decision, reason=command.reason
+    )  # fmt: skip
+    if command.decision == "rejected":
+        return [fact] if codes else []
+    held = {
+        code: cause.code
+        for code in codes
+        for cause in therapy.materials[code].causes
+        if (cause.rule, cause.link) == (RULE, mismatch.link)
+    }
+    return [
+        fact.model_copy(update={"materials": tuple(code for code in held if held[code] == cause), "cause": cause})
+        for cause in dict.fromkeys(held.values())
+    ]
 
 
 def _open(therapy: Therapy, name: str) -> Mismatch:
@@ -234,10 +247,3 @@ def _first(mismatch: Mismatch, codes: tuple[str, ...], command: DecideMismatch) 
             materials=codes,
         )
     return next(iter(agreed.values()))
-
-
-def _held_by_this(therapy: Therapy, mismatch: Mismatch, code: str) -> bool:
-    """Whether nothing but this mismatch holds the item; what another reason holds stays in quarantine."""
-    others = [m for m in therapy.mismatches.values() if m.code != mismatch.code and code in undecided(therapy, m)]
-    material = therapy.materials[code]
-    return material.status == "quarantined" and not material.rules - {RULE} and not others

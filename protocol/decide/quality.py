@@ -65,7 +65,11 @@ def known_material(therapy: Therapy, code: str) -> Material:
 def _decide_quarantine(
     therapy: Therapy, protocol: StudyProtocol, command: DecideQuarantine, around: Surroundings
 ) -> Decision:
-    """QA lifts a quarantine, or rejects the material."""
+    """QA lifts one cause of a quarantine, or rejects the material.
+
+    Raises:
+        Refused: not QA, nothing of the kind is in quarantine, or it is not said which of several causes is lifted.
+    """
     check_role(protocol.qa_roles, around.actor, "decide on a quarantine")
     codes = tuple(dict.fromkeys(read_code(code) for code in command.materials))
     for code in codes:
@@ -81,8 +85,41 @@ def _decide_quarantine(
         _check_mismatch(therapy, code)
         if command.decision == "lifted":
             _check_failure(therapy, code)
-    fact = QuarantineDecided(therapy=therapy.id, materials=codes, decision=command.decision, reason=command.reason)
-    return Decision((fact,), "approved" if command.decision == "lifted" else "rejected", around.now)
+    if command.decision == "rejected":
+        fact = QuarantineDecided(therapy=therapy.id, materials=codes, decision="rejected", reason=command.reason)
+        return Decision((fact,), "rejected", around.now)
+    cause = _cause(therapy, codes, command.cause.strip().upper())
+    lifted = QuarantineDecided(
+        therapy=therapy.id, materials=codes, decision="lifted", reason=command.reason, cause=cause
+    )
+    left = [f"{code} stays in quarantine: {told}" for code in codes if (told := _but(therapy.materials[code], cause))]
+    return Decision((lifted,), "approved", around.now, warnings=tuple(left))
+
+
+def _cause(therapy: Therapy, codes: tuple[str, ...], named: str) -> str:
+    """The one cause that is lifted of all of these materials: each cause was another event, and has a reason of its own."""
+    held = {cause.code: cause for code in codes for cause in therapy.materials[code].causes}
+    if not named and len(held) == 1:
+        return next(iter(held))
+    for code in codes:
+        if named not in {cause.code for cause in therapy.materials[code].causes}:
+            told = "; ".join(f"{cause.code} {cause.says}" for cause in held.values())
+            raise refuse(
+                "quarantine.cause",
+                f"{code} is not held by {named}."
+                if named
+                else f"{', '.join(codes)}: it is not said which cause is lifted.",
+                f"Name the one that was looked into, with its own reason: `--cause`. There are: {told}.",
+                code=code,
+                cause=named,
+                causes=tuple(held),
+            )
+    return named
+
+
+def _but(material: Material, cause: str) -> str:
+    """What still holds a material beside one cause, in words."""
+    return "; ".join(f"{other.code} {other.says}" for other in material.causes if other.code != cause)
 
 
 def _check_failure(therapy: Therapy, code: str) -> None:

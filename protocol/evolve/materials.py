@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from protocol.state import FOUND_AGAIN, Act, CustodyEntry, Material, Signed, Therapy
+from protocol.state import FOUND_AGAIN, Act, Cause, CustodyEntry, Material, Signed, Therapy
 
 
 def create(therapy: Therapy, act: Act) -> Therapy:
     materials, custody = dict(therapy.materials), list(therapy.custody)
     place = act.fact.place or ""
     for new in act.fact.created:
-        rules = therapy.quarantined_early.get(new.code, frozenset())
-        status = "quarantined" if rules else "available"
-        materials[new.code] = Material(
-            new.code, new.kind, new.parent, act.at, place, act.performer, status, rules=rules, also=new.also
-        )
+        made = Material(new.code, new.kind, new.parent, act.at, place, act.performer, also=new.also)
+        materials[new.code] = held(made, therapy.quarantined_early.get(new.code, ()))
         how = f"came into being in {act.at}{_late(act)}"
         custody.append(CustodyEntry(new.code, act.fact.ended, place, act.performer, how, "", act.by.link))
     return replace(therapy, materials=materials, custody=tuple(custody))
@@ -83,28 +80,40 @@ def come_back(therapy: Therapy, codes: tuple[str, ...], place: str, rule: str, r
 
 
 def set_status(therapy: Therapy, codes: tuple[str, ...], status: str, why: str) -> Therapy:
-    changed = {code: replace(therapy.materials[code], status=status, why=why) for code in codes}
-    if status != "quarantined":
-        changed = {code: replace(material, rules=frozenset()) for code, material in changed.items()}
+    """Nothing holds these materials in quarantine any more: they stand as somebody decided."""
+    changed = {code: replace(therapy.materials[code], status=status, why=why, causes=()) for code in codes}
     return replace(therapy, materials={**therapy.materials, **changed})
 
 
-def let_go(therapy: Therapy, codes: tuple[str, ...], rule: str) -> Therapy:
-    """One rule no longer holds these materials; what others hold stays held."""
-    changed = {code: therapy.materials[code] for code in codes if code in therapy.materials}
-    less = {code: replace(m, rules=m.rules - {rule}) for code, m in changed.items()}
-    return replace(therapy, materials={**therapy.materials, **less})
-
-
 def quarantine(therapy: Therapy, codes: tuple[str, ...], rule: str, reason: str, by: Signed) -> Therapy:
-    # A second reason does not push the first one out of sight.
+    """One more cause holds these materials, also those that an act makes which waits for its second signature."""
+    cause = Cause(f"Q-{therapy.quarantines + 1}", rule, reason, by.recorded, by.link)
+    known = {code: therapy.materials[code] for code in codes if code in therapy.materials}
+    early = {c: (*therapy.quarantined_early.get(c, ()), cause) for c in codes if c not in known}
+    return replace(
+        therapy,
+        quarantines=therapy.quarantines + 1,
+        quarantined_early={**therapy.quarantined_early, **early},
+        materials={**therapy.materials, **{code: held(m, (*m.causes, cause)) for code, m in known.items()}},
+    )
+
+
+def lift(therapy: Therapy, codes: tuple[str, ...], name: str | None, why: str) -> Therapy:
+    """One cause holds these materials no longer. The last one gives back what QA had decided before, and nothing more."""
     for code in codes:
-        material = therapy.materials[code]
-        stands = material.status == "quarantined"
-        again = stands and material.why and reason not in material.why
-        therapy = set_status(therapy, (code,), "quarantined", f"{material.why}; {reason}" if again else reason)
-        since = material.quarantined if stands else by.recorded
-        rules = (material.rules if stands else frozenset()) | {rule}
-        held = replace(therapy.materials[code], quarantined=since, rules=rules)
-        therapy = replace(therapy, materials={**therapy.materials, code: held})
+        left = tuple(cause for cause in therapy.materials[code].causes if cause.code != name)
+        decided = therapy.dispositions.get(code)
+        back = "released" if decided is not None and decided.decision == "released" else "available"
+        if left:
+            less = held(therapy.materials[code], left)
+            therapy = replace(therapy, materials={**therapy.materials, code: less})
+        else:
+            therapy = set_status(therapy, (code,), back, why)
     return therapy
+
+
+def held(material: Material, causes: tuple[Cause, ...]) -> Material:
+    """The material as these causes hold it: one does not push the other out of sight. Rejected, it is nobody's to lift again."""
+    if not causes or material.status == "rejected":
+        return replace(material, causes=())
+    return replace(material, status="quarantined", why="; ".join(dict.fromkeys(c.says for c in causes)), causes=causes)

@@ -6,8 +6,6 @@ from dataclasses import replace
 from typing import assert_never
 
 from events.facts import mismatch
-from protocol.evolve.materials import let_go
-from protocol.mismatch import RULE, stopping
 from protocol.state import Mismatch, Signed, Therapy
 
 MismatchFacts = mismatch.MismatchReported | mismatch.MismatchReached | mismatch.MismatchDecided
@@ -39,5 +37,4 @@ def _decided(therapy: Therapy, fact: mismatch.MismatchDecided, by: Signed) -> Th
         decided={**before.decided, **dict.fromkeys(codes, fact.decision)},
         pending={code: first for code, first in before.pending.items() if code not in codes},
     )
-    therapy = replace(therapy, mismatches={**therapy.mismatches, fact.mismatch: decided})
-    return let_go(therapy, tuple(code for code in fact.materials if stopping(therapy, code) is None), RULE)
+    return replace(therapy, mismatches={**therapy.mismatches, fact.mismatch: decided})

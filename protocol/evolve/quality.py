@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from events.facts import quality
-from protocol.evolve.materials import end, quarantine, set_status
+from protocol.evolve.materials import end, lift, quarantine, set_status
 from protocol.state import Hold, Signed, Therapy
 
 QualityFacts = (
@@ -24,12 +24,11 @@ def evolve_quality(therapy: Therapy, fact: QualityFacts, by: Signed) -> Therapy:
     """The therapy after a fact of quality."""
     match fact:
         case quality.MaterialQuarantined():
-            known = tuple(code for code in fact.materials if code in therapy.materials)
-            early = {c: _early(therapy, c) | {fact.rule} for c in fact.materials if c not in known}
-            therapy = replace(therapy, quarantined_early={**therapy.quarantined_early, **early})
-            return quarantine(therapy, known, fact.rule, fact.reason, by)
+            return quarantine(therapy, fact.materials, fact.rule, fact.reason, by)
         case quality.QuarantineDecided():
-            return _quarantine_decided(therapy, fact)
+            if fact.decision == "rejected":
+                return set_status(therapy, fact.materials, "rejected", fact.reason)
+            return lift(therapy, fact.materials, fact.cause, fact.reason)
         case quality.MaterialDisposed():
             return end(therapy, fact.materials, "disposed", by)
         case quality.IdentityMismatched():
@@ -45,20 +44,6 @@ def evolve_quality(therapy: Therapy, fact: QualityFacts, by: Signed) -> Therapy:
             return replace(therapy, evaluated=tuple((c.name, c.verdict) for c in fact.criteria))
         case _:
             assert_never(fact)
-
-
-def _early(therapy: Therapy, code: str) -> frozenset[str]:
-    return therapy.quarantined_early.get(code, frozenset())
-
-
-def _quarantine_decided(therapy: Therapy, fact: quality.QuarantineDecided) -> Therapy:
-    # Lifting a quarantine gives back what QA had decided before it, and nothing more.
-    for code in fact.materials:
-        decided = therapy.dispositions.get(code)
-        back = "released" if decided is not None and decided.decision == "released" else "available"
-        status = "rejected" if fact.decision == "rejected" else back
-        therapy = set_status(therapy, (code,), status, fact.reason)
-    return therapy
 
 
 def _hold_cleared(therapy: Therapy, fact: quality.IdentityHoldCleared, by: Signed) -> Therapy:

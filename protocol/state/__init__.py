@@ -2,7 +2,7 @@
 
 from protocol.state.acts import Act, Automatic, Current, Instance, ReadOut, Signed, instance
 from protocol.state.bad_day import Alert, Deviation, Elsewhere, Failure, Happening, Hold, Mismatch, Monitored, Occurred
-from protocol.state.materials import FOUND_AGAIN, CustodyEntry, Label, Material
+from protocol.state.materials import FOUND_AGAIN, Cause, CustodyEntry, Label, Material
 from protocol.state.therapy import Therapy
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Act",
     "Alert",
     "Automatic",
+    "Cause",
     "Current",
     "CustodyEntry",
     "Deviation",

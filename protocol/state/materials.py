@@ -10,12 +10,25 @@ from events.facts.labels import LabelsIssued
 from protocol.state.acts import Instance, Signed
 
 
+class Cause(NamedTuple):
+    """One reason for which materials are in quarantine: the number by which QA decides on it (Q-1 ... of a therapy), and the
+    record that gave it.
+    """
+
+    code: str
+    rule: str
+    says: str
+    since: datetime
+    link: str
+
+
 @dataclass(frozen=True, slots=True)
 class Material:
     """A material: what it is, where it came from, who holds it, and how it ended.
 
-    `also`: further parents, where several were pooled. `rules`: those that quarantine it. `earlier`: it belongs to an
-    earlier batch, and no step of a later one uses it. `kept`: what the consent permits, where it is kept beyond its therapy.
+    `also`: further parents, where several were pooled. `causes`: why it is in quarantine, each until it is lifted by itself.
+    `earlier`: it belongs to an earlier batch, and no step of a later one uses it. `kept`: what the consent permits, where it
+    is kept beyond its therapy.
     """
 
     code: str
@@ -27,8 +40,7 @@ class Material:
     status: str = "available"
     ended: str | None = None
     why: str = ""
-    quarantined: datetime | None = None
-    rules: frozenset[str] = frozenset()
+    causes: tuple[Cause, ...] = ()
     also: tuple[str, ...] = ()
     earlier: bool = False
     kept: str = ""
@@ -37,6 +49,11 @@ class Material:
     def live(self) -> bool:
         """Whether somebody is still accountable for it."""
         return self.ended is None
+
+    @property
+    def quarantined(self) -> datetime | None:
+        """Since when it is in quarantine."""
+        return min((cause.since for cause in self.causes), default=None)
 
     @property
     def parents(self) -> tuple[str, ...]:

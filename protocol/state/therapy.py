@@ -16,7 +16,7 @@ from events.facts.steps import DispositionDecided, LabelsReconciled, PatientEnro
 from protocol.state.acts import Act, Automatic, Current, Instance, ReadOut, Signed
 from protocol.state.amendments import Moved, Proposal
 from protocol.state.bad_day import Alert, Deviation, Elsewhere, Failure, Happening, Hold, Mismatch, Monitored, Occurred
-from protocol.state.materials import CustodyEntry, Label, Material
+from protocol.state.materials import Cause, CustodyEntry, Label, Material
 from protocol.state.quality import Action, Invalidated, ReleaseException
 from protocol.state.safety import SafetyState
 
@@ -34,8 +34,8 @@ class Therapy:
     `stored`: where material was put beside the protocol's steps: the number of the record, the position.
     `withdrawn`: from what the patient withdrew, and when. `stopped_at`, `completed_at`: when it happened.
     `occurred`: what happened against the rules; `elsewhere`: items told to be used for another, by that therapy and event.
-    `quarantined_early`: materials quarantined while the act that makes them still waits for its second signature, and by
-        which rules.
+    `quarantines`: how many there were, each a cause under its own number; `quarantined_early`: the causes that hold materials
+        of an act which still waits for its second signature.
     `moves`: to later versions of the study, the latest last; `passed`: steps and visits that came with one and lay behind;
         `consented`: the latest consent to one.
     """
@@ -64,7 +64,8 @@ class Therapy:
     environment: tuple[Monitored, ...] = ()
     stored: dict[str, tuple[int, str]] = field(default_factory=dict)
     materials: dict[str, Material] = field(default_factory=dict)
-    quarantined_early: dict[str, frozenset[str]] = field(default_factory=dict)
+    quarantines: int = 0
+    quarantined_early: dict[str, tuple[Cause, ...]] = field(default_factory=dict)
     custody: tuple[CustodyEntry, ...] = ()
     deviations: dict[str, Deviation] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)

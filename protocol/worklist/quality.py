@@ -7,7 +7,7 @@ from protocol.exceptions import current, roles_of, standing
 from protocol.manufacture import open_failure
 from protocol.mismatch import stopping
 from protocol.model import StudyProtocol
-from protocol.state import Deviation, Therapy
+from protocol.state import Deviation, Material, Therapy
 from protocol.worklist.item import WorkItem
 
 
@@ -16,9 +16,7 @@ def quality(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
     failure = open_failure(therapy)
     lost = failure.ends if failure else ()
     items = [
-        WorkItem(
-            therapy.id, "quarantine", "", "", m.code, f"Decide on {m.code}", roles, f"{m.code} quarantined: {m.why}"
-        )
+        WorkItem(therapy.id, "quarantine", "", "", m.code, f"Decide on {m.code}", roles, _quarantined(m))
         for m in sorted(therapy.materials.values(), key=lambda m: m.code)
         if m.live and m.status == "quarantined" and stopping(therapy, m.code) is None and m.code not in lost
     ]
@@ -26,6 +24,14 @@ def quality(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
         if not deviation.closed:
             items += _deviation(therapy, protocol, deviation)
     return [*items, *_actions(therapy, protocol), *_exception(therapy, protocol)]
+
+
+def _quarantined(material: Material) -> str:
+    """Why a material is in quarantine; where there is more than one cause, each with the number under which it is lifted."""
+    if len(material.causes) == 1:
+        return f"{material.code} quarantined: {material.why}"
+    each = "; ".join(f"{cause.code} {cause.says}" for cause in material.causes)
+    return f"{material.code} quarantined, {len(material.causes)} causes to decide on one by one: {each}"
 
 
 def _exception(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:

@@ -389,12 +389,16 @@ class History:
         return None
 
     def _quarantine(self, patient: Patient, chance: random.Random) -> None:
-        held = [m.code for m in self.site.therapy(patient).materials.values() if m.status == "quarantined"]
+        held = [m for m in self.site.therapy(patient).materials.values() if m.status == "quarantined"]
         if held:
+            cause = chance.choice(chance.choice(held).causes).code
             decision = chance.choice(["lifted", "lifted", "rejected"])
             command = DecideQuarantine.model_validate(
-                {"materials": held, "decision": decision, "reason": "looked at it"}
-            )
+                {
+                    "materials": [m.code for m in held if cause in {c.code for c in m.causes}],
+                    "decision": decision, "reason": "looked at it", "cause": cause,
+                }
+            )  # fmt: skip
             self.act(patient, command, self.site.who(("qa_releaser",)))
 
     def _acknowledge(self, patient: Patient, chance: random.Random) -> None:

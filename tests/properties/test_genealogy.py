@@ -115,7 +115,7 @@ def check_held(therapy: Therapy, code: str, lot: str, *, fresh: bool) -> None:
     """It cannot be used, or is gone; or the history had recalled the lot before, and QA has decided on it since."""
     material = therapy.materials.get(code)
     if material is None:
-        assert "lot.recalled" in therapy.quarantined_early[code]
+        assert "lot.recalled" in {cause.rule for cause in therapy.quarantined_early[code]}
     elif material.live:
         decided = not fresh and code in therapy.recalls[lot].materials
         assert decided or material.status in ("quarantined", "rejected")

@@ -15,7 +15,7 @@ from events.facts.logger import LogFigures, LoggerLost, LoggerRead
 from events.facts.quality import DeviationOpened, MaterialQuarantined
 from events.facts.steps import TransportReported
 from protocol.audit import audit, audit_all
-from protocol.commands import DecideQuarantine, ReadLogger, TakeBack
+from protocol.commands import DecideQuarantine, ReadLogger, ReportIncident, TakeBack
 from protocol.custody import gaps
 from protocol.desk import Receipt
 from protocol.file import read_protocol
@@ -27,6 +27,7 @@ from tests.stage import ANNA, STUDY, Stage, Staged, names
 
 pytestmark = pytest.mark.story
 BAG = "G123426100001"
+QA = "qa.releaser.1"
 TYPED = {"lowest": None, "highest": None, "minutes_unknown": None}
 """What nobody types where there is a file."""
 GOOD = [5.1] * 31
@@ -127,6 +128,35 @@ def test_qa_sees_the_figures_and_decides_with_a_reason(stage: Stage) -> None:
         site.act(lift, "receiver.1")
     site.act(lift, "qa.releaser.1")
     site.do("wash_collection")
+    settled(site)
+
+
+def test_a_quarantine_with_several_causes_is_lifted_cause_by_cause(stage: Stage) -> None:
+    """Too warm on the road, then the seal is found broken: each cause is decided on by itself, with a reason of its own."""
+    site = arriving(stage)
+    arrives(site, [5.1] * 10 + [14.5, 9.0] + [5.1] * 19)
+    site.act(ReportIncident(name="broken_seal", says="the seal is torn"), "receiver.1")
+    warm, seal = site.now.materials[BAG].causes
+    assert (warm.code, seal.code) == ("Q-1", "Q-2")
+    (item,) = (i for i in worklist(site.now, site.protocol) if i.kind == "quarantine")
+    assert item.says.startswith(f"{BAG} quarantined, 2 causes to decide on one by one: Q-1 above 8 C for 20 min")
+    assert "; Q-2 " in item.says
+    lift = DecideQuarantine(materials=(BAG,), decision="lifted", reason="twenty minutes; the core stayed at 6 C")
+    with site.refused("quarantine.cause") as refused:
+        site.act(lift, QA)
+    assert "Q-1" in refused.advice
+    assert "Q-2" in refused.advice
+    with site.refused("quarantine.cause"):
+        site.act(lift.model_copy(update={"cause": "Q-3"}), QA)
+    site.act(lift.model_copy(update={"cause": "q-1"}), QA)
+    assert site.now.materials[BAG].status == "quarantined"
+    assert site.now.materials[BAG].why == seal.says
+    with site.refused("quarantine.cause"):
+        site.act(lift.model_copy(update={"cause": "Q-1"}), QA)
+    site.act(lift.model_copy(update={"reason": "opened by the receiver's own cutter"}), QA)
+    assert site.now.materials[BAG].status == "available"
+    with site.refused("material.quarantined"):
+        site.act(lift, QA)
     settled(site)
 
 

@@ -46,12 +46,12 @@ class Done:
 
 @dataclass
 class Item:
-    """A material: `held` by quarantine, `released` by QA, `ended` how."""
+    """A material: `held` by the causes of its quarantine, by number; `released` by QA, `ended` how."""
 
     kind: str
     made_by: Key
     parents: tuple[str, ...] = ()
-    held: bool = False
+    held: set[int] = field(default_factory=set)
     released: bool = False
     rejected: bool = False
     ended: str = ""
@@ -71,7 +71,8 @@ class Patient:
     earlier: dict[Key, Done] = field(default_factory=dict)
     waiting: dict[str, Done] = field(default_factory=dict)
     items: dict[str, Item] = field(default_factory=dict)
-    held_early: set[str] = field(default_factory=set)
+    causes: int = 0
+    held_early: dict[str, set[int]] = field(default_factory=dict)
     values: dict[tuple[Key, str], str] = field(default_factory=dict)
     invalidated: set[Key] = field(default_factory=set)
     deviations: dict[str, Fact] = field(default_factory=dict)

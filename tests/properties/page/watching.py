@@ -84,7 +84,7 @@ def _stands(patient: Patient, act: Done) -> None:
         patient.values.setdefault((key, reading["name"]), reading["value"])
     for new in fact.get("created", []):
         parents = tuple(code for code in (new.get("parent"), *new.get("also", [])) if code)
-        early = new["code"] in patient.held_early
+        early = set(patient.held_early.get(new["code"], ()))
         patient.items[new["code"]] = Item(new["kind"], key, parents, held=early)
     for code in fact.get("consumed", []):
         patient.items[code].ended = "infused" if act.name == "product.infused" else "consumed"
@@ -95,7 +95,7 @@ def _stands(patient: Patient, act: Done) -> None:
         patient.choices = {choice["name"]: choice["option"] for choice in fact.get("choices", [])}
     for code in fact["materials"] if act.name == "disposition.decided" else []:
         item = patient.items[code]
-        item.held, item.released, item.rejected = False, fact["decision"] == "released", fact["decision"] == "rejected"
+        item.held, item.released, item.rejected = set(), fact["decision"] == "released", fact["decision"] == "rejected"
         patient.excepted = bool(fact.get("exception"))
 
 
@@ -113,17 +113,19 @@ def _values(patient: Patient, fact: Fact, _signer: Signer) -> None:
 
 
 def _held(patient: Patient, fact: Fact, _signer: Signer) -> None:
+    patient.causes += 1
     for code in fact["materials"]:
         if code in patient.items:
-            patient.items[code].held = True
+            patient.items[code].held.add(patient.causes)
         else:
-            patient.held_early.add(code)
+            patient.held_early.setdefault(code, set()).add(patient.causes)
 
 
 def _decided(patient: Patient, fact: Fact, _signer: Signer) -> None:
     for code in fact["materials"]:
         item = patient.items[code]
-        item.held = False
+        lifted = int(fact["cause"].removeprefix("Q-")) if "cause" in fact else None
+        item.held = item.held - {lifted} if lifted else set()
         item.rejected = item.rejected or fact["decision"] == "rejected"
         item.released = item.released and fact["decision"] == "lifted"
 
