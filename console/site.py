@@ -17,6 +17,7 @@ from events.checkpoint import Checkpoint, write_checkpoint
 from events.errors import Corrupt, Refused
 from events.instant import from_wire, to_wire
 from events.keys import FileKey, open_signer
+from events.reading import last_recorded
 
 # The rulebook is imported where somebody acts: a look at a site whose answer is known already needs none of it.
 if TYPE_CHECKING:
@@ -160,16 +161,21 @@ class Site:
         return self.folder / "prefect"
 
     def now(self) -> datetime:
-        """What time it is at this site; a simulated site keeps its own clock in clock.txt."""
+        """What time it is at this site; a simulated site keeps its own clock in clock.txt.
+
+        Without that file, as after a restore, it is as late as the log's last record was signed.
+        """
         if not self.simulated:
             return datetime.now(UTC)
         try:
             return from_wire((self.folder / "clock.txt").read_text(encoding="ascii").strip())
+        except FileNotFoundError:
+            return last_recorded(self.log)
         except (OSError, ValueError) as problem:
             raise Corrupt(
                 "site.clock",
                 f"The simulated clock of {self.folder} cannot be read ({problem}).",
-                advice="Write a time such as 2026-03-02T08:00:00.000Z into clock.txt.",
+                advice="Write a time such as 2026-03-02T08:00:00.000Z into clock.txt, or remove it: the log's last record says.",
             ) from problem
 
     def set_clock(self, moment: datetime) -> None:

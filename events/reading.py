@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,19 @@ def read_record(stored: Stored) -> Record:
     """Read an accepted record without verifying it again."""
     envelope = open_envelope(stored.value)
     return Record(stored.position, envelope.link, read_statement(envelope.payload))
+
+
+def last_recorded(log: EventLog) -> datetime:
+    """When the log's last accepted record was signed, by what it says itself.
+
+    Raises:
+        Corrupt: it holds none.
+    """
+    for position in range(log.size() - 1, -1, -1):
+        for stored in log.read(position, position + 1):
+            if stored.refused is None:
+                return read_record(stored).statement.recorded
+    raise Corrupt("log.genesis", "The log holds no record.", advice="Restore it from a backup.")
 
 
 def verified_stream(log: EventLog, stream: str, seen: Head | None = None) -> Iterator[Record]:

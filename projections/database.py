@@ -129,5 +129,5 @@ def failures() -> Iterator[None]:
         raise Unavailable(
             "views.database",
             f"The views' database cannot be used: {str(problem).splitlines()[0]}.",
-            advice="The log is not touched. If the database is damaged, remove it and run `unbroken rebuild`.",
+            advice="The log is not touched. If the database is damaged, `unbroken rebuild` makes the views anew.",
         ) from problem

@@ -13,7 +13,7 @@ from events.errors import Refused, Unavailable, UnbrokenError
 from events.facts.authority import KeyRevoked
 from events.log import EventLog
 from events.reading import read_record
-from projections import followers
+from projections import followers, notices, remains
 from projections.database import connected, engine, failures, insert_of, one_at_a_time
 from projections.rows import Row, rows_of, rows_of_broken
 from projections.tables import NAMES, VERSION, Views, views
@@ -173,48 +173,66 @@ def rebuild(
     progress: Callable[[int, int], None] = lambda _done, _of: None,
     mover: followers.Mover | None = None,
 ) -> tuple[str, str]:
-    """New tables, replay, compare, swap. Returns the digest before (of views just as long) and after.
+    """New tables, replay, compare, swap. Returns the digest before (of views just as long; empty where there were none) and after.
 
     A kill leaves the old views as they were. Somebody who fills the old ones meanwhile waits while they are swapped.
+    Whatever was there before, damaged, half made or of another shape, goes.
     """
     old, new = views(), views("new_")
+    remains.set_aside_if_damaged(database_url)
     made = engine(database_url)
+    fresh = None
     try:
         with failures(), made.begin() as db:
-            new.metadata.drop_all(db)
+            _exclusively(db)
+            for table in new.metadata.sorted_tables:
+                remains.drop(db, table.name)
+            for kept in (followers.TABLE, notices.TABLE):  # they go on across a rebuild, unless nobody can use them
+                if not remains.fits(db, kept):
+                    remains.drop(db, kept.name)
         fresh = Projector(log, database_url, "new_")
         while True:
             fresh.catch_up(progress)
+            reached = fresh.position()  # asked here: in the transaction below these tables have another name
             with failures(), made.begin() as db:
-                filled = _locked(db, old)
-                if filled > fresh.position():
+                if _locked(db, old, log.id) > reached and log.size() > reached:
                     continue  # the old ones were filled further meanwhile: views never go back
-                before = _digest(db, old) if inspect(db).has_table("batch_status") else ""
+                before = _digest(db, old) if all(remains.fits(db, table) for table in old.tables.values()) else ""
                 after = _digest(db, new)
                 for name in (*NAMES, "position"):
                     _swap(db, name)
                 if mover:
-                    mover.moved(db, followers.VIEWS, log.id, fresh.position())
+                    mover.moved(db, followers.VIEWS, log.id, reached)
                 return before, after
     finally:
+        if fresh:
+            fresh.close()
         made.dispose()
 
 
-def _locked(db: Connection, old: Views) -> int:
+def _exclusively(db: Connection) -> None:
+    """Until this transaction ends nobody else writes, and what it drops and renames goes at once or not at all."""
+    one_at_a_time(db)
+    if db.dialect.name == "sqlite":
+        db.execute(text("BEGIN IMMEDIATE"))  # Python's driver begins none before it alters tables
+
+
+def _locked(db: Connection, old: Views, log_id: str) -> int:
     """Keep everybody from filling the old views until they are gone; returns how far they are of this log."""
-    if not inspect(db).has_table(old.position.name):
-        return 0
     # First of all: whoever fills takes the position first too, so that nobody waits for somebody who waits for him.
-    if db.dialect.name == "postgresql":
+    if db.dialect.name == "postgresql" and old.position.name in inspect(db).get_table_names():
         db.execute(text("LOCK TABLE position IN ACCESS EXCLUSIVE MODE"))
-    else:
-        db.execute(update(old.position).values(position=old.position.c.position))
+    elif db.dialect.name == "sqlite":
+        _exclusively(db)
+    if not remains.fits(db, old.position):
+        return 0
     row = db.execute(select(old.position)).first()
-    return 0 if row is None else int(row.position)
+    # The views of another log, or of another version, are no measure for these.
+    return int(row.position) if row is not None and (row.log, row.version) == (log_id, VERSION) else 0
 
 
 def _swap(db: Connection, name: str) -> None:
-    db.execute(text(f"DROP TABLE IF EXISTS {name}"))
+    remains.drop(db, name)
     db.execute(text(f"ALTER TABLE new_{name} RENAME TO {name}"))
     if db.dialect.name != "postgresql":
         return

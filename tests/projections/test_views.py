@@ -13,7 +13,7 @@ from sqlalchemy import event, text
 from console.rehearsal import Patient
 from events.errors import Refused
 from events.facts.quality import DeviationClosed
-from projections import database, views
+from projections import database, followers, views
 from projections.tables import NAMES
 from projections.views import Projector
 from protocol import administration
@@ -343,3 +343,63 @@ def test_every_kind_of_unreadable_record_is_told_in_its_row(stage: Stage, url: s
     (row,) = views.batches(url)
     assert row["state"] == "Stopped"
     assert row["finding"]
+
+
+# ------------------------------------------------------------------ whatever is left of earlier views
+
+
+def _run(url: str, *statements: str) -> None:
+    engine = database.engine(url)
+    with engine.begin() as db:
+        for statement in statements:
+            db.execute(text(statement))
+    engine.dispose()
+
+
+LEFT: dict[str, tuple[str, ...]] = {
+    "no views at all": tuple(f"DROP TABLE {name}" for name in (*NAMES, "position", "followers")),
+    "tables that were dropped one by one": ("DROP TABLE worklist", "DROP TABLE position"),
+    "a position and no tables": tuple(f"DROP TABLE {name}" for name in NAMES),
+    "tables of an older shape": (
+        "ALTER TABLE batch_status DROP COLUMN coi",
+        "ALTER TABLE position DROP COLUMN version",
+    ),
+    "a table of a newer shape": ("ALTER TABLE worklist ADD COLUMN tomorrow TEXT",),
+    "half of another rebuild": ("CREATE TABLE new_batch_status (therapy TEXT)", "CREATE TABLE new_position (log TEXT)"),
+    "a view under a table's name": ("DROP TABLE used", "CREATE VIEW used AS SELECT 1 AS therapy"),
+    "followers of another shape": ("DROP TABLE followers", "CREATE TABLE followers (name TEXT)"),
+    "notices of another shape": ("CREATE TABLE notices (log TEXT)",),
+    "a position far ahead, as a log from a backup finds it": ("UPDATE position SET position = 9000",),
+    "a position of another log": ("UPDATE position SET log = 'x', position = 9000",),
+}
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_whatever_is_left_of_earlier_views_a_rebuild_makes_them_anew(site: Staged, url: str, left: str) -> None:
+    """The documented way back, from every state in which somebody may type it, as the command calls it."""
+    mover = followers.Mover("unbroken rebuild", lambda: site.clock.now)
+    views.catch_up(site.log, url, mover)
+    honest = views.digest(url)
+    _run(url, *LEFT[left])
+    assert views.rebuild(site.log, url, mover=mover)[1] == honest
+    assert views.digest(url) == honest
+    assert views.catch_up(site.log, url) == 0
+    assert followers.followers(url)["views"].position == site.log.size()
+    assert views.rebuild(site.log, url, mover=mover) == (honest, honest)
+
+
+@pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\0" + b"\xff" * 8000, None])
+def test_a_damaged_file_of_views_is_set_aside(site: Staged, tmp_path: Path, content: bytes | None) -> None:
+    """The views' file is no record: damaged, it is put beside, and new views are made."""
+    path = tmp_path / "views.db"
+    url = f"sqlite:///{path}"
+    mover = followers.Mover("unbroken rebuild", lambda: site.clock.now)
+    views.catch_up(site.log, url)
+    honest = views.digest(url)
+    whole = path.read_bytes()
+    damaged = content if content is not None else whole[: len(whole) // 2]
+    path.with_name("views.db-wal").unlink(missing_ok=True)
+    path.write_bytes(damaged)
+    assert views.rebuild(site.log, url, mover=mover) == ("", honest)
+    assert views.digest(url) == honest
+    assert not damaged or path.with_name("views.db.damaged").read_bytes() == damaged
