@@ -69,6 +69,7 @@ COMMANDS: dict[str, Entry | Group] = {
     "room": Group("Rooms where cells are open: environmental monitoring, changeover.", QUALITY, {
         "list": Entry("rooms", "list_rooms", QUALITY),
         "report": Entry("rooms", "report", QUALITY),
+        "correct": Entry("rooms", "correct", QUALITY),
         "show": Entry("rooms", "show", QUALITY),
         "changeover": Entry("rooms", "changeover", QUALITY),
         "clear": Entry("rooms", "clear", QUALITY),

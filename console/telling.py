@@ -178,11 +178,13 @@ def _told(fact: Fact, when: When) -> list[str]:
         case environment.RoomCleared():
             return [f"{fact.room} cleared after the changeover in {fact.changeover[:16]}"]
         case environment.EnvironmentReported():
-            again = [f"  reported again: {fact.why}"] if fact.why else []
+            why_again = f"instead of the report in {fact.corrects[:16]}" if fact.corrects else "reported again"
+            again = [f"  {why_again}: {fact.why}"] if fact.why else []
             return [f"environment of {fact.room}, {_span(fact, when)}", *again, *_read(fact.readings)]
         case environment.EnvironmentAttached():
-            of = f"environment of {fact.room} for {', '.join(str(instance(key)) for key in fact.keys)}"
-            return [f"{of}, {_span(fact, when)}", *_read(fact.readings)]
+            replaced = [f"  instead of the report in {fact.corrects[:16]}"] if fact.corrects else []
+            keys = ", ".join(str(instance(key)) for key in fact.keys) or "no act any more"
+            return [f"environment of {fact.room} for {keys}, {_span(fact, when)}", *replaced, *_read(fact.readings)]
         case alerts.AlertRaised():
             of = f"{instance(fact.key)}: " if fact.key else ""
             return [f"ALERT {fact.alert} for {' or '.join(fact.roles)}: {of}{fact.says} [{fact.rule}]"]

@@ -253,7 +253,9 @@ def _report_otherwise(reader: Reader, record: Record) -> str:
     if not isinstance(fact, EnvironmentReported):
         return ""
     values = {r.name: Entered(value=r.value, unit=r.unit) for r in fact.readings}
-    command = ReportEnvironment(room=fact.room, started=fact.started, ended=fact.ended, readings=values, why=fact.why)
+    command = ReportEnvironment(
+        room=fact.room, started=fact.started, ended=fact.ended, readings=values, why=fact.why, corrects=fact.corrects
+    )
     room, _ = reader.room(fact.room, record.position)
     there, _ = reader.touched_in_room(room, record.position)
     protocols = reader.protocols(record.position)

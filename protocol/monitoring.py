@@ -25,7 +25,7 @@ from protocol.readings import Breach, read_value
 from protocol.recall import Touched
 from protocol.recheck import released
 from protocol.refusals import refuse
-from protocol.state import Therapy
+from protocol.state import Act, Therapy
 from protocol.surroundings import Actor, Report, Room, Surroundings
 
 AFTER_RELEASE = "environment.after-release"
@@ -55,19 +55,29 @@ def decide_report(
 
     Raises:
         Refused: not the role; a period that is none; a value that no study knows, is implausible, or was reported already for
-            the same period and no reason is given; or more patients than one record holds.
+            the same period and no reason is given; a correction of nothing, without a reason, or of one's own result that was
+            out of its limits; or more patients than one record holds.
     """
     administration.monitor(actor)
     _check_period(room.code, command.started, command.ended, now)
+    old = _corrected(room, command)
     readings = _read(command, protocols, now)
     _check_new(room, command, readings)
     fact = EnvironmentReported(
-        room=room.code, started=command.started, ended=command.ended, readings=readings, why=command.why
+        room=room.code,
+        started=command.started,
+        ended=command.ended,
+        readings=readings,
+        why=command.why,
+        corrects=command.corrects,
     )
+    new = Report(command.started, command.ended, readings, "")
+    if old is not None:
+        _check_correction(actor, there, room.code, old, new)
     facts: list[Fact] = [fact]
     streams = [room_stream(room.code)]
     for one in sorted(there, key=lambda one: one.therapy.id):
-        reached = reach(one, room.code, Report(command.started, command.ended, readings, ""))
+        reached = reach(one, room.code, new, command.corrects)
         if reached:
             facts += reached
             streams.append(therapy_stream(one.therapy.id))
@@ -113,7 +123,7 @@ def _read(command: ReportEnvironment, protocols: Sequence[StudyProtocol], now: d
             f"Monitored are: {', '.join(known) or 'nothing; no adopted study has an `environment`'}.",
             unknown=unknown,
         )
-    if not command.readings:
+    if not command.readings and command.corrects is None:
         raise refuse(
             "record.complete",
             f"No result of {command.room} is given.",
@@ -134,7 +144,8 @@ def _check_new(room: Room, command: ReportEnvironment, readings: Sequence[Readin
         Refused: it was reported, and no reason is given.
     """
     for report in room.reports:
-        if (report.started, report.ended) != (command.started, command.ended) or command.why is not None:
+        same = (report.started, report.ended) == (command.started, command.ended)
+        if not same or report.corrected or command.why is not None:
             continue
         for reading in readings:
             if old := next((r for r in report.readings if r.name == reading.name), None):
@@ -143,21 +154,89 @@ def _check_new(room: Room, command: ReportEnvironment, readings: Sequence[Readin
                     f"{reading.name} in {room.code} from {report.started:%Y-%m-%d %H:%M} to {report.ended:%Y-%m-%d %H:%M} UTC "
                     f"was reported already: {old.value} {old.unit or ''}".rstrip()
                     + ".",
-                    "That result stays, whatever comes after it. If there is another one, say why (--why).",
+                    "That result stays, whatever comes after it. If there is another one, say why (--why). If it was written down "
+                    "wrongly: `unbroken room correct`.",
                     room=room.code,
                     name=reading.name,
                     value=old.value,
                 )
 
 
-def reach(touched: Touched, room: str, report: Report) -> list[TherapyFact]:
-    """What a report says of one patient: nothing where it concerns no act of theirs."""
+def _corrected(room: Room, command: ReportEnvironment) -> Report | None:
+    """The report that is corrected; None where nothing is.
+
+    Raises:
+        Refused: there is none such, it was corrected already, or no reason is given.
+    """
+    if command.corrects is None:
+        return None
+    old = next((report for report in room.reports if report.link == command.corrects), None)
+    if old is None or old.corrected:
+        raise refuse(
+            "environment.corrected",
+            f"{command.corrects[:16]} is no report of {room.code}{' that stands: it was corrected already' if old else ''}.",
+            f"`unbroken room show {room.code}` names each report; correct the one that stands.",
+            room=room.code,
+            report=command.corrects,
+        )
+    if command.why is None:
+        raise refuse(
+            "correction.why",
+            f"The correction of what was reported of {room.code} gives no reason.",
+            "Say why; a correction without a reason is refused (EU GMP Annex 11).",
+            room=room.code,
+        )
+    return old
+
+
+def _check_correction(actor: Actor, there: Sequence[Touched], room: str, old: Report, new: Report) -> None:
+    """A correction changes something, and nobody corrects her own result from out of its limits to within them.
+
+    Raises:
+        Refused: naming the result.
+    """
+    if (old.started, old.ended, old.readings) == (new.started, new.ended, new.readings):
+        raise refuse("correction.changes", f"{room} was reported so already.", "Nothing to correct.", room=room)
+    if actor.person != old.person:
+        return
+    for one in there:
+        still = {breach.rule for breach in _out(one, room, new)}
+        for breach in _out(one, room, old):
+            if breach.rule not in still:
+                raise refuse(
+                    "environment.own-correction",
+                    f"{breach.says}; {actor.account}, who reported it, may not correct it into one that does.",
+                    "If it was written down wrongly, another person of quality corrects it from the raw data. The result stays on "
+                    "record either way.",
+                    room=room,
+                    found=breach.found,
+                )
+
+
+def _out(touched: Touched, room: str, report: Report) -> list[Breach]:
+    """What a report says out of its limits of one patient's acts."""
     therapy, protocol = touched
+    return [
+        breach
+        for act in _in_room(therapy, room)
+        for mine in [concerned(protocol, act.fact, report.started, report.ended, report.readings)]
+        for breach in excursions(protocol, act.fact, report.started, report.ended, mine)
+    ]
+
+
+def _in_room(therapy: Therapy, room: str) -> list[Act]:
     acts = [*therapy.every_act.values(), *therapy.pending.values()]
-    there = sorted((act for act in acts if room_of(act.fact) == room), key=lambda act: act.by.number)
+    return sorted((act for act in acts if room_of(act.fact) == room), key=lambda act: act.by.number)
+
+
+def reach(touched: Touched, room: str, report: Report, corrects: str | None = None) -> list[TherapyFact]:
+    """What a report says of one patient: nothing where it concerns no act of theirs, and corrects nothing that did."""
+    therapy, protocol = touched
+    there = _in_room(therapy, room)
     found = {act.at: concerned(protocol, act.fact, report.started, report.ended, report.readings) for act in there}
     there = [act for act in there if found[act.at]]
-    if not there:
+    instead = corrects if any(old.link == corrects for old in therapy.environment) else None
+    if not there and instead is None:
         return []
     mine = {reading.name for act in there for reading in found[act.at]}
     facts: list[TherapyFact] = [
@@ -169,6 +248,7 @@ def reach(touched: Touched, room: str, report: Report) -> list[TherapyFact]:
             readings=tuple(reading for reading in report.readings if reading.name in mine),
             keys=tuple(act.at.key() for act in there),
             report=report.link or None,
+            corrects=instead,
         )
     ]
     for act in there:
@@ -183,6 +263,8 @@ def attached(protocol: StudyProtocol, act: StepFact, around: Surroundings) -> tu
     facts: list[TherapyFact] = []
     breaches: list[Breach] = []
     for report in around.rooms[room_of(act)].reports if room_of(act) else ():
+        if report.corrected:
+            continue
         mine = concerned(protocol, act, report.started, report.ended, report.readings)
         if mine:
             facts.append(

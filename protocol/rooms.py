@@ -21,7 +21,7 @@ def read_room(code: str, records: Iterable[Record], believed: Believed) -> Room:
             room is that therapy's, and its audit's.
     """
     intervals: list[Interval] = []
-    reports: list[Report] = []
+    reports: dict[str, Report] = {}
     changeovers: dict[str, ChangedOver] = {}
     for record in records:
         for fact in _facts(record, believed):
@@ -29,7 +29,10 @@ def read_room(code: str, records: Iterable[Record], believed: Believed) -> Room:
                 case ProcessPerformed(suite=suite) if suite == code:
                     intervals.append(Interval(fact.therapy, fact.started, fact.ended, fact.changeover))
                 case EnvironmentReported(room=room) if room == code:
-                    reports.append(Report(fact.started, fact.ended, fact.readings, record.link))
+                    person, why = record.statement.person, fact.why or ""
+                    reports[record.link] = Report(fact.started, fact.ended, fact.readings, record.link, person, why)
+                    if fact.corrects in reports:
+                        reports[fact.corrects] = reports[fact.corrects]._replace(corrected=True)
                 case RoomChangedOver(room=room) if room == code:
                     s = record.statement
                     changeovers[record.link] = ChangedOver(fact.at, s.person, s.account, fact.says, record.link)
@@ -38,7 +41,7 @@ def read_room(code: str, records: Iterable[Record], believed: Believed) -> Room:
                         changeovers[link] = changeovers[link]._replace(cleared=True)
                 case _:
                     pass
-    return Room(code, tuple(intervals), tuple(reports), tuple(changeovers.values()))
+    return Room(code, tuple(intervals), tuple(reports.values()), tuple(changeovers.values()))
 
 
 def _facts(record: Record, believed: Believed) -> list[Fact]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from events.facts.base import Reading
 from protocol.model import StudyProtocol
+from protocol.refusals import refuse
 from protocol.state import Therapy
 
 
@@ -46,12 +47,18 @@ class Interval(NamedTuple):
 
 
 class Report(NamedTuple):
-    """Results of environmental monitoring, for a period; `link` is the record that says so."""
+    """Results of environmental monitoring, for a period; `link` is the record that says so, `person` who signed it.
+
+    `corrected`: another record took its place, and it counts no more; `why`: what the record says of itself.
+    """
 
     started: datetime
     ended: datetime
     readings: tuple[Reading, ...]
     link: str
+    person: str = ""
+    why: str = ""
+    corrected: bool = False
 
 
 class ChangedOver(NamedTuple):
@@ -72,6 +79,28 @@ class Room(NamedTuple):
     intervals: tuple[Interval, ...] = ()
     reports: tuple[Report, ...] = ()
     changeovers: tuple[ChangedOver, ...] = ()
+
+    @property
+    def numbered(self) -> dict[str, Report]:
+        """Its reports by the numbers that people call them by: R-1 ..., in the log's order."""
+        return {f"R-{number}": report for number, report in enumerate(self.reports, 1)}
+
+    def report(self, name: str) -> Report:
+        """A report by its number, in any case.
+
+        Raises:
+            Refused: there is none such.
+        """
+        found = self.numbered.get(name.strip().upper())
+        if found is None:
+            raise refuse(
+                "environment.corrected",
+                f"{self.code} has no report {name}.",
+                f"Its reports: {', '.join(self.numbered) or 'none yet'}; `unbroken room show {self.code}` tells them.",
+                room=self.code,
+                report=name,
+            )
+        return found
 
     @property
     def therapies(self) -> tuple[str, ...]:

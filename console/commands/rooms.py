@@ -1,5 +1,6 @@
 """Rooms where cells are open: what environmental monitoring found there, whom it concerns, and changeovers."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -7,9 +8,10 @@ import typer
 from console import here
 from console.acting import shown
 from console.acts import command, pair
-from console.options import As, At, Json, Reads, Secret
+from console.options import As, At, Json, Reads, Secret, Why
 from console.show import Screen, as_json, line, table
 from console.signin import sit
+from console.site import Site
 from console.times import moment_or_now, read_time
 from events.facts.environment import EnvironmentAttached
 from events.identifiers import read_code
@@ -49,6 +51,50 @@ def report(
         "readings": dict(pair(text, "--read") for text in read or ()),
         "why": why,
     }
+    _report(site, document, account, secret, json)
+
+
+def correct(
+    room: RoomArg,
+    report: Annotated[
+        str, typer.Argument(metavar="REPORT", help="Which report: R-1 ..., as `room show` numbers them.")
+    ],
+    why: Why,
+    began: Annotated[str | None, typer.Option("--from", metavar="TIME", help="From when, if that was wrong.")] = None,
+    ended: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Until when, if that was wrong.")] = None,
+    read: Reads = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option("--without", metavar="NAME", help="A result that is none of this room and time. Repeat it."),
+    ] = None,
+    account: As = None,
+    secret: Secret = None,
+    json: Json = False,
+) -> None:
+    """Correct a report that was written down wrongly. What is not named stays; the old report stays on record.
+
+    What follows from the new results follows in the same record. A deviation that the old one opened is closed by quality. A
+    result out of its limits is corrected into one within them only by another person than reported it.
+
+    Example: unbroken room correct SUITE-2 R-1 --read settle_plates="1 CFU" --why "digit left out" --as quality.2
+    """
+    site = here.site()
+    known, _ = site.desk().room(read_code(room))
+    old = known.report(report)
+    readings = {r.name: told(r) for r in old.readings if r.name not in (without or ())}
+    document: dict[str, Any] = {
+        "room": room,
+        "started": read_time(began, site.zone) if began else old.started,
+        "ended": read_time(ended, site.zone) if ended else old.ended,
+        "readings": readings | dict(pair(text, "--read") for text in read or ()),
+        "why": why,
+        "corrects": old.link,
+    }
+    _report(site, document, account, secret, json)
+
+
+def _report(site: Site, document: dict[str, Any], account: str | None, secret: Path | None, json: bool) -> None:
+    """Sign what is said of a room, and tell whom it concerns."""
     said = command(ReportEnvironment, document)
     sitting = sit(site, account, secret)
     desk = site.desk()
@@ -161,8 +207,11 @@ def show(room: RoomArg, json: Json = False) -> None:
                         "ended": r.ended,
                         "readings": [reading.model_dump(mode="json", exclude_none=True) for reading in r.readings],
                         "link": r.link,
+                        "report": code,
+                        "corrected": r.corrected,
+                        "why": r.why,
                     }
-                    for r in known.reports
+                    for code, r in known.numbered.items()
                 ],
                 "changeovers": [
                     {"at": c.at, "account": c.account, "says": c.says, "link": c.link, "cleared": c.cleared}
@@ -185,10 +234,13 @@ def show(room: RoomArg, json: Json = False) -> None:
         "Nobody's cells were open there.",
     )
     rows = [
-        [screen.when(r.started), screen.when(r.ended), ", ".join(f"{x.name} {told(x)}" for x in r.readings)]
-        for r in known.reports
-    ]
-    table(["from", "to", "results"], rows, "\nEnvironmental monitoring", "Nothing was reported.")
+        [
+            code, screen.when(r.started), screen.when(r.ended), ", ".join(f"{x.name} {told(x)}" for x in r.readings),
+            f"corrected, counts no more {r.why}".strip() if r.corrected else r.why,
+        ]
+        for code, r in known.numbered.items()
+    ]  # fmt: skip
+    table(["report", "from", "to", "results", "remark"], rows, "\nEnvironmental monitoring", "Nothing was reported.")
     rows = [
         [screen.when(c.at), c.account, c.says, "cleared" if c.cleared else "waits to be cleared"]
         for c in known.changeovers

@@ -8,7 +8,8 @@ from events.facts.base import ActKey, Code, Digest, Fact, Instant, Reading, Text
 class EnvironmentReported(Fact):
     """Results of environmental monitoring of a room, for the time in which its plates lay open or it was counted.
 
-    Stream ``room/CODE``. `why` stands where a value is reported a second time for the same period: the first result stays.
+    Stream ``room/CODE``. `why` stands where a value is reported a second time for the same period: the first result stays. It
+    also stands where the record corrects an earlier one, `corrects`, which was written down wrongly: that one counts no more.
     """
 
     wire: ClassVar[str] = "environment.reported.v1"
@@ -17,6 +18,7 @@ class EnvironmentReported(Fact):
     ended: Instant
     readings: tuple[Reading, ...]
     why: Text | None = None
+    corrects: Digest | None = None
 
 
 class EnvironmentAttached(TherapyFact):
@@ -27,6 +29,7 @@ class EnvironmentAttached(TherapyFact):
         readings: those results that the therapy's study asks for.
         keys: the acts that they concern, signed second or not.
         report: the link of the record that reported them; nothing where that is the same record.
+        corrects: the link of the report that these results take the place of; without results and acts it is taken away.
     """
 
     wire: ClassVar[str] = "environment.attached.v1"
@@ -36,6 +39,7 @@ class EnvironmentAttached(TherapyFact):
     readings: tuple[Reading, ...]
     keys: tuple[ActKey, ...]
     report: Digest | None = None
+    corrects: Digest | None = None
 
 
 class RoomChangedOver(Fact):

@@ -1,4 +1,4 @@
-"""Environmental monitoring changes a therapy: the results that were attached to its acts. Each stays."""
+"""Environmental monitoring changes a therapy: the results that were attached to its acts. Each stays until it is corrected."""
 
 from __future__ import annotations
 
@@ -14,4 +14,5 @@ def evolve_environment(therapy: Therapy, fact: EnvironmentFacts, by: Signed) -> 
     """The therapy after results of a room were attached to its acts."""
     acts = tuple(instance(key) for key in fact.keys)
     new = Monitored(fact.room, fact.started, fact.ended, fact.readings, acts, fact.report or by.link)
-    return replace(therapy, environment=(*therapy.environment, new))
+    stands = tuple(old for old in therapy.environment if old.link != fact.corrects)
+    return replace(therapy, environment=(*stands, new) if acts else stands)

@@ -60,6 +60,26 @@ def test_what_is_missing_is_named_reported_and_shown(site: Cli) -> None:
     site.ok("verify")
 
 
+def test_a_report_is_corrected_by_its_number_and_what_is_not_named_stays(site: Cli) -> None:
+    """`room show` numbers the reports, and marks the one that counts no more, with the reason of the one that does."""
+    report = ["room", "report", "SUITE-1", *span(site), "--read", "particles_5=2 /m3", "--read", "settle_plates=0 CFU"]
+    site.ok(*report, by="quality.1")
+    line = ["room", "correct", "SUITE-1", "r-1", "--read", "settle_plates=4 CFU", "--why", "a plate was overlooked"]
+    assert "settle_plates in SUITE-1 was 4 CFU" in site.ok(*line, by="quality.1").out
+    assert site.facts() == ["environment.reported.v1", "environment.attached.v1", "deviation.opened.v1"]
+    first, second = site.ok("room", "show", "SUITE-1", "--json").json["reports"]
+    assert (first["report"], first["corrected"]) == ("R-1", True)
+    assert (second["why"], second["corrected"]) == ("a plate was overlooked", False)
+    assert {r["name"]: r["value"] for r in second["readings"]} == {"particles_5": "2", "settle_plates": "4"}
+    site.refused("environment.corrected", *line, by="quality.1")
+    site.refused("environment.corrected", *[word if word != "r-1" else "R-9" for word in line], by="quality.1")
+    site.ok("room", "correct", "SUITE-1", "R-2", "--without", "settle_plates", "--why", "of SUITE-2", by="quality.2")
+    assert [gap["says"].partition(" ")[0] for gap in site.ok("room", "show", "SUITE-1", "--json").json["missing"]] == [
+        "particles_05", "settle_plates",
+    ]  # fmt: skip
+    site.ok("verify")
+
+
 def test_bad_reports_name_the_rule_and_what_to_do(site: Cli) -> None:
     """A value that nobody monitors, a forgotten unit, a second result without a reason, another role: refused."""
     report = ["room", "report", "SUITE-1", *span(site)]

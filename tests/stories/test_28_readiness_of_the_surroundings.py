@@ -178,6 +178,80 @@ def test_a_result_out_of_its_limits_is_a_deviation_and_no_other_takes_it_away(st
     clean(site)
 
 
+def correct(
+    site: Staged, which: str, values: dict[str, str], why: str | None = "misread", by: str = "quality.1", hours: int = 0
+) -> Receipt:
+    """Somebody of quality corrects a report; `hours`: the whole period lay that much later."""
+    old, late = site.desk.room(ROOM)[0].report(which), timedelta(hours=hours)
+    given = {name: Entered(value=value) for name, value in values.items()}
+    said = ReportEnvironment(
+        room=ROOM, started=old.started + late, ended=old.ended + late, readings=given, why=why, corrects=old.link
+    )
+    return site.desk.report_environment(said, site.sits(by))
+
+
+def test_a_result_that_was_written_down_wrongly_is_corrected_and_what_follows_follows(stage: Stage) -> None:
+    """A left-out digit: the corrected value counts alone, its deviation opens in its own record, and the old value stays on record."""
+    site = stage.at("selection")
+    began, ended = opened(site)
+    report(site, began, ended, COUNTS)
+    for why, values, rule in [
+        (None, {"settle_plates": "2 CFU"}, "correction.why"),
+        ("the same", COUNTS, "correction.changes"),
+    ]:
+        with site.refused(rule):
+            correct(site, "R-1", values, why=why)
+    with site.refused("environment.corrected"):
+        correct(site, "R-2", COUNTS)
+    receipt = correct(site, "R-1", COUNTS | {"settle_plates": "2 CFU"})
+    (deviation,) = [fact for fact in receipt.facts if isinstance(fact, DeviationOpened)]
+    assert deviation.found == "2 CFU"
+    assert [(r.corrected, r.readings[-1].value) for r in site.desk.room(ROOM)[0].reports] == [(True, "0"), (False, "2")]
+    assert "out of limits: settle_plates 2 CFU" in environment(site)[1]
+    with site.refused("environment.corrected"):
+        correct(site, "R-1", COUNTS)
+    clean(site)
+
+
+def test_nobody_corrects_her_own_result_from_out_of_its_limits_to_within_them(stage: Stage) -> None:
+    """The other way round another person looks at the plates; the deviation that stands is closed by quality, not by the correction."""
+    site = stage.at("selection")
+    began, ended = opened(site)
+    (deviation,) = [
+        f
+        for f in report(site, began, ended, COUNTS | {"settle_plates": "20 CFU"}).facts
+        if isinstance(f, DeviationOpened)
+    ]
+    with site.refused("environment.own-correction") as told:
+        correct(site, "R-1", COUNTS)
+    assert "20 CFU" in told.says
+    correct(site, "R-1", COUNTS, by=site.hire("P-QUALITY-9", "quality.9", "quality"))
+    assert not site.now.deviations[deviation.deviation].closed
+    assert environment(site)[1].find("out of limits") == -1
+    clean(site)
+
+
+def test_a_report_of_another_room_or_time_is_taken_away_and_what_it_covered_is_missing_again(stage: Stage) -> None:
+    """Wrong hours: the acts that it no longer concerns miss their results again. One that is signed later takes what stands."""
+    site = stage.at("selection")
+    began, ended = opened(site)
+    report(site, began, ended, COUNTS)
+    site.pass_(hours=10)
+    receipt = correct(site, "R-1", COUNTS, hours=4)
+    (attached,) = [fact for fact in receipt.facts if isinstance(fact, EnvironmentAttached)]
+    assert (attached.keys, attached.readings) == ((), ())
+    assert lacks(site) == [*COUNTS]
+    report(site, began, ended, COUNTS)
+    correct(site, "R-3", {}, why="those were the counts of SUITE-2")
+    assert lacks(site) == [*COUNTS]
+    began = site.clock()
+    report(site, began, site.pass_(hours=2), {"settle_plates": "3 CFU"})
+    correct(site, "R-5", {"settle_plates": "0 CFU"}, by=site.hire("P-QUALITY-9", "quality.9", "quality"))
+    receipt = site.perform("transduction", started=began, ended=site.clock())
+    assert [f.readings[0].value for f in receipt.facts if isinstance(f, EnvironmentAttached)] == ["0"]
+    clean(site)
+
+
 def test_one_result_reaches_every_patient_whose_cells_were_open_there_then(stage: Stage) -> None:
     """Two patients one after the other in one suite: plates that lay open over both open a deviation for both, in one record."""
     site = stage.of("two in a suite", both_arrived)
