@@ -19,6 +19,7 @@ from protocol.mismatch import check_standing_still
 from protocol.model import Moment, Step, StudyProtocol
 from protocol.readiness import check_readiness
 from protocol.refusals import refuse
+from protocol.release import judged_on
 from protocol.roles import check_role
 from protocol.scans import Scanned, check_scans
 from protocol.state import Instance, Therapy
@@ -126,23 +127,33 @@ def known_step(protocol: StudyProtocol, name: str) -> Step:
 
 
 def check_independent(therapy: Therapy, protocol: StudyProtocol, step: Step, actor: Actor) -> None:
-    """Refuse a performer who performed one of the steps that `not_by` names (`all`: any step).
+    """Refuse a performer who performed one of the steps that `not_by` names (`all`: any step), or touched what it says.
+
+    Whoever releases touched no value either that a criterion looks at, whatever `not_by` names.
 
     Raises:
-        Refused: naming the step that the person performed.
+        Refused: naming the step, and what the person did there.
     """
     # Who made an earlier batch is not independent of the therapy; who decided on it, or on another bag, may decide again.
     acts = [*therapy.every_act.values(), *therapy.pending.values()]
-    for act in [act for act in acts if act.at.step != step.id]:
-        if actor.person in act.performers and ("all" in step.not_by or act.at.step in step.not_by):
-            raise refuse(
-                "authority.independent",
-                f"{actor.account} may not perform {step.id}: {actor.person} performed {act.at} of this therapy.",
-                "Somebody who performed none of those steps must do it.",
-                person=actor.person,
-                performed=str(act.at),
-                step=step.id,
-            )
+    barred = set(step.not_by)
+    performed = [(act.at, "performed") for act in acts if actor.person in act.performers and _of(act.at, step, barred)]
+    barred |= judged_on(protocol) if step.kind == "disposition" else set()
+    touched = [(h.at, h.did) for h in therapy.hands if h.person == actor.person and _of(h.at, step, barred)]
+    for at, did in (*performed, *touched):
+        raise refuse(
+            "authority.independent",
+            f"{actor.account} may not perform {step.id}: {actor.person} {did} {at} of this therapy.",
+            "Somebody must do it who performed none of those steps, and neither entered, corrected nor set aside what they say.",
+            person=actor.person,
+            performed=str(at),
+            did=did,
+            step=step.id,
+        )
+
+
+def _of(at: Instance, step: Step, barred: set[str]) -> bool:
+    return at.step != step.id and ("all" in barred or at.step in barred)
 
 
 def _times(

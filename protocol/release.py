@@ -196,6 +196,14 @@ def _plain(value: Decimal) -> str:
     return f"{rounded.normalize():f}" if abs(rounded) < 10**6 else f"{rounded:.3g}"
 
 
+def judged_on(protocol: StudyProtocol) -> set[str]:
+    """The steps whose values a release looks at."""
+    criteria = protocol.release.criteria if protocol.release else ()
+    measures = (criterion.measure for criterion in criteria)
+    sources = (source for m in measures for source in (m.of, *m.multiply, *m.divide))
+    return {source.partition(".")[0] for source in sources}
+
+
 def unmet(criteria: tuple[Criterion, ...], protocol: StudyProtocol) -> list[Criterion]:
     """The criteria that keep a product from being released: failed, or pending where the protocol does not allow it."""
     allowed = {c.id for c in (protocol.release.criteria if protocol.release else ()) if c.may_be_pending}

@@ -44,7 +44,7 @@ from protocol.refusals import refuse
 from protocol.releasable import check_still_releasable
 from protocol.roles import check_role
 from protocol.state import Act, Therapy
-from protocol.surroundings import Surroundings
+from protocol.surroundings import Actor, Surroundings
 from protocol.versions import step_then
 from protocol.wrong_item import WrongItem, stopped
 
@@ -91,7 +91,7 @@ def _witness(therapy: Therapy, protocol: StudyProtocol, command: Witness, around
         return confirm(therapy, told, command, around)
     act = _pending(therapy, command.act)
     actor = around.actor
-    if why := answered_for(act, actor):
+    if why := answered_for(act, actor) or _entered(therapy, act, actor):
         raise refuse(
             "authority.two-people",
             f"{actor.account} may not sign {act.at} second: {why}.",
@@ -119,10 +119,31 @@ def _witness(therapy: Therapy, protocol: StudyProtocol, command: Witness, around
     fact = ActWitnessed(therapy=therapy.id, act=act.by.link, key=act.at.key(), scans=scans)
     follows: list[TherapyFact] = []
     if isinstance(act.fact, DispositionDecided):
+        _check_still_independent(therapy, protocol, act)
         check_still_releasable(therapy, protocol, act.fact)
         follows += told_at_once(therapy, protocol, act.fact)
     free = freed_by(therapy, act.fact, around.now)
     return Decision((fact, *follows, *free), act.fact.second_meaning, around.now, slots_of(free))
+
+
+def _entered(therapy: Therapy, act: Act, actor: Actor) -> str:
+    """What a person did to the values of an act that waits, who then is no second pair of eyes for them; nothing if nothing."""
+    own = (
+        h for h in therapy.hands if h.wrote and h.person == actor.person and h.at == act.at and h.number > act.by.number
+    )
+    return next((f"{actor.person} {hand.did} it" for hand in own), "")
+
+
+def _check_still_independent(therapy: Therapy, protocol: StudyProtocol, act: Act) -> None:
+    """Whoever decided has touched no result since.
+
+    Raises:
+        Refused: the second signature would release what the first signer changed.
+    """
+    step = known_step(protocol, act.at.step)
+    for person in sorted(act.answerable):
+        account = act.by.account if person == act.by.person else person
+        check_independent(therapy, protocol, step, Actor(account, person, frozenset()))
 
 
 def _scanned_again(therapy: Therapy, act: Act, command: Witness, around: Surroundings) -> tuple[Scan, ...]:

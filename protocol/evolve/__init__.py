@@ -22,6 +22,7 @@ from protocol.evolve.deviations import DeviationFacts, evolve_deviations
 from protocol.evolve.dose import DoseFacts, evolve_dose
 from protocol.evolve.endings import EndingFacts, evolve_endings
 from protocol.evolve.environment import EnvironmentFacts, evolve_environment
+from protocol.evolve.hands import with_hands
 from protocol.evolve.happened import HappenedFacts, evolve_happened
 from protocol.evolve.incidents import IncidentFacts, evolve_incidents
 from protocol.evolve.labels import LabelFacts, evolve_labels
@@ -80,7 +81,7 @@ def apply(therapy: Therapy, record: Record) -> Therapy:
     for fact in record.facts:
         if isinstance(fact, TherapyFact) and fact.therapy == therapy.id:
             try:
-                therapy = evolve(therapy, _narrow(fact), signed)
+                therapy = evolve(with_hands(therapy, fact, signed), _narrow(fact), signed)
             except (KeyError, StopIteration) as problem:
                 raise _does_not_apply(therapy, fact, signed, problem) from problem
     if s.meaning == "recorded":

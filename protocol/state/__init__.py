@@ -1,6 +1,6 @@
 """A therapy as folded from its stream, and what it is made of: one file for each kind of thing that can stand in it."""
 
-from protocol.state.acts import Act, Automatic, Current, Instance, ReadOut, Signed, instance
+from protocol.state.acts import Act, Automatic, Current, Hand, Instance, ReadOut, Signed, instance
 from protocol.state.bad_day import Alert, Deviation, Elsewhere, Failure, Happening, Hold, Mismatch, Monitored, Occurred
 from protocol.state.materials import FOUND_AGAIN, Cause, CustodyEntry, Label, Material
 from protocol.state.therapy import Therapy
@@ -16,6 +16,7 @@ __all__ = [
     "Deviation",
     "Elsewhere",
     "Failure",
+    "Hand",
     "Happening",
     "Hold",
     "Instance",

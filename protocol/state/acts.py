@@ -103,6 +103,21 @@ class Act:
         return frozenset(did | began | {signed.person for signed in self.taken})
 
 
+class Hand(NamedTuple):
+    """Somebody who touched what an act says beside performing it, and is not independent of it.
+
+    `did`: in words that the act follows ("corrected volume of"). `wrote`: they gave a value of it themselves, in the record of
+    this number of the stream.
+    """
+
+    at: Instance
+    person: str
+    account: str
+    did: str
+    number: int
+    wrote: bool = False
+
+
 class Current(NamedTuple):
     """A reading as it stands now: its value, unit, the record that says so, and how often it was corrected."""
 

@@ -13,7 +13,7 @@ from events.facts.endings import DisposalSigned
 from events.facts.labels import LabelFatesGiven
 from events.facts.recalls import RecallReached
 from events.facts.steps import DispositionDecided, LabelsReconciled, PatientEnrolled
-from protocol.state.acts import Act, Automatic, Current, Instance, ReadOut, Signed
+from protocol.state.acts import Act, Automatic, Current, Hand, Instance, ReadOut, Signed
 from protocol.state.amendments import Moved, Proposal
 from protocol.state.bad_day import Alert, Deviation, Elsewhere, Failure, Happening, Hold, Mismatch, Monitored, Occurred
 from protocol.state.materials import Cause, CustodyEntry, Label, Material
@@ -28,6 +28,7 @@ class Therapy:
     `batch`: the number of the batch that is being made; `restarted`: the batch that a step is done for, where it is a
         later one than the first. `earlier_acts`, `earlier_readings`, `earlier_dispositions`: of batches that were given
         up; no step looks at them.
+    `hands`: who touched a result beside performing its act, in the order in which they did.
     `disposition`: the latest; `dispositions`: the one that stands for each bag of this batch.
     `label_acts`: fates of labels that wait for their second signature, by the link of the record that gives them.
     `disposals`: those that wait for their second signature, by the link of the record that gives them.
@@ -51,6 +52,7 @@ class Therapy:
     choices: tuple[Choice, ...] = ()
     acts: dict[Instance, Act] = field(default_factory=dict)
     pending: dict[str, Act] = field(default_factory=dict)
+    hands: tuple[Hand, ...] = ()
     readings: dict[tuple[Instance, str], Current] = field(default_factory=dict)
     loggers: dict[Instance, ReadOut] = field(default_factory=dict)
     batch: int = 1

@@ -169,7 +169,7 @@ def test_the_first_result_counts_after_the_retest_as_well(stage: Stage) -> None:
     site.do("test_viability", values={"viability": "85 %"})
     assert criterion(site) == ("failed", "55 %")
     with site.refused("release.criteria"):
-        site.perform("disposition")
+        site.perform("disposition", by=OTHER_QA)
     settled(site)
 
 
@@ -215,13 +215,19 @@ def test_a_result_is_invalidated_only_when_an_investigation_concluded_a_laborato
     assert criterion(site) == ("pending", "(55 % invalidated, D-1)")
     with site.refused("order.done"):
         site.act(away, OTHER_QA)
+    third = site.hire("P-THIRD", "qa.releaser.3", "qa_releaser")
     with site.refused("release.criteria"):
-        site.perform("disposition")
+        site.perform("disposition", by=third)
     retest(site)
     site.do("test_viability", values={"viability": "85 %"})
     assert criterion(site) == ("passed", "85 % (55 % invalidated, D-1)")
-    # The first result has not gone anywhere: QA releases with it in sight.
-    (decided,) = (f for f in site.perform("disposition", by=OTHER_QA).facts if isinstance(f, DispositionDecided))
+    # Who set the result aside, and who had it tested again, release nothing on what came of it.
+    for touched, did in ((OTHER_QA, "invalidated the result of"), (QA, "authorised the retest of")):
+        with site.refused("authority.independent") as told:
+            site.perform("disposition", by=touched)
+        assert did in told.says
+    # The first result has not gone anywhere: a third person of QA releases with it in sight.
+    (decided,) = (f for f in site.perform("disposition", by=third).facts if isinstance(f, DispositionDecided))
     assert "55 % invalidated, D-1" in next(c.found for c in decided.criteria if c.name == "viability")
     assert site.now.readings[site.now.of_step("test_viability")[0].at, "viability"].value == "55"
     settled(site)
