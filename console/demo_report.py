@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from console.play import Script
+from console.show import first_of
 from console.site import Site
 from events.verify import Verification
 from protocol.custody import custody_trail
@@ -36,7 +37,9 @@ def _batches(desk: Desk, scripts: list[Script]) -> Table:
     for script in scripts:
         therapy = desk.therapy(script.patient.therapy)
         row = batch_status(therapy, desk.protocol_of(therapy))
-        where = row["completed"].replace("_", " ") or row["waits_for"]
+        where = row["completed"].replace("_", " ") or first_of(
+            row["waits_for"], f"unbroken worklist --therapy {row['therapy']}"
+        )
         many = ", worst " if row["deviations_open"] > 1 else " "
         deviations = f"{row['deviations_open']}{many}{row['worst_deviation']}" if row["deviations_open"] else "-"
         table.add_row(row["therapy"], _way(script, row["choices"]), row["product"] or "-", where, deviations)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from console.newer import newer
 from console.remembered import Answer, recall, work_out
-from console.show import Screen, as_json, line, pairs
+from console.show import Screen, as_json, first_of, line, pairs
 from events.errors import Corrupt, Refused, Unavailable, UnbrokenError
 from events.instant import from_wire
 from events.verify import Finding
@@ -94,7 +94,7 @@ def show_status(site: Site, therapy: str, answer: Answer, json: bool) -> int:
     for number, (account, recorded, meaning) in enumerate(answer.signed):
         lines.append(("" if number else "signed by", screen.signature(account, from_wire(recorded), meaning)))
     lines += [
-        ("waits for", f"{row['state']}: {row['waits_for']}"),
+        ("waits for", f"{row['state']}: {first_of(row['waits_for'], f'unbroken worklist --therapy {therapy}')}"),
         ("next limit", at("due")),
         ("batch", f"{row['batch']}; {row['batch'] - 1} given up before it" if row["batch"] > 1 else ""),
         ("product", row["product"]),
@@ -105,8 +105,15 @@ def show_status(site: Site, therapy: str, answer: Answer, json: bool) -> int:
         ("DLT", row["dlt"]),
         ("disposition", _disposition(row)),
         ("by exception", row["exceptions"]),
-        ("deviations", f"{row['deviations_open']} open of {row['deviations']}{worst}"),
-        ("quarantined", f"{row['quarantined']} materials" if row["quarantined"] else ""),
+        (
+            "deviations",
+            f"{row['deviations_open']} open of {row['deviations']}{worst}"
+            + (f": unbroken deviation list --therapy {therapy}" if row["deviations_open"] else ""),
+        ),
+        (
+            "quarantined",
+            f"{row['quarantined']} materials: unbroken worklist --therapy {therapy}" if row["quarantined"] else "",
+        ),
         ("HELD", f"{row['held']} hold after a wrong item: unbroken hold clear {therapy}" if row["held"] else ""),
         ("INCIDENT", f"{row['incidents']} to decide: unbroken incident options {therapy}" if row["incidents"] else ""),
         ("STOPPED", f"{row['mismatches']} mismatch: unbroken mismatch decide {therapy}" if row["mismatches"] else ""),

@@ -194,7 +194,7 @@ class Play:
             found = [i for i in items if i.kind == kind]
             if found:
                 return found[0]
-        open_steps = [i for i in items if (i.kind == "perform" and i.required) or i.kind == "dlt"]
+        open_steps = [i for i in items if (i.kind == "perform" and i.required and not i.blocks) or i.kind == "dlt"]
         if script.fails_in and (blocking := mishaps.unassessed(therapy, waiting)):
             return blocking
         times, now = self._times(therapy), self.desk.clock()

@@ -90,6 +90,14 @@ def line(text: str = "") -> None:
     print(clean(text))
 
 
+def first_of(told: str, command: str, most: int = 3) -> str:
+    """The first clauses of a list that is too long for a line, with how many more there are and the command that shows all."""
+    clauses = told.split("; ")
+    if len(clauses) <= most:
+        return told
+    return f"{'; '.join(clauses[:most])}; and {len(clauses) - most} more: {command}"
+
+
 def pairs(rows: Iterable[tuple[str, str]], indent: str = "") -> None:
     """Labels and values, the values aligned; empty ones are left out."""
     kept = [(label, value) for label, value in rows if value]

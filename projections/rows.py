@@ -104,7 +104,7 @@ def _marked(therapy: str, finding: str) -> list[Row]:
         "title": "Call QA before anything else",
         "says": finding,
     }
-    blank = dict.fromkeys(("step", "occurrence", "material", "roles", "act", "since", "opens", "due"), "")
+    blank = dict.fromkeys(("step", "occurrence", "material", "roles", "act", "since", "opens", "due", "blocks"), "")
     return [{**blank, **mark, "required": 1}]
 
 
@@ -126,6 +126,7 @@ def _worklist(therapy: Therapy, protocol: StudyProtocol) -> list[Row]:
             "due": _time(item.due),
             "required": int(item.required),
             "batch": item.batch,
+            "blocks": ", ".join(item.blocks),
         }
         for line, item in enumerate(worklist(therapy, protocol), start=1)
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Column, Integer, MetaData, Table, Text
 
 NAMES = ("batch_status", "patient_schedule", "custody_trail", "worklist", "deviations", "used")
-VERSION = 10
+VERSION = 11
 """Of the tables' shape; views of another version are rebuilt, never migrated."""
 
 _BATCH_TEXT = (
@@ -24,7 +24,7 @@ _LINES = {
     "custody_trail": "material kind since until place holder given_by how link".split(),
     "deviations": "deviation grade rule says concerns opened opened_by record lacks due closed".split(),
     "used": "what name code step occurrence material started ended standing materials downstream infused account link".split(),
-    "worklist": "kind step occurrence material title roles says act since opens due".split(),
+    "worklist": "kind step occurrence material title roles says act since opens due blocks".split(),
 }
 _WHOLE = {"patient_schedule": ("batch",), "used": ("batch",), "worklist": ("required", "batch")}
 """Columns of whole numbers, beside `line`."""

@@ -8,6 +8,9 @@ from events.facts.alerts import AlertRaised
 from events.facts.base import TherapyFact
 from protocol.state import Alert, Instance, Therapy
 
+GRADES = ("critical", "major", "minor")
+"""The grades of deviations, the worst first."""
+
 
 def raise_alert(
     therapy: Therapy,
@@ -34,6 +37,18 @@ def raise_alert(
 def raised_in(facts: Iterable[TherapyFact], therapy: str) -> int:
     """How many alerts of a therapy these facts raise."""
     return sum(1 for fact in facts if isinstance(fact, AlertRaised) and fact.therapy == therapy)
+
+
+def grade_of(therapy: Therapy, alert: Alert) -> str:
+    """The worst grade of a deviation that opened in the very record that raised an alert; nothing where none did."""
+    grades = {deviation.grade for deviation in therapy.deviations.values() if deviation.link == alert.link}
+    return next((grade for grade in GRADES if grade in grades), "")
+
+
+def worst_first(therapy: Therapy, alerts: Iterable[Alert]) -> list[Alert]:
+    """Alerts by the grade of what they are about, then by age."""
+    order = {grade: place for place, grade in enumerate((*GRADES[:1], "", *GRADES[1:]))}
+    return sorted(alerts, key=lambda alert: (order[grade_of(therapy, alert)], alert.raised))
 
 
 def open_alerts(therapy: Therapy) -> list[Alert]:

@@ -11,7 +11,7 @@ from protocol.deadline import Deadline
 from protocol.model import StudyProtocol
 from protocol.model.quality import Handling, Quality
 from protocol.refusals import refuse
-from protocol.state import Deviation, Instance, Therapy
+from protocol.state import Alert, Deviation, Instance, Therapy
 from protocol.state.quality import Action
 
 DEVIATION, ACTION, ALERT = "deviation", "action", "alert"
@@ -44,23 +44,26 @@ def actions_of(therapy: Therapy, deviation: Deviation) -> list[Action]:
 def lacking(therapy: Therapy, protocol: StudyProtocol, deviation: Deviation) -> list[str]:
     """What must come before this deviation may be closed, in words; nothing if it may."""
     asked = handling(protocol, deviation).requires
-    actions = actions_of(therapy, deviation)
     found = []
     if "investigation" in asked and deviation.investigation is None:
         found.append("its investigation")
     if "impact" in asked and not deviation.impact:
         found.append("the assessment of its impact")
-    if "capa" in asked and not actions:
+    if "capa" in asked and not actions_of(therapy, deviation):
         found.append("a corrective or preventive action")
-    for action in actions:
-        failed = action.checked is not None and not action.effective
-        if action.settled or ("capa" not in asked and not failed):
-            continue
-        if failed:
+    for action in lacking_actions(therapy, protocol, deviation):
+        if action.checked is not None:
             found.append(f"a further action instead of {action.code}, which was not effective")
         else:
             found.append(f"{action.code} {'to be found effective' if action.done else 'to be done'}")
     return found
+
+
+def lacking_actions(therapy: Therapy, protocol: StudyProtocol, deviation: Deviation) -> list[Action]:
+    """The actions without which a deviation is not closed: each where its grade asks for them, else those that failed."""
+    asked = "capa" in handling(protocol, deviation).requires
+    open_ = [action for action in actions_of(therapy, deviation) if not action.settled]
+    return [action for action in open_ if asked or action.checked is not None]
 
 
 def needs_action(therapy: Therapy, protocol: StudyProtocol, deviation: Deviation) -> bool:
@@ -90,6 +93,15 @@ def known_deviation(therapy: Therapy, name: str) -> Deviation:
 def limit_of(therapy: Therapy, protocol: StudyProtocol, deviation: Deviation) -> datetime | None:
     """When something next becomes due for a deviation: its closure, or one of its actions."""
     own = {Instance(DEVIATION, deviation.code)} | {Instance(ACTION, a.code) for a in actions_of(therapy, deviation)}
+    return _next(therapy, protocol, own)
+
+
+def heard_by(therapy: Therapy, protocol: StudyProtocol, alert: Alert) -> datetime | None:
+    """Until when an alert is to be acknowledged; None where nothing more follows."""
+    return _next(therapy, protocol, {Instance(ALERT, alert.code)})
+
+
+def _next(therapy: Therapy, protocol: StudyProtocol, own: set[Instance]) -> datetime | None:
     return min((d.strikes for d in quality_deadlines(therapy, protocol) if d.at in own), default=None)
 
 

@@ -14,7 +14,7 @@ from events.errors import Refused
 from events.facts.happened import BrokenRule
 from protocol.model import Step, StudyProtocol
 from protocol.refusals import refuse
-from protocol.state import Elsewhere, Occurred, Therapy
+from protocol.state import Deviation, Elsewhere, Occurred, Therapy
 
 RULE = "happened.against-the-rules"
 """The rule under which what happened opens its deviation and is heard of."""
@@ -79,6 +79,11 @@ def unsigned(therapy: Therapy) -> list[Occurred]:
     return [o for o in therapy.occurred.values() if o.waits and not o.fact.stands]
 
 
+def unassessed(therapy: Therapy) -> list[Deviation]:
+    """Deviations over what happened against the rules, of which nobody has yet assessed what they mean."""
+    return [d for d in therapy.deviations.values() if d.rule == RULE and not d.closed and not d.impact]
+
+
 def check_assessed(therapy: Therapy, step: Step) -> None:
     """Refuse what is done to a patient before QA has looked at what happened against the rules.
 
@@ -87,15 +92,14 @@ def check_assessed(therapy: Therapy, step: Step) -> None:
     """
     if step.kind not in SHUT:
         return
-    for deviation in therapy.deviations.values():
-        if deviation.rule == RULE and not deviation.closed and not deviation.impact:
-            raise refuse(
-                "happened.assessed",
-                f"{step.id} stays shut: {deviation.says} ({deviation.code}), and nobody has assessed what it means.",
-                f"QA assesses it: `unbroken deviation assess {therapy.id} {deviation.code} --impact TEXT`.",
-                deviation=deviation.code,
-                step=step.id,
-            )
+    for deviation in unassessed(therapy):
+        raise refuse(
+            "happened.assessed",
+            f"{step.id} stays shut: {deviation.says} ({deviation.code}), and nobody has assessed what it means.",
+            f"QA assesses it: `unbroken deviation assess {therapy.id} {deviation.code} --impact TEXT`.",
+            deviation=deviation.code,
+            step=step.id,
+        )
 
 
 def given_here(therapy: Therapy) -> list[str]:
@@ -138,6 +142,7 @@ __all__ = [
     "hearers",
     "may_stand",
     "told_of",
+    "unassessed",
     "unsigned",
     "waiting",
 ]

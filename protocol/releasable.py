@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from events.facts.steps import DispositionDecided
+from protocol.blocking import release_stops
 from protocol.exceptions import check_excepted
 from protocol.model import StudyProtocol
 from protocol.refusals import refuse
-from protocol.release import evaluate, unmet
 from protocol.state import Therapy
 from protocol.state.quality import ReleaseException
 from protocol.surroundings import Actor
@@ -27,31 +27,34 @@ def check_releasable(
         Refused: naming the criteria, deviations, or materials that stand in the way.
     """
     exception = None
-    if stops := unmet(evaluate(therapy, protocol, bag), protocol):
-        exception = check_excepted(therapy, protocol, stops, actor)
+    stops = release_stops(therapy, protocol, materials, bag)
+    if stops.criteria:
+        exception = check_excepted(therapy, protocol, stops.criteria, actor)
         if exception is None:
-            told = "; ".join(f"{c.name} {c.verdict} ({c.found or 'no result'}; passes {c.passes})" for c in stops)
+            told = "; ".join(
+                f"{c.name} {c.verdict} ({c.found or 'no result'}; passes {c.passes})" for c in stops.criteria
+            )
             raise refuse(
                 "release.criteria",
                 f"The product cannot be released: {told}.",
                 "Wait for the results that are pending; a failed product is rejected, made again, or released by "
                 "exception where the protocol knows one: `unbroken exception request`.",
-                criteria=[c.name for c in stops],
+                criteria=[c.name for c in stops.criteria],
             )
-    if therapy.blocking:
-        told = "; ".join(f"{d.code} {d.grade}: {d.says}" for d in therapy.blocking)
+    if stops.deviations:
+        told = "; ".join(f"{d.code} {d.grade}: {d.says}" for d in stops.deviations)
         raise refuse(
             "release.deviations",
             f"The product cannot be released: {told}.",
             "A critical deviation must be closed, a major one must have its impact assessed: `unbroken deviation`.",
-            deviations=[d.code for d in therapy.blocking],
+            deviations=[d.code for d in stops.deviations],
         )
-    if quarantined := [code for code in materials if therapy.materials[code].status == "quarantined"]:
+    if stops.quarantined:
         raise refuse(
             "material.quarantined",
-            f"The product cannot be released: {', '.join(quarantined)} quarantined.",
+            f"The product cannot be released: {', '.join(stops.quarantined)} quarantined.",
             "QA decides on the quarantine first: `unbroken quarantine`.",
-            materials=quarantined,
+            materials=stops.quarantined,
         )
     return exception
 

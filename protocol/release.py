@@ -97,6 +97,12 @@ def _by_themselves(therapy: Therapy, protocol: StudyProtocol, source: str) -> li
     return [[results[min(turn, len(results) - 1)] for results in of.values()] for turn in range(most)]
 
 
+def sources_of(criterion: ReleaseCriterion) -> tuple[str, ...]:
+    """Every ``STEP.RECORD`` that a criterion looks at."""
+    measure = criterion.measure
+    return (measure.of, *measure.multiply, *measure.divide)
+
+
 def readings_of(therapy: Therapy, source: str) -> list[Current]:
     """What stands under ``STEP.RECORD``, in the order of occurrences; the last one is the latest."""
     return [now for _, now in _in_turn(therapy, source)]

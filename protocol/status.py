@@ -23,7 +23,7 @@ from protocol.safety_reports import told as reports_due
 from protocol.state import Therapy
 from protocol.stranded import says as says_stranded
 from protocol.stranded import stranded
-from protocol.worklist import resting_state, worklist
+from protocol.worklist import resting_state, waits_for, worklist
 
 
 def batch_status(therapy: Therapy, protocol: StudyProtocol) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def batch_status(therapy: Therapy, protocol: StudyProtocol) -> dict[str, Any]:
         "last_ended": to_wire(last.fact.ended) if last else "",
         "steps_done": len(acts),
         "state": state,
-        "waits_for": says,
+        "waits_for": "; ".join(waits_for(therapy, items)) if items and not therapy.completed else says,
         "due": min((to_wire(i.due) for i in items if i.due and i.required), default=""),
         "disposition": _disposition(therapy),
         "pending_tests": ", ".join(dict.fromkeys(name for d in _decided(therapy) for name in d.pending)),

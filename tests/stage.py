@@ -446,7 +446,7 @@ class Staged:
         late = next((i for i in items if i.kind == "late_value" and with_late), None)
         planned = {e.at: e.planned for e in schedule(therapy, self.protocol)}
         order = list(self.protocol.by_id)
-        steps = [i for i in items if i.kind == "perform" and i.required]
+        steps = [i for i in items if i.kind == "perform" and i.required and not i.blocks]
         now = self.clock()
         # Of what can be done now the furthest goes first: a thawed bag is infused before the next one is thawed.
         return late or min(

@@ -13,20 +13,23 @@ from protocol.commands import AcknowledgeAlert
 
 
 def list_alerts(therapy: TherapyArg, json: Json = False) -> None:
-    """List every alert of a therapy: what it says, for whom, and who has acknowledged it.
+    """List every alert of a therapy, the worst that waits first: what it says, for whom, and who has acknowledged it.
 
     Example: unbroken alert list T-7K2QXM
     """
     from console.one_look import opened
+    from protocol.alerts import grade_of, worst_first
 
     site = here.site()
-    alerts = opened(site.desk(), therapy).alerts.values()
+    state = opened(site.desk(), therapy)
+    alerts = sorted(worst_first(state, state.alerts.values()), key=lambda a: a.acknowledged is not None)
     if json:
         as_json(
             [
                 {
                     "alert": a.code,
                     "rule": a.rule,
+                    "grade": grade_of(state, a),
                     "roles": a.roles,
                     "says": a.says,
                     "at": str(a.at or ""),
@@ -44,6 +47,7 @@ def list_alerts(therapy: TherapyArg, json: Json = False) -> None:
     rows = [
         [
             a.code,
+            grade_of(state, a),
             screen.when(a.raised),
             " or ".join(a.roles),
             screen.signature(a.acknowledged.account, a.acknowledged.recorded, "acknowledged")
@@ -53,7 +57,7 @@ def list_alerts(therapy: TherapyArg, json: Json = False) -> None:
         ]
         for a in alerts
     ]
-    columns = ["alert", "raised", "for", "acknowledged by", "says"]
+    columns = ["alert", "about", "raised", "for", "acknowledged by", "says"]
     table(columns, rows, f"Alerts of {therapy}; {screen.zone_note()}", "No alert.")
 
 

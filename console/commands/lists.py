@@ -7,7 +7,7 @@ import typer
 from console import followers, here
 from console.newer import newer
 from console.options import Json
-from console.show import Screen, as_json, line, table
+from console.show import Screen, as_json, first_of, line, table
 from events.instant import from_wire
 
 
@@ -34,7 +34,7 @@ def batches(json: Json = False) -> None:
             r["choices"],
             r["last_step"],
             r["completed"].replace("_", " ") or r["stopped"] or r["state"],
-            r["finding"] or r["waits_for"],
+            r["finding"] or first_of(r["waits_for"], f"unbroken worklist --therapy {r['therapy']}"),
             r["product"],
             f"{r['deviations_open']} {r['worst_deviation']}".strip() if r["deviations_open"] else "",
         ]
@@ -78,7 +78,7 @@ def worklist(
             ),
             r["roles"],
             screen.when(from_wire(r["due"])) if r["due"] else "",
-            r["says"] + ("" if r["required"] else " (not required)"),
+            r["says"] + _asked(r),
         ]
         for r in rows
     ]
@@ -93,6 +93,13 @@ def worklist(
         line(says)
     if rows and not role:
         line("Next: unbroken step show THERAPY STEP")
+
+
+def _asked(row: dict[str, Any]) -> str:
+    """What stays shut until it is done; or that nothing does."""
+    if row.get("blocks"):
+        return f"; blocks {row['blocks']}"
+    return "" if row["required"] else " (no step waits for it)"
 
 
 def _one(site: Any, therapy: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from events.facts.base import Reading
 from events.facts.happened import ActHappened
@@ -36,6 +36,13 @@ class Deviation:
     conclusion: str = ""
     closed_by: Signed | None = None
     reopened: tuple[Signed, ...] = ()
+
+    @property
+    def release_waits_for(self) -> Literal["closure", "impact", ""]:
+        """What a release waits for: the closure of a critical one, the assessed impact of a major one; nothing of others."""
+        if self.closed or self.grade not in ("critical", "major") or (self.grade == "major" and self.impact):
+            return ""
+        return "closure" if self.grade == "critical" else "impact"
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,8 +174,4 @@ class Therapy:
     @property
     def blocking(self) -> list[Deviation]:
         """Open deviations that block a release: critical ones, and major ones without an assessed impact."""
-        return [
-            d
-            for d in self.deviations.values()
-            if not d.closed and (d.grade == "critical" or (d.grade == "major" and not d.impact))
-        ]
+        return [deviation for deviation in self.deviations.values() if deviation.release_waits_for]

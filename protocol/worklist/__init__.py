@@ -2,6 +2,6 @@
 
 from protocol.worklist.everything import worklist
 from protocol.worklist.item import What, WorkItem
-from protocol.worklist.resting import resting_state
+from protocol.worklist.resting import SHOWN, resting_state, waits_for
 
-__all__ = ["What", "WorkItem", "resting_state", "worklist"]
+__all__ = ["SHOWN", "What", "WorkItem", "resting_state", "waits_for", "worklist"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from protocol.alerts import open_alerts
+from protocol.alerts import grade_of, open_alerts, worst_first
+from protocol.deviations import heard_by
 from protocol.happened import unsigned
 from protocol.incidents import undecided as undecided_incidents
 from protocol.manufacture import ground, open_failure, told, ways_out
@@ -38,13 +39,14 @@ def held(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
     return items
 
 
-def alerts(therapy: Therapy) -> list[WorkItem]:
+def alerts(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
     return [
         WorkItem(
             therapy.id, "alert", "", "", alert.code, f"Acknowledge {alert.code}", alert.roles,
-            f"ALERT {alert.code}: {alert.says}", act=alert.link, since=alert.raised,
+            f"ALERT {alert.code}: {alert.says}", act=alert.link, since=alert.raised, grade=grade_of(therapy, alert),
+            due=heard_by(therapy, protocol, alert),
         )
-        for alert in open_alerts(therapy)
+        for alert in worst_first(therapy, open_alerts(therapy))
     ]  # fmt: skip
 
 

@@ -34,7 +34,11 @@ What = Literal[
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """Something that waits for somebody in one of `roles`; `due` is when a clock of it strikes next."""
+    """Something that waits for somebody in one of `roles`; `due` is when a clock of it strikes next.
+
+    `required`: the therapy, or a step, waits for it. `blocks`: the steps that stay shut until it is done.
+    `grade`: of the deviation that it is about, where it is about one.
+    """
 
     therapy: str
     kind: What
@@ -50,3 +54,5 @@ class WorkItem:
     due: datetime | None = None
     required: bool = True
     batch: int = 1
+    blocks: tuple[str, ...] = ()
+    grade: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from protocol.blocking import Shut
 from protocol.due import Due
 from protocol.endings import may_keep, unsettled
 from protocol.labels import differs, labelled, roles_for, sets
@@ -36,13 +37,12 @@ def materials(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
         items.append(
             WorkItem(
                 therapy.id, "material", "", "", material.code, f"Settle {material.code}", roles, says,
-                required=material.status != "quarantined",
             )
         )  # fmt: skip
     return items
 
 
-def labels(therapy: Therapy, protocol: StudyProtocol, every: Iterable[Due]) -> list[WorkItem]:
+def labels(therapy: Therapy, protocol: StudyProtocol, every: Iterable[Due], shut: Shut) -> list[WorkItem]:
     """Labels to be printed, to be accounted for, to be seen by a second person, or that no longer say what they must."""
     items = []
 
@@ -61,15 +61,17 @@ def labels(therapy: Therapy, protocol: StudyProtocol, every: Iterable[Due]) -> l
                 if due.standing == "ready" and not sets(therapy, material.code, name):
                     template = protocol.labels[name]
                     says = f"print {template.count} of {name} for {material.code}"
-                    wait(due.at.step, material.code, template.title, template.printed_by, says, required=False)
+                    blocks = shut.by_label(due.at.step)
+                    wait(due.at.step, material.code, template.title, template.printed_by, says, blocks=blocks)
     for code, name in dict.fromkeys((x.material, x.template) for x in therapy.labels.values()):
         printers, mine = roles_for(protocol, name)[0], sets(therapy, code, name)
         # A record past the desk may name an item that is not there: the audit says so, and the list goes on.
         item = therapy.materials.get(code)
         open_ = [x.serial for x in mine if not x.fate and x.serial not in _signed_once(therapy)]
         if open_ and (code, name) not in coming:
-            says = f"UNACCOUNTED: {', '.join(open_)} of {code}; the next step stays shut"
-            wait("", code, "Account for labels", printers, says, required=item is not None and item.live)
+            live = item is not None and item.live
+            says = f"UNACCOUNTED: {', '.join(open_)} of {code}" + ("; the next step stays shut" if live else "")
+            wait("", code, "Account for labels", printers, says, required=live)
         applied = [x for x in mine if x.fate == "applied"]
         in_use = item is not None and item.live and not item.earlier
         if applied and in_use and (wrong := differs(therapy, protocol, applied[-1])):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from protocol.deviations import handling, investigators, lacking, limit_of, needs_action
+from protocol.blocking import Shut
+from protocol.deviations import handling, investigators, lacking, lacking_actions, limit_of, needs_action
 from protocol.exceptions import current, roles_of, standing
 from protocol.manufacture import open_failure
 from protocol.mismatch import stopping
@@ -11,7 +12,7 @@ from protocol.state import Deviation, Material, Therapy
 from protocol.worklist.item import WorkItem
 
 
-def quality(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
+def quality(therapy: Therapy, protocol: StudyProtocol, shut: Shut) -> list[WorkItem]:
     roles = protocol.qa_roles
     failure = open_failure(therapy)
     lost = failure.ends if failure else ()
@@ -22,8 +23,8 @@ def quality(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
     ]
     for deviation in therapy.deviations.values():
         if not deviation.closed:
-            items += _deviation(therapy, protocol, deviation)
-    return [*items, *_actions(therapy, protocol), *_exception(therapy, protocol)]
+            items += _deviation(therapy, protocol, deviation, shut)
+    return [*items, *_actions(therapy, protocol, shut), *_exception(therapy, protocol)]
 
 
 def _quarantined(material: Material) -> str:
@@ -50,27 +51,29 @@ def _exception(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
     ]  # fmt: skip
 
 
-def _deviation(therapy: Therapy, protocol: StudyProtocol, deviation: Deviation) -> list[WorkItem]:
-    """What a deviation waits for: each thing that its grade asks for, and in the end its closure."""
-    asked = handling(protocol, deviation).requires
+def _deviation(therapy: Therapy, protocol: StudyProtocol, deviation: Deviation, shut: Shut) -> list[WorkItem]:
+    """What a deviation waits for: each thing that its grade asks for, or that a step asks for, and in the end its closure."""
+    asked, qa = handling(protocol, deviation).requires, protocol.qa_roles
+    closed, assessed = shut.until_closed(deviation), shut.until_assessed(deviation)
+    assess = not deviation.impact and ("impact" in asked or bool(assessed))
     told = [
-        ("investigation" in asked and deviation.investigation is None, "Investigate", investigators(protocol)),
-        ("impact" in asked and not deviation.impact, "Assess the impact of", protocol.qa_roles),
-        (needs_action(therapy, protocol, deviation), "Plan an action for", protocol.qa_roles),
-        (not lacking(therapy, protocol, deviation), "Close", protocol.qa_roles),
+        ("investigation" in asked and deviation.investigation is None, "Investigate", investigators(protocol), closed),
+        (assess, "Assess the impact of", qa, (*closed, *assessed) if "impact" in asked else assessed),
+        (needs_action(therapy, protocol, deviation), "Plan an action for", qa, closed),
+        (not lacking(therapy, protocol, deviation), "Close", qa, closed),
     ]
     return [
         WorkItem(
             therapy.id, "deviation", "", "", deviation.code, f"{what} {deviation.code}", roles,
             f"{what} {deviation.code} {deviation.grade}: {deviation.says}", since=deviation.opened,
-            due=limit_of(therapy, protocol, deviation), required=False,
+            due=limit_of(therapy, protocol, deviation), required=bool(blocks), blocks=tuple(dict.fromkeys(blocks)), grade=deviation.grade,
         )
-        for waits, what, roles in told
+        for waits, what, roles, blocks in told
         if waits
     ]  # fmt: skip
 
 
-def _actions(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
+def _actions(therapy: Therapy, protocol: StudyProtocol, shut: Shut) -> list[WorkItem]:
     items = []
     for action in therapy.actions.values():
         if action.settled or action.checked is not None:
@@ -79,12 +82,15 @@ def _actions(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
         what = f"Do {action.code}" if to_do else f"Check whether {action.code} was effective"
         whom = f", by {action.owner}" if action.owner and to_do else ""
         roles = (action.role,) if to_do else protocol.qa_roles
+        deviation = therapy.deviations.get(action.deviation)
+        closes = deviation is not None and action in lacking_actions(therapy, protocol, deviation)
+        blocks = shut.until_closed(deviation) if deviation is not None and closes else ()
         items.append(
             WorkItem(
                 therapy.id, "action", "", "", action.code, what, roles,
                 f"{what} ({action.what}, for {action.deviation}{whom}): {action.says}",
                 since=action.done.recorded if action.done else action.planned.recorded,
-                due=action.due if to_do else None, required=False,
+                due=action.due if to_do else None, required=bool(blocks), blocks=blocks,
             )
         )  # fmt: skip
     return items

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from protocol.blocking import Shut
 from protocol.clocks import strikes
 from protocol.due import Due
 from protocol.exceptions import current, standing
@@ -17,7 +18,7 @@ from protocol.worklist.infection import wanted
 from protocol.worklist.item import WorkItem
 
 
-def to_perform(therapy: Therapy, protocol: StudyProtocol, due: Due) -> WorkItem:
+def to_perform(therapy: Therapy, protocol: StudyProtocol, due: Due, shut: Shut) -> WorkItem:
     at, step = due.at, due.step
     says, opens = f"{step.title}: to be done", None
     ends = [strike.due for strike in strikes(therapy, protocol, step, at) if (strike.name, at) not in therapy.missed]
@@ -35,6 +36,7 @@ def to_perform(therapy: Therapy, protocol: StudyProtocol, due: Due) -> WorkItem:
         by = current(therapy)
         told += f"; {by.code} {standing(therapy, protocol, by)}" if by is not None and open_criteria else ""
         says = f"{step.title}: {told or 'every criterion is met'}"
+    blocks = () if due.required else _blocks(protocol, due, shut)
     return WorkItem(
         therapy.id,
         "perform",
@@ -47,9 +49,21 @@ def to_perform(therapy: Therapy, protocol: StudyProtocol, due: Due) -> WorkItem:
         since=therapy.last_happened,
         opens=opens,
         due=min(ends, default=None),
-        required=due.required,
+        required=due.required or bool(blocks),
         batch=at.batch,
+        blocks=blocks,
     )
+
+
+def _blocks(protocol: StudyProtocol, due: Due, shut: Shut) -> tuple[str, ...]:
+    """What waits for an occurrence that the study itself does not ask for."""
+    infection, step = protocol.infection, due.step
+    if step.on_demand and infection is not None:
+        if infection.plan is not None and step.id == infection.plan.step:
+            return shut.by_plan(step)
+        return shut.by_old_markers() if step.id in infection.recorded_in else ()
+    again = shut.by_age(due.at)
+    return tuple(dict.fromkeys([*again, *shut.by_reading(due.at, step.record_by_name)]))
 
 
 def to_sign(therapy: Therapy, due: Due) -> WorkItem:
@@ -85,13 +99,14 @@ def told_and_unsigned(therapy: Therapy, protocol: StudyProtocol, every: Iterable
     return [to_sign(therapy, Due(act.at, protocol.by_id[act.at.step], "awaiting_second")) for act in acts]
 
 
-def late_values(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
+def late_values(therapy: Therapy, protocol: StudyProtocol, shut: Shut) -> list[WorkItem]:
     items = []
     for at, act in therapy.acts.items():
         step = step_then(protocol, act)
         for record in step.records if step else ():
             if record.late and not record.optional and (at, record.name) not in therapy.readings:
                 says = f"{step.title if step else at.step}: {record.name} has not come yet"
+                blocks = shut.by_reading(at, (record.name,))
                 items.append(
                     WorkItem(
                         therapy.id,
@@ -103,8 +118,9 @@ def late_values(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
                         step.performed_by if step else (),
                         says,
                         since=act.fact.ended,
-                        required=False,
+                        required=bool(blocks),
                         batch=at.batch,
+                        blocks=blocks,
                     )
                 )
     return items

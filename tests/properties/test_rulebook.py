@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
+from events.errors import Refused
 from events.facts.base import Fact
 from events.facts.course import DeadlineMissed, DeadlineSet
 from events.facts.happened import ActHappened
@@ -18,8 +19,13 @@ from events.reading import read_record
 from events.verify import verify
 from projections import views
 from protocol.custody import gaps
+from protocol.due import instances
+from protocol.environment import missing
 from protocol.evolve import fold
+from protocol.infection import plan_needed
+from protocol.releasable import check_releasable
 from protocol.state import Therapy, instance
+from protocol.worklist import worklist
 from tests.properties.histories import HISTORIES, PATIENTS, Happened, History, begun, codes_of, played
 from tests.properties.plain_fold import Plain, plain_fold
 from tests.stage import Stage, Staged, copy_sqlite
@@ -65,6 +71,7 @@ def check_each_record(history: History, before: int) -> None:
         assert gaps(after) == []
         check_two_people(after)
         check_nobody_is_left_behind(happened, after)
+        check_what_a_gate_names_is_required(history.site, after)
         # What is told of an act that already happened may break rules; then it says which, and is heard of.
         told = isinstance(happened.receipt.facts[0], ActHappened)
         assert not told or check_told(happened.receipt.facts)
@@ -89,6 +96,39 @@ def check_nobody_is_left_behind(happened: Happened, after: Therapy) -> None:
     if begun and wanted and bags(happened.before) and not bags(after) and after.batch == happened.before.batch:
         told = [d for d in after.deviations.values() if d.rule == "product.lost" and d.grade == "critical"]
         assert told, f"{happened.command} took the last bag of {after.id}, and nobody hears of it"
+
+
+def check_what_a_gate_names_is_required(site: Staged, therapy: Therapy) -> None:
+    """What the release or the plan's gate names as the reason of a refusal is not told as something that no step waits for."""
+    items = [] if therapy.opened is None else worklist(therapy, site.protocol)
+    standing = {due.step.id: due.standing for due in instances(therapy, site.protocol)} if items else {}
+    required = {(i.kind, i.material or i.step): i for i in items if i.required}
+    if standing.get("disposition") in ("ready", "waiting", "awaiting_second"):
+        for code in names_of_the_refusal(therapy, site):
+            assert ("deviation", code) in required or any(k == "action" for k, _ in required), (
+                f"{code} blocks the release"
+            )
+            blocking = [i for i in items if i.material == code and i.required and i.kind == "deviation"]
+            assert all("disposition" in i.blocks for i in blocking)
+        if missing(therapy, site.protocol):
+            assert all(i.required for i in items if i.kind == "environment")
+    shut = standing.get("lymphodepletion") == "waiting" and standing.get("hbv_plan") == "ready"
+    if shut and plan_needed(therapy, site.protocol):
+        assert ("perform", "hbv_plan") in required
+    for item in items:
+        assert not item.blocks or item.required
+
+
+def names_of_the_refusal(therapy: Therapy, site: Staged) -> list[str]:
+    """The deviations for which a release is refused that lacks nothing else."""
+    assert site.protocol.release is not None
+    free = site.protocol.model_copy(update={"release": site.protocol.release.model_copy(update={"criteria": ()})})
+    free = free.model_copy(update={"environment": None})
+    try:
+        check_releasable(therapy, free, (), None)
+    except Refused as refused:
+        return list(refused.values.get("deviations", ()))  # type: ignore[call-overload]
+    return []
 
 
 def check_told(facts: tuple[Fact, ...]) -> bool:

@@ -413,3 +413,51 @@ def test_a_study_that_says_nothing_of_quality_asks_for_the_impact_alone(stage: S
     site.pass_(days=400)
     assert "D-1" not in [f.key.occurrence for f in site.system() if isinstance(f, DeadlineMissed)]
     settled(site)
+
+
+# ------------------------------------------------------------------ what the list of work says of it
+
+
+def told_of(site: Staged, code: str) -> dict[str, tuple[bool, tuple[str, ...]]]:
+    """What the list of work says of a deviation: whether something waits for it, and which steps stay shut."""
+    items = worklist(site.now, site.protocol)
+    return {i.title: (i.required, i.blocks) for i in items if i.material == code and i.kind in ("deviation", "action")}
+
+
+def test_what_blocks_the_release_is_told_as_required_and_says_what_it_blocks(stage: Stage) -> None:
+    """A major deviation blocks the release until its impact is assessed, and no longer; the list of work says just that."""
+    site = opened(stage, "major")
+    with site.refused("release.deviations"):
+        site.perform("disposition", by=QA)
+    assert told_of(site, "D-1") == {
+        "Investigate D-1": (False, ()),
+        "Assess the impact of D-1": (True, ("disposition",)),
+    }
+    assess(site)
+    assert told_of(site, "D-1") == {"Investigate D-1": (False, ())}
+    site.perform("disposition", by=QA)
+
+
+def test_everything_that_the_closure_of_a_critical_deviation_asks_for_blocks_the_release(stage: Stage) -> None:
+    """A critical one blocks until it is closed: so do its investigation, its assessment and its actions; a minor one does not."""
+    site = opened(stage)
+    site.act(OpenDeviation(grade="minor", says="a pen mark"), OPERATOR)
+    assert set(told_of(site, "D-1").values()) == {(True, ("disposition",))}
+    assert set(told_of(site, "D-2").values()) == {(False, ())}
+    investigate(site)
+    assess(site)
+    plan(site)
+    assert told_of(site, "C-1") == {"Do C-1": (True, ("disposition",))}
+    done(site)
+    assert told_of(site, "C-1") == {"Check whether C-1 was effective": (True, ("disposition",))}
+    check(site)
+    assert told_of(site, "D-1") == {"Close D-1": (True, ("disposition",))}
+    close(site, OTHER_QA)
+    assert told_of(site, "D-1") == {}
+
+
+def test_after_the_release_nothing_waits_for_a_deviation(stage: Stage) -> None:
+    """The product was infused; a deviation is still QA's to handle, and no step waits for it."""
+    site = stage.at("acute_monitoring")
+    site.act(OpenDeviation(grade="critical", says="valve of the washer stood open"), OPERATOR)
+    assert {required for required, _ in told_of(site, "D-1").values()} == {False}

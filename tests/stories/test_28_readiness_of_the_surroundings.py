@@ -620,7 +620,7 @@ def test_a_plan_against_hepatitis_b_is_signed_before_lymphodepletion(stage: Stag
     assert "hbv_plan" in told.says
     assert "physician" in told.advice
     (item,) = [item for item in worklist(site.now, site.protocol) if item.step == "hbv_plan"]
-    assert item.roles == ("physician",)
+    assert (item.roles, item.required, item.blocks) == (("physician",), True, ("lymphodepletion",))
     with site.refused("authority.role"):
         site.perform("hbv_plan", by="ward.nurse.1")
     site.do("hbv_plan", values={"plan": "prophylaxis", "drug": "entecavir 0.5 mg daily"})
