@@ -24,7 +24,7 @@ def told_safety(fact: SafetyFact, when: Callable[[datetime | None], str]) -> lis
     """The lines of one fact; the first says what happened."""
     match fact:
         case safety.GradeProposed():
-            stands = told(fact.grade, fact.missing, fact.at_least)
+            stands = told(fact.grade, fact)
             return [f"{instance(fact.key)}: {fact.grading} {stands} proposed", *(f"  {why}" for why in fact.because)]
         case safety.GradeSigned():
             as_proposed = f"; proposed was {told(fact.proposed)}" if fact.proposed != fact.grade else ", as proposed"

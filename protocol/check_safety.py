@@ -54,6 +54,7 @@ def _grading(study: Study, base: Path, grading: Grading) -> Iterator[Problem]:
         yield Problem((*base, "step"), f"{step.id} is a {step.kind}; signs are recorded by an observation")
     for at, sign in enumerate(grading.signs):
         yield from _sign((*base, "signs", at), step, grading, sign)
+        yield from _added_up_elsewhere((*base, "signs", at, "of"), grading, sign)
     required = grading.requires
     if required is None:
         return
@@ -62,6 +63,17 @@ def _grading(study: Study, base: Path, grading: Grading) -> Iterator[Problem]:
     if required.unless_since is not None:
         path: Path = (*base, "requires", "unless_since")
         yield from _record(path, step, required.unless_since, ("date",))
+
+
+def _added_up_elsewhere(path: Path, grading: Grading, sign: Sign) -> Iterator[Problem]:
+    """A record that one sign adds up stands in no other: each would then say what the other, where it is missing, cannot be."""
+    for at, name in enumerate(sign.of):
+        others = [other for other in grading.signs if other is not sign and name in other.of]
+        if len(sign.of) > 1 and others:
+            reason = (
+                f"{name} is added up here and stands in {others[0].id} too; record what that one looks at by itself"
+            )
+            yield Problem((*path, at), reason)
 
 
 def _record(path: Path, step: Step, name: str, types: tuple[str, ...]) -> Iterator[Problem]:

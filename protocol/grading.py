@@ -1,4 +1,4 @@
-"""Toxicity graded from signs: the highest grade that one of them gives, unless something is missing. A proposal, never a verdict.
+"""Toxicity graded from signs: a proposal, known as soon as no missing sign can change it: the highest grade that one of them gives.
 
 Pure over the study's table; the table that ships is the ASTCT consensus (Lee et al. 2019, Biol Blood Marrow Transplant 25:625-638).
 """
@@ -7,60 +7,82 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import NamedTuple
 
 from events.facts.base import Reading
 from events.facts.safety import GradeProposed
-from protocol.model import Grading, Level, Sign, StudyProtocol
+from protocol.model import Grading, Sign, StudyProtocol
+from protocol.open_signs import Outcome, attributed, groups, lacking, shown, span, together
 from protocol.state import Instance, Therapy
 from protocol.state.safety import Graded
 
 
 class Computed(NamedTuple):
-    """A grade as computed: None where a sign is missing. `at_least`: what the signs that are there give."""
+    """A grade as computed: the lowest and the highest over every value that a missing record may take, and the grade where they are equal.
+
+    `missing`: the records that can still change it. What is left out and cannot is said in `because`.
+    """
 
     grade: int | None
     missing: tuple[str, ...]
     at_least: int
+    at_most: int
     because: tuple[str, ...]
 
 
 def compute(grading: Grading, values: Mapping[str, str], *, waived: bool = False) -> Computed:
-    """The grade that the values of one visit give.
+    """The grade that the values of one visit give, or the two between which it lies.
 
     Args:
-        values: the visit's records by name, without units; what was not recorded is not in it.
+        values: the visit's records by name, without units; what was not recorded is not in it. Another cause is something that
+            somebody says: where nobody did, a sign has none.
         waived: whether the sign that the others require is not required any more.
     """
-    missing = [name for sign in grading.signs for name in sign.of if name not in values]
-    given = {sign.id: given for sign in grading.signs if (given := _given(sign, values)) is not None}
-    required = grading.requires
-    if required is not None and not waived and not given.get(required.sign, (0, ""))[0]:
-        title = grading.sign_by_id[required.sign].title
-        told = () if missing else (f"{title}: none, and required",)
-        return Computed(None if missing else 0, tuple(missing), 0, told)
-    least = max((grade for grade, _ in given.values()), default=0)
-    because = tuple(says for grade, says in given.values() if grade)
-    return Computed(None if missing else least, tuple(missing), least, because)
+    required = grading.requires.sign if grading.requires and not waived else None
+    found = groups(grading, values, required)
+    tops = [[outcome.top for outcome in group.outcomes if outcome.opens] for group in found]
+    if not all(tops):  # the required sign is not there, and nothing that is missing could bring it
+        told = f"{grading.sign_by_id[str(required)].title}: none, and required"
+        left = [_left_out(sign) for sign in grading.signs if _open(sign, values) and sign.id != required]
+        return Computed(0, (), 0, 0, (told, *left))
+    surely = all(outcome.opens for group in found for outcome in group.outcomes)
+    least, most = max(map(min, tops)) if surely else 0, max(map(max, tops))
+    says = {sign.id: _says(grading, sign, values) for sign in grading.signs}
+    because = tuple(told for told in says.values() if told)
+    if least == most:
+        left = [_left_out(sign) for sign in grading.signs if _open(sign, values) and not says[sign.id]]
+        return Computed(least, (), least, most, (*because, *left))
+    missing = []
+    for at, group in enumerate(found):
+        floor = max((min(others) for other, others in enumerate(tops) if other != at), default=0)
+        missing += [name for name, turns in group.turns.items() if any(_differ(turn, floor) for turn in turns)]
+    return Computed(None, tuple(missing), least, most, because)
 
 
-def _given(sign: Sign, values: Mapping[str, str]) -> tuple[int, str] | None:
-    """The grade that a sign gives, and in words; None where one of its records is missing."""
-    if any(name not in values for name in sign.of):
-        return None
-    shown = values[sign.of[0]] if len(sign.of) == 1 else f"{sum(Decimal(values[name]) for name in sign.of)}"
-    grade = max((level.grade for level in sign.levels if _reached(level, shown)), default=0)
-    if grade and sign.other_cause and values.get(sign.other_cause) == "yes":
-        return 0, ""
-    return grade, f"{sign.title}: {shown.replace('_', ' ')}, grade {grade}"
+def _differ(turn: Iterable[Outcome], floor: int) -> bool:
+    """Whether these outcomes give more than one grade, where everything else gives this one and keeps nothing shut."""
+    return len({max(outcome.top, floor) if outcome.opens else 0 for outcome in turn}) > 1
 
 
-def _reached(level: Level, shown: str) -> bool:
-    if level.answer is not None:
-        return shown in level.answer
-    number = Decimal(shown)
-    return (level.at_least is None or number >= level.at_least) and (level.at_most is None or number <= level.at_most)
+def _open(sign: Sign, values: Mapping[str, str]) -> bool:
+    return bool(lacking(sign, values)) and not attributed(sign, values)
+
+
+def _says(grading: Grading, sign: Sign, values: Mapping[str, str]) -> str:
+    """The grade that a sign surely gives, in words; nothing where that is none."""
+    grades = {outcome.top for outcome in together((sign,), values, grading.records).outcomes}
+    if not min(grades):
+        return ""
+    sure = f"grade {min(grades)}" if len(grades) == 1 else f"at least grade {min(grades)}"
+    if not lacking(sign, values):
+        return f"{sign.title}: {shown(sign, values).replace('_', ' ')}, {sure}"
+    low, high = span(sign, values, grading.records) if len(sign.of) > 1 else ("", "")
+    between = f"{low} to {high}, {', '.join(lacking(sign, values))} left out" if len(sign.of) > 1 else "left out"
+    return f"{sign.title}: {between}, {sure}"
+
+
+def _left_out(sign: Sign) -> str:
+    return f"{sign.title}: left out, and cannot change it"
 
 
 # ------------------------------------------------------------------ the visits of a therapy
@@ -97,9 +119,9 @@ def propose(
             if grading is None or grading.step != at.step:
                 continue
             new = compute(grading, visit.values, waived=_waived(grading, visit, visits.values()))
-            before = therapy.safety.grades.get((grading.id, where))
-            if before is None or (before.proposed.grade, before.proposed.missing) != (new.grade, new.missing):
-                found.append(_fact(therapy, grading, where, new))
+            fact, before = _fact(therapy, grading, where, new), therapy.safety.grades.get((grading.id, where))
+            if before is None or _stands(before.proposed) != _stands(fact):
+                found.append(fact)
     return found
 
 
@@ -121,6 +143,10 @@ def _waived(grading: Grading, visit: _Visit, visits: Iterable[_Visit]) -> bool:
     return any(day <= visit.ended.date().isoformat() for day in days)
 
 
+def _stands(fact: GradeProposed) -> tuple[object, ...]:
+    return fact.grade, fact.missing, fact.at_least, fact.at_most
+
+
 def _fact(therapy: Therapy, grading: Grading, at: Instance, new: Computed) -> GradeProposed:
     return GradeProposed(
         therapy=therapy.id,
@@ -129,6 +155,7 @@ def _fact(therapy: Therapy, grading: Grading, at: Instance, new: Computed) -> Gr
         grade=new.grade,
         missing=new.missing,
         at_least=new.at_least if new.grade is None else None,
+        at_most=new.at_most if new.grade is None else None,
         because=new.because,
     )
 
@@ -146,20 +173,21 @@ def unsigned(therapy: Therapy) -> list[Graded]:
     return [graded for graded in therapy.safety.grades.values() if graded.signed is None]
 
 
-def told(grade: int | None, missing: Iterable[str] = (), at_least: int | None = None) -> str:
-    """A grade in words."""
+def told(grade: int | None, open_: GradeProposed | None = None) -> str:
+    """A grade in words; of one that could not be computed what is missing and between which two it lies, where the proposal is given."""
     if grade is not None:
         return f"grade {grade}"
-    more = f", at least grade {at_least} from what is there" if at_least else ""
-    lacks = ", ".join(missing)
-    return f"not gradable: {lacks} missing{more}" if lacks else "not gradable"
+    if open_ is None or not open_.missing:
+        return "not gradable"
+    bounds = f"at least grade {open_.at_least} and at most grade {open_.at_most}"
+    return f"not gradable: {', '.join(open_.missing)} missing, {bounds} from what is there"
 
 
 def proposed(graded: Graded) -> str:
     """What is proposed, in words, with the reasons."""
     fact = graded.proposed
     because = f" ({'; '.join(fact.because)})" if fact.because else ""
-    return told(fact.grade, fact.missing, fact.at_least) + because
+    return told(fact.grade, fact) + because
 
 
 def grades_told(therapy: Therapy, protocol: StudyProtocol) -> str:
@@ -170,9 +198,7 @@ def grades_told(therapy: Therapy, protocol: StudyProtocol) -> str:
         if not mine:
             continue
         last = max(mine, key=lambda graded: _when(therapy, graded))
-        stands = (
-            told(last.signed.grade) if last.signed else f"{told(last.proposed.grade, last.proposed.missing)} proposed"
-        )
+        stands = told(last.signed.grade) if last.signed else f"{told(last.proposed.grade, last.proposed)} proposed"
         signed = [g.signed.grade for g in mine if g.signed is not None and g.signed.grade is not None]
         highest = f", highest {max(signed)}" if signed else ""
         words.append(f"{grading.id} {stands} at {last.at.occurrence}{highest}")

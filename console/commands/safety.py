@@ -51,6 +51,8 @@ def list_grades(therapy: TherapyArg, json: Json = False) -> None:
                     "grading": g.proposed.grading,
                     "proposed": g.proposed.grade,
                     "missing": g.proposed.missing,
+                    "at_least": g.proposed.at_least,
+                    "at_most": g.proposed.at_most,
                     "because": g.proposed.because,
                     "signed": g.signed.grade if g.signed else None,
                     "signed_by": g.signer.account if g.signer else None,

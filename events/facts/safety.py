@@ -10,8 +10,9 @@ class GradeProposed(TherapyFact):
 
     Args:
         grading: what the protocol calls it (``crs``). key: the visit.
-        grade: None where a sign is missing; `missing` names what, and `at_least` says what the signs that are there give.
-        because: each sign that gives a grade, in words.
+        grade: None where a sign is missing that can still change it: `missing` names the records, and the grade lies between
+            `at_least` and `at_most`, whatever they turn out to be.
+        because: each sign that surely gives a grade, and each that was left out and cannot change it, in words.
     """
 
     wire: ClassVar[str] = "grade.proposed.v1"
@@ -20,6 +21,7 @@ class GradeProposed(TherapyFact):
     grade: Count | None = None
     missing: tuple[Name, ...] = ()
     at_least: Count | None = None
+    at_most: Count | None = None
     because: tuple[Short, ...] = ()
 
 

@@ -4,12 +4,13 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PrivateAttr
 
 from events.identifiers import Name
 from protocol.duration import Length
 from protocol.model.base import Consequences, Names, Part, Title, listed
 from protocol.model.clocks import At
+from protocol.model.records import Record
 
 HIGHEST = 5
 """No scale of toxicity has a higher grade than this (CTCAE v5.0, ASTCT): 5 is death."""
@@ -59,6 +60,16 @@ class Grading(Part):
     highest: int = Field(ge=1, le=HIGHEST)
     signed_by: Names
     source: Title | None = None
+    _records: dict[str, Record] = PrivateAttr(default_factory=dict)
+
+    def look_at(self, records: dict[str, Record]) -> None:
+        """Once, where the study is read: the step's records, which say what a value that is missing may be."""
+        self._records = records
+
+    @property
+    def records(self) -> dict[str, Record]:
+        """The records of its step, by name."""
+        return self._records
 
     @cached_property
     def sign_by_id(self) -> dict[str, Sign]:

@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from events.identifiers import Name
 from protocol.model.amendments import Amendments
@@ -91,6 +91,13 @@ class StudyProtocol(Part):
     digest: str = ""
     text: str = Field(default="", repr=False)
     earlier: tuple["StudyProtocol", ...] = Field(default=(), repr=False, exclude=True)
+
+    @model_validator(mode="after")
+    def _gradings_know_their_records(self) -> Self:
+        for grading in self.safety.gradings if self.safety else ():
+            if step := self.by_id.get(grading.step):
+                grading.look_at(step.record_by_name)
+        return self
 
     def of(self, digest: str | None) -> "StudyProtocol":
         """The version of this digest among this one and the earlier ones; this one where none of them is it."""

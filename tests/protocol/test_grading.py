@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from protocol.grading import compute
+from protocol.model import Grading
 from tests.stage import study
 
 NO_CRS = {"temperature": "36.8", "hypotension": "none", "hypoxia": "none"}
@@ -70,7 +71,7 @@ ICANS: list[tuple[str, dict[str, str], int]] = [
 ]
 
 
-def gradings() -> dict[str, object]:
+def gradings() -> dict[str, Grading]:
     """What the shipped study grades."""
     safety = study().safety
     assert safety is not None
@@ -80,30 +81,90 @@ def gradings() -> dict[str, object]:
 @pytest.mark.parametrize(("what", "signs", "waived", "grade"), CRS, ids=[case[0] for case in CRS])
 def test_crs(what: str, signs: dict[str, str], waived: bool, grade: int) -> None:
     """Lee et al. 2019, table 2, with its footnotes."""
-    found = compute(gradings()["crs"], {**NO_CRS, **signs}, waived=waived)  # type: ignore[arg-type]
+    found = compute(gradings()["crs"], {**NO_CRS, **signs}, waived=waived)
     assert (found.grade, found.missing) == (grade, ()), what
 
 
 @pytest.mark.parametrize(("what", "signs", "grade"), ICANS, ids=[case[0] for case in ICANS])
 def test_icans(what: str, signs: dict[str, str], grade: int) -> None:
     """Lee et al. 2019, table 4 (adults), with its footnotes."""
-    found = compute(gradings()["icans"], {**NO_ICANS, **signs})  # type: ignore[arg-type]
+    found = compute(gradings()["icans"], {**NO_ICANS, **signs})
     assert (found.grade, found.missing) == (grade, ()), what
 
 
-@pytest.mark.parametrize("name", [*NO_CRS, *NO_ICANS])
-def test_each_sign_that_is_missing_is_named_and_nothing_is_graded(name: str) -> None:
-    """Not gradable, never grade 0; the sign is named."""
-    grading, signs = ("crs", dict(NO_CRS)) if name in NO_CRS else ("icans", dict(NO_ICANS))
-    del signs[name]
-    for waived in (False, True):
-        found = compute(gradings()[grading], signs, waived=waived)  # type: ignore[arg-type]
-        assert (found.grade, found.missing) == (None, (name,))
+LEFT_OUT: list[tuple[str, str, dict[str, str | None], bool, int | None, tuple[str, ...], tuple[int, int]]] = [
+    # what, toxicity, signs (None: left out), waived, grade, what can still change it, lowest and highest
+    ("unarousable, ICE not possible", "icans", {**dict.fromkeys(ICE), "consciousness": "unarousable"}, False, 4, (), (4, 4)),
+    ("unarousable, and nothing else was looked at", "icans",
+     {**dict.fromkeys(NO_ICANS), "consciousness": "unarousable"}, False, 4, (), (4, 4)),
+    ("a prolonged seizure, ICE and consciousness left out", "icans",
+     {**dict.fromkeys(ICE), "consciousness": None, "seizure": "prolonged_or_repetitive"}, False, 4, (), (4, 4)),
+    ("awakens to touch: no ICE is worse than 3", "icans",
+     {**dict.fromkeys(ICE), "consciousness": "awakens_to_touch"}, False, 3, (), (3, 3)),
+    ("awakens to touch, motor findings left out", "icans",
+     {**dict.fromkeys(ICE), "consciousness": "awakens_to_touch", "motor": None}, False, None, ("motor",), (3, 4)),
+    ("awakens to voice, ICE left out", "icans",
+     {**dict.fromkeys(ICE), "consciousness": "awakens_to_voice"}, False, None, ICE, (2, 3)),
+    ("ICE 0 or 1: one part left out cannot lift it above 2", "icans", {**ice(0), "ice_writing": None}, False, 3, (), (3, 3)),
+    ("ICE 9 or 10", "icans", {"ice_attention": None}, False, None, ("ice_attention",), (0, 1)),
+    ("ICE 5 or 6", "icans", {**ice(5), "ice_attention": None}, False, 2, (), (2, 2)),
+    ("ICE 6 or 7", "icans", {**ice(6), "ice_attention": None}, False, None, ("ice_attention",), (1, 2)),
+    ("nothing looked at", "icans", dict.fromkeys(NO_ICANS), False, None, tuple(NO_ICANS), (0, 4)),
+    ("nothing looked at, and all of it attributed", "icans",
+     {**dict.fromkeys(NO_ICANS), "nervous_other_cause": "yes"}, False, 0, (), (0, 0)),
+    ("no fever, and nothing else looked at", "crs", {"hypotension": None, "hypoxia": None}, False, 0, (), (0, 0)),
+    ("no fever after tocilizumab, nothing else looked at", "crs", {"hypotension": None, "hypoxia": None}, True, None,
+     ("hypotension", "hypoxia"), (0, 4)),
+    ("fever, and several vasopressors", "crs",
+     {"temperature": "39", "hypotension": "several_vasopressors", "hypoxia": None}, False, 4, (), (4, 4)),
+    ("fever of another cause", "crs", {"temperature": None, "fever_other_cause": "yes", "hypoxia": "low_flow"}, False, 0, (), (0, 0)),
+    ("temperature left out, one vasopressor", "crs", {"temperature": None, "hypotension": "one_vasopressor"}, False, None,
+     ("temperature",), (0, 3)),
+    ("temperature left out after tocilizumab, one vasopressor", "crs",
+     {"temperature": None, "hypotension": "one_vasopressor"}, True, 3, (), (3, 3)),
+    ("temperature left out after tocilizumab, no other sign", "crs", {"temperature": None}, True, None, ("temperature",), (0, 1)),
+    ("temperature left out, positive pressure, blood pressure left out", "crs",
+     {"temperature": None, "hypotension": None, "hypoxia": "positive_pressure"}, False, None, ("temperature",), (0, 4)),
+    ("blood pressure left out, and it was attributed", "crs",
+     {"temperature": "38.4", "hypotension": None, "hypotension_other_cause": "yes"}, False, 1, (), (1, 1)),
+    ("blood pressure left out, and nobody attributed it", "crs",
+     {"temperature": "38.4", "hypotension": None, "hypotension_other_cause": "no"}, False, None, ("hypotension",), (1, 4)),
+]  # fmt: skip
 
 
-def test_what_is_there_is_told_though_something_is_missing() -> None:
-    """Several vasopressors and nobody looked at the oxygen: not gradable, and at least 4."""
-    signs = {"temperature": "39", "hypotension": "several_vasopressors"}
-    found = compute(gradings()["crs"], signs)  # type: ignore[arg-type]
-    assert (found.grade, found.missing, found.at_least) == (None, ("hypoxia",), 4)
-    assert found.because == ("Fever: 39, grade 1", "Hypotension: several vasopressors, grade 4")
+@pytest.mark.parametrize(
+    ("what", "grading", "signs", "waived", "grade", "missing", "bounds"), LEFT_OUT, ids=[case[0] for case in LEFT_OUT]
+)
+def test_a_grade_is_known_as_soon_as_no_missing_sign_can_change_it(
+    what: str,
+    grading: str,
+    signs: dict[str, str | None],
+    waived: bool,
+    grade: int | None,
+    missing: tuple[str, ...],
+    bounds: tuple[int, int],
+) -> None:
+    """Where it is not, the records that can still change it are named, with the lowest and the highest grade."""
+    whole = {**(NO_CRS if grading == "crs" else NO_ICANS), **signs}
+    values = {name: sign for name, sign in whole.items() if sign is not None}
+    found = compute(gradings()[grading], values, waived=waived)
+    assert (found.grade, found.missing, (found.at_least, found.at_most)) == (grade, missing, bounds), what
+
+
+def test_what_is_left_out_is_said_whether_it_matters_or_not() -> None:
+    """Grade 4 says that nobody looked at the oxygen; a sum says which of its parts are left out and between what it lies."""
+    found = compute(gradings()["crs"], {"temperature": "39", "hypotension": "several_vasopressors"})
+    assert found.because == (
+        "Fever: 39, grade 1",
+        "Hypotension: several vasopressors, grade 4",
+        "Hypoxia: left out, and cannot change it",
+    )
+    found = compute(gradings()["crs"], {"temperature": "36.6"})
+    assert found.because == (
+        "Fever: none, and required",
+        "Hypotension: left out, and cannot change it",
+        "Hypoxia: left out, and cannot change it",
+    )
+    values = {**NO_ICANS, **ice(1)}
+    del values["ice_writing"]
+    assert compute(gradings()["icans"], values).because == ("ICE score: 1 to 2, ice_writing left out, grade 3",)

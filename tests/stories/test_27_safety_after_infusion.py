@@ -126,32 +126,72 @@ def test_another_grade_is_signed_only_with_a_reason_and_both_stay(stage: Stage) 
     settled(site)
 
 
-def test_a_missing_sign_is_not_gradable_and_never_grade_0(stage: Stage) -> None:
-    """Nobody measured: the proposal names what is missing, and says what the other signs give at least."""
+def test_a_missing_sign_that_can_change_the_grade_leaves_it_open_and_never_0(stage: Stage) -> None:
+    """Nobody measured: the proposal names what can still change it, and between which two grades it lies."""
     site = stage.at("acute_monitoring")
     visit(site, "D0", temperature=None)
-    assert stands(site, "crs", "D0") == "not gradable: temperature missing; signed by nobody"
-    visit(site, "D1", temperature="39 C", hypotension="several_vasopressors", hypoxia=None, ice_naming=None)
+    open_ = "not gradable: temperature missing, at least grade 0 and at most grade 1 from what is there"
+    assert stands(site, "crs", "D0") == f"{open_}; signed by nobody"
+    assert grades_told(site.now, site.protocol).startswith(f"crs {open_} proposed at D0")
+    visit(site, "D1", temperature="39 C", hypotension="one_vasopressor", hypoxia=None, ice_naming=None)
     told = stands(site, "crs", "D1")
-    assert told.startswith("not gradable: hypoxia missing, at least grade 4 from what is there")
-    assert stands(site, "icans", "D1").startswith("not gradable: ice_naming missing")
+    assert told.startswith(
+        "not gradable: hypoxia missing, at least grade 3 and at most grade 4 from what is there (Fever"
+    )
+    assert stands(site, "icans", "D1").startswith(
+        "not gradable: ice_naming missing, at least grade 0 and at most grade 1"
+    )
     # The chart turns up: the value comes late, and the grade is proposed again in the same record.
     receipt = site.late("acute_monitoring", {"hypoxia": "none"}, occurrence="D1")
     assert names(receipt.facts) == ["reading.reported", "grade.proposed"]
-    assert stands(site, "crs", "D1").startswith("grade 4 ")
+    assert stands(site, "crs", "D1").startswith("grade 3 ")
     # Of the first day nothing turns up. The physician signs that it was not gradable.
     sign(site, "D0")
-    assert stands(site, "crs", "D0") == "not gradable: temperature missing; signed None"
+    assert stands(site, "crs", "D0") == f"{open_}; signed None"
+    settled(site)
+
+
+def test_a_grade_is_known_although_signs_are_missing_that_cannot_change_it(stage: Stage) -> None:
+    """She cannot be roused, so nobody asked her anything: ICANS is grade 4. What comes late and changes nothing asks nobody again."""
+    site = stage.at("acute_monitoring")
+    ice = dict.fromkeys(("ice_orientation", "ice_naming", "ice_commands", "ice_writing", "ice_attention"))
+    receipt = visit(site, "D1", temperature="36.9 C", hypoxia=None, consciousness="unarousable", **ice)
+    crs, icans = (f for f in receipt.facts if isinstance(f, GradeProposed))
+    assert (icans.grade, icans.missing, icans.at_least, icans.at_most) == (4, (), None, None)
+    assert icans.because == (
+        "Depressed level of consciousness: unarousable, grade 4", "ICE score: left out, and cannot change it",
+    )  # fmt: skip
+    assert (crs.grade, crs.because) == (0, ("Fever: none, and required", "Hypoxia: left out, and cannot change it"))
+    assert names(sign(site, "D1").facts) == ["grade.signed", "grade.signed"], (
+        "no reason is asked: that is what was computed"
+    )
+    assert names(site.late("acute_monitoring", {"ice_naming": "0"}, occurrence="D1").facts) == ["reading.reported"]
+    # The thermometer was misread. With fever the oxygen matters: the grade is open again, and says between what it lies.
+    site.correct("acute_monitoring", "temperature", "38.4 C", occurrence="D1")
+    assert stands(site, "crs", "D1") == (
+        "not gradable: hypoxia missing, at least grade 1 and at most grade 4 from what is there "
+        "(Fever: 38.4, grade 1); signed by nobody"
+    )
+    settled(site)
+
+
+def test_what_comes_late_and_brings_the_bounds_closer_is_proposed_again(stage: Stage) -> None:
+    """Two signs were left out; one of them comes: what is missing and the lowest grade are told anew, in the record that brings it."""
+    site = stage.at("acute_monitoring")
+    visit(site, "D1", temperature="39 C", hypotension=None, hypoxia=None)
+    receipt = site.late("acute_monitoring", {"hypotension": "one_vasopressor"}, occurrence="D1")
+    (crs,) = (f for f in receipt.facts if isinstance(f, GradeProposed))
+    assert (crs.grade, crs.missing, crs.at_least, crs.at_most) == (None, ("hypoxia",), 3, 4)
     settled(site)
 
 
 def test_a_physician_may_grade_what_could_not_be_computed_with_a_reason(stage: Stage) -> None:
-    """Several vasopressors and no saturation on paper: grade 4 is signed, and why."""
+    """One vasopressor and no saturation on paper: grade 4 is signed, and why."""
     site = stage.at("acute_monitoring")
-    visit(site, "D0", temperature="39 C", hypotension="several_vasopressors", hypoxia=None)
+    visit(site, "D0", temperature="39 C", hypotension="one_vasopressor", hypoxia=None)
     with site.refused("grade.reason"):
         sign(site, "D0", crs=4)
-    sign(site, "D0", "no higher grade can be computed", crs=4)
+    sign(site, "D0", "intubated before anybody noted it", crs=4)
     assert stands(site, "crs", "D0").endswith("signed 4")
     settled(site)
 
