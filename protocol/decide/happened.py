@@ -249,7 +249,13 @@ def _of_cohort(therapy: Therapy, protocol: StudyProtocol, record: list[TherapyFa
 # ------------------------------------------------------------------ the second signature, where no step of it waits
 
 
-def confirm(therapy: Therapy, one: Occurred, command: Witness | Decline | TakeBack, around: Surroundings) -> Decision:
+def confirm(
+    therapy: Therapy,
+    protocol: StudyProtocol,
+    one: Occurred,
+    command: Witness | Decline | TakeBack,
+    around: Surroundings,
+) -> Decision:
     """Another person signs what was told; or it does not stand, and what it stopped waits for QA.
 
     Raises:
@@ -275,7 +281,7 @@ def confirm(therapy: Therapy, one: Occurred, command: Witness | Decline | TakeBa
             person=one.by.person,
         )
     if isinstance(command, Decline):
-        check_role(one.fact.awaits, around.actor, f"decline {one.code}")
+        check_role((*one.fact.awaits, *protocol.qa_roles), around.actor, f"decline {one.code}")
         gone = facts.HappenedDropped(therapy=therapy.id, event=one.code, act=one.by.link, reason=command.reason)
         return Decision((gone, *_settled(therapy, one, "dropped")), "declined", around.now, streams)
     check_role(one.fact.awaits, around.actor, f"sign {one.code} second")

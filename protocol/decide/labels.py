@@ -35,7 +35,7 @@ def decide_labels(therapy: Therapy, protocol: StudyProtocol, command: LabelComma
         case WitnessFates():
             return _witness(therapy, command, around)
         case DropFates():
-            return _drop(therapy, command, around)
+            return _drop(therapy, protocol, command, around)
         case _:
             assert_never(command)
 
@@ -240,10 +240,12 @@ def _witness(therapy: Therapy, command: WitnessFates, around: Surroundings) -> D
     return Decision((LabelFatesWitnessed(therapy=therapy.id, act=by.link),), "witnessed", around.now)
 
 
-def _drop(therapy: Therapy, command: DropFates, around: Surroundings) -> Decision:
+def _drop(therapy: Therapy, protocol: StudyProtocol, command: DropFates, around: Surroundings) -> Decision:
+    """The fates do not stand. Whoever could sign second declines them, or QA where nobody else can, as with any act."""
     by = _waiting(therapy, command.act)
     own = by.person == around.actor.person
     if not own:
-        check_role(therapy.label_acts[by.link][0].awaits, around.actor, "decline what became of a label")
+        roles = (*therapy.label_acts[by.link][0].awaits, *protocol.qa_roles)
+        check_role(roles, around.actor, "decline what became of a label")
     fact = LabelFatesDropped(therapy=therapy.id, act=by.link, reason=command.reason)
     return Decision((fact,), "withdrawn" if own else "declined", around.now)

@@ -51,7 +51,7 @@ def decide_manufacture(
         case FailManufacture():
             return _failed(therapy, protocol, command, around)
         case DecideFailure():
-            return _decided(therapy, command, around)
+            return _decided(therapy, protocol, command, around)
         case BeginRemake():
             return _remake(therapy, protocol, command, around)
         case TerminateTherapy():
@@ -162,14 +162,15 @@ def _ended(therapy: Therapy, ends: tuple[str, ...], why: str, around: Surroundin
     return (MaterialDisposed(therapy=therapy.id, materials=live, at=around.now, reason=why),) if live else ()
 
 
-def _decided(therapy: Therapy, command: DecideFailure, around: Surroundings) -> Decision:
+def _decided(therapy: Therapy, protocol: StudyProtocol, command: DecideFailure, around: Surroundings) -> Decision:
     """The second signature: confirmed, what is lost ends, and the way out is open; declined, QA decides on the quarantine.
 
     Raises:
         Refused: nothing waits, not the role, or the same person again.
     """
     failure = _waiting(therapy, command.failure)
-    check_role(failure.awaits, around.actor, f"confirm or decline {failure.code}")
+    declines = protocol.qa_roles if command.decision == "declined" else ()
+    check_role((*failure.awaits, *declines), around.actor, f"confirm or decline {failure.code}")
     if failure.by.person == around.actor.person:
         raise refuse(
             "authority.two-people",

@@ -88,7 +88,7 @@ def _pending(therapy: Therapy, link: str) -> Act:
 
 def _witness(therapy: Therapy, protocol: StudyProtocol, command: Witness, around: Surroundings) -> Decision:
     if (told := waiting(therapy, command.act, LEAST_LINK)) is not None:
-        return confirm(therapy, told, command, around)
+        return confirm(therapy, protocol, told, command, around)
     act = _pending(therapy, command.act)
     actor = around.actor
     if why := answered_for(act, actor) or _entered(therapy, act, actor):
@@ -181,7 +181,7 @@ def _not_to_stand(
 ) -> Decision:
     """The act does not stand. Whoever could sign second declines it, or QA where nobody else can."""
     if (told := waiting(therapy, command.act, LEAST_LINK)) is not None:
-        return confirm(therapy, told, command, around)
+        return confirm(therapy, protocol, told, command, around)
     act = _pending(therapy, command.act)
     own = around.actor.person in act.answerable
     if isinstance(command, TakeBack):

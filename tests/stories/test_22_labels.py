@@ -329,6 +329,22 @@ def test_nobody_destroys_a_label_alone(stage: Stage) -> None:
     settled(site)
 
 
+def test_where_no_second_person_is_left_qa_declines_what_became_of_a_label(stage: Stage) -> None:
+    """As with an act: QA cannot see for the nurse what became of it, but can say that it does not stand."""
+    site = stage.at("label_collection")
+    _, second, _ = set_of(site)
+    destroy(site, second)
+    (link,) = site.now.label_acts
+    with site.refused("authority.role"):
+        site.act(WitnessFates(act=link), "qa.releaser.1")
+    with site.refused("authority.role"):
+        site.act(DropFates(act=link, reason="not mine to say"), "courier.1")
+    site.act(DropFates(act=link, reason="nobody saw it destroyed"), "qa.releaser.1")
+    assert site.now.label_acts == {}
+    assert second in set_of(site)
+    settled(site)
+
+
 def test_a_reprint_after_the_reconciliation_shuts_the_next_step_again(stage: Stage) -> None:
     """A label torn in the hand-over hall is replaced: until the new one has its fate, the bag does not leave."""
     site = stage.at("hand_over")
