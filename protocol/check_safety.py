@@ -187,7 +187,8 @@ def _dlt(study: Study, base: Path, rules: DltRules) -> Iterator[Problem]:
 def _cohorts(study: Study, base: Path, rules: CohortRules) -> Iterator[Problem]:
     protocol = study.protocol
     yield from named_roles(study, (*base, "stopped_by"), rules.stopped_by)
-    yield from named_roles(study, (*base, "reopened_by"), rules.reopened_by)
+    for number, roles in enumerate(rules.reopened_by):
+        yield from named_roles(study, (*base, "reopened_by", number), roles)
     if protocol.safety is not None and protocol.safety.dlt is None:
         yield Problem(base, "waits for the decision on the patients before, but no `dlt` says how one is made")
     if rules.of not in protocol.choices:

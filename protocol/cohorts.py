@@ -17,7 +17,7 @@ from protocol.model import CohortRules, Step, StudyProtocol
 from protocol.refusals import refuse
 from protocol.roles import check_role
 from protocol.state import Therapy
-from protocol.surroundings import Actor, Cohort, Member
+from protocol.surroundings import Actor, Cohort, Member, Opening
 
 _EXTENDS = ("enrolment", "conditioning", "infusion")
 """Kinds of step that change what the cohort's gate looks at."""
@@ -75,13 +75,27 @@ def member(therapy: Therapy, protocol: StudyProtocol) -> Member:
 
 
 def why_stopped(rules: CohortRules, cohort: Cohort) -> str:
-    """Why the cohort is stopped, in words; nothing while it is not."""
+    """Why the cohort is stopped, in words, and who has signed to open it again; nothing while it is not."""
     if cohort.stopped:
-        return f"it was stopped by {cohort.stopped_by}: {cohort.stopped}"
+        return f"it was stopped by {cohort.stopped_by}: {cohort.stopped}{_waits(rules, cohort)}"
     dlts = cohort.dlts
     if rules.stop_at is not None and dlts >= rules.stop_at and dlts > cohort.accepted:
-        return f"{dlts} of its patients had a dose-limiting toxicity; its stopping rule is {rules.stop_at}"
+        stop = f"{dlts} of its patients had a dose-limiting toxicity; its stopping rule is {rules.stop_at}"
+        return f"{stop}{_waits(rules, cohort)}"
     return ""
+
+
+def _waits(rules: CohortRules, cohort: Cohort) -> str:
+    signed = _opening(cohort)
+    if not signed:
+        return ""
+    names = ", ".join(one.account for one in signed)
+    return f"; {names} signed to open it again, which waits for {' or '.join(rules.reopened_by[len(signed)])}"
+
+
+def _opening(cohort: Cohort) -> tuple[Opening, ...]:
+    """The signatures to open it that stand: one that was given before another toxicity was decided is given again."""
+    return tuple(one for one in cohort.opening if one.dlts == cohort.dlts)
 
 
 def shut(rules: CohortRules, cohort: Cohort, therapy: str, at: datetime) -> tuple[str, str, datetime | None]:
@@ -175,24 +189,42 @@ def stop_cohort(actor: Actor, protocol: StudyProtocol, cohort: Cohort, reason: s
 
 
 def reopen_cohort(actor: Actor, protocol: StudyProtocol, cohort: Cohort, reason: str) -> CohortReopened:
-    """Open a stopped cohort again; whoever stopped it does not do it alone.
+    """Sign that a stopped cohort is opened again. The study names the signatures; each is another's than stopped it or signed before.
 
     Raises:
-        Refused: not the role, it is not stopped, or the same person stopped it.
+        Refused: not the role whose turn it is, it is not stopped, or the same person stopped it or has signed.
     """
     rules = known_cohort(protocol, cohort.name)
-    check_role(rules.reopened_by, actor, f"open cohort {cohort.name} again")
+    signed = _opening(cohort)
+    check_role(rules.reopened_by[len(signed)], actor, f"open cohort {cohort.name} again")
     if not why_stopped(rules, cohort):
         raise refuse(
             "cohort.stopped", f"{cohort.name} is not stopped.", "There is nothing to open.", cohort=cohort.name
         )
-    if cohort.stopper == actor.person:
+    did = {cohort.stopper: "stopped it", **{one.person: "signed that already" for one in signed}}
+    if actor.person in did:
         raise refuse(
             "authority.two-people",
-            f"{actor.account} may not open {cohort.name} again: {actor.person} stopped it.",
-            "Another person opens it.",
+            f"{actor.account} may not open {cohort.name} again: {actor.person} {did[actor.person]}.",
+            "One person is one person under any account. Another person signs.",
             person=actor.person,
         )
     return CohortReopened(
-        study=protocol.protocol.id, cohort=cohort.name, digest=protocol.digest, dlts=cohort.dlts, reason=reason
+        study=protocol.protocol.id,
+        cohort=cohort.name,
+        digest=protocol.digest,
+        dlts=cohort.dlts,
+        reason=reason,
+        after=signed[-1].link if signed else None,
+        awaits=next(iter(rules.reopened_by[len(signed) + 1 :]), ()),
     )
+
+
+def opened_further(cohort: Cohort, rules: CohortRules, fact: CohortReopened, new: Opening) -> Cohort:
+    """The cohort after a signature to open it: open with the last that the study asks for, each of another person's."""
+    signed = tuple(one for one in cohort.opening if one.dlts == fact.dlts)
+    if new.person not in {cohort.stopper, *(one.person for one in signed)}:
+        signed = (*signed, new)
+    if len(signed) < len(rules.reopened_by):
+        return cohort._replace(opening=signed)
+    return Cohort(cohort.name, cohort.members, accepted=fact.dlts)

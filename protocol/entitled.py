@@ -75,7 +75,8 @@ def _stream_of(actors: Actors, actor: Actor, fact: Fact, before: int) -> str | N
             protocol = actors.protocol(fact.digest)
             rules = known_cohort(protocol, fact.cohort)
             stops = isinstance(fact, cohorts.CohortStopped)
-            check_role(rules.stopped_by if stops else rules.reopened_by, actor, f"decide on cohort {fact.cohort}")
+            roles = rules.stopped_by if stops else tuple(role for one in rules.reopened_by for role in one)
+            check_role(roles, actor, f"decide on cohort {fact.cohort}")
             return cohort_stream(protocol, fact.cohort) if fact.study == protocol.protocol.id else None
         case site.TrainingRecorded():
             administration.train(actor, fact.person, fact.topic, fact.until)

@@ -22,7 +22,7 @@ from events.heads import Head
 from events.log import EventLog
 from events.reading import Record, verified_stream
 from protocol.administration import unknown_account
-from protocol.cohorts import cohort_of, cohort_stream, member
+from protocol.cohorts import cohort_of, cohort_stream, known_cohort, member, opened_further
 from protocol.commands import (
     AnyCommand,
     ClearHold,
@@ -48,7 +48,7 @@ from protocol.recall import Touched
 from protocol.refusals import refuse
 from protocol.rooms import read_room
 from protocol.state import Therapy
-from protocol.surroundings import Actor, Cohort, Member, Room, Surroundings
+from protocol.surroundings import Actor, Cohort, Member, Opening, Room, Surroundings
 
 KEPT_THERAPIES = 4096
 """Folded therapies that one process remembers."""
@@ -232,16 +232,18 @@ class Reader:
     def cohort(self, protocol: StudyProtocol, name: str, before: int | None = None) -> tuple[Cohort, Head]:
         """A dose cohort as it stands (before a position): its patients, whether it is stopped; and the head of its stream."""
         stream = cohort_stream(protocol, name)
-        stopped, stopper, stopped_by, accepted = "", "", "", 0
+        found = Cohort(name)
         records, head = self.records(stream, before)
         names = dict.fromkeys(patient for record in records if (patient := therapy_of(record)) is not None)
         for record, fact in self.believed(stream, before):
+            s = record.statement
             if isinstance(fact, CohortStopped):
-                stopped, stopper, stopped_by = fact.reason, record.statement.person, record.statement.account
+                found = found._replace(stopped=fact.reason, stopper=s.person, stopped_by=s.account, opening=())
             elif isinstance(fact, CohortReopened):
-                stopped, stopper, stopped_by, accepted = "", "", "", fact.dlts
-        members = tuple(found for one in names if (found := self._member(one, name, before)) is not None)
-        return Cohort(name, members, stopped, stopper, stopped_by, accepted), head
+                rules = known_cohort(self.protocol(fact.digest), name)
+                found = opened_further(found, rules, fact, Opening(s.person, s.account, fact.dlts, record.link))
+        members = tuple(one for who in names if (one := self._member(who, name, before)) is not None)
+        return found._replace(members=members), head
 
     def _member(self, therapy: str, cohort: str, before: int | None) -> Member | None:
         """A patient of a cohort; None for one who put a record into its stream without being of it."""

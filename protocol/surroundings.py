@@ -120,11 +120,20 @@ class Member(NamedTuple):
     readable: bool = True
 
 
+class Opening(NamedTuple):
+    """A signature under the decision to open a stopped cohort again, at that many dose-limiting toxicities."""
+
+    person: str
+    account: str
+    dlts: int
+    link: str
+
+
 class Cohort(NamedTuple):
     """A dose cohort as it stands: its patients in the order of their enrolment, and whether a signature has stopped it.
 
     `stopped`: the reason; `stopper`, `stopped_by`: who, as a person and as an account. `accepted`: how many patients with a
-    dose-limiting toxicity there were when it was last opened again.
+    dose-limiting toxicity there were when it was last opened again. `opening`: signatures to open it, while others are missing.
     """
 
     name: str
@@ -133,6 +142,7 @@ class Cohort(NamedTuple):
     stopper: str = ""
     stopped_by: str = ""
     accepted: int = 0
+    opening: tuple[Opening, ...] = ()
 
     @property
     def dlts(self) -> int:

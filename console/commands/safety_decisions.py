@@ -12,6 +12,7 @@ from console.options import As, At, Json, Secret, TherapyArg, Why
 from console.show import Screen, as_json, line, table
 from console.signin import sit
 from console.times import read_time
+from events.facts.cohorts import CohortReopened
 from protocol.commands import AnswerDlt, DecideDlt, SendReport
 
 if TYPE_CHECKING:
@@ -172,11 +173,16 @@ def stop(cohort: CohortArg, why: Why, account: As = None, secret: Secret = None,
 
 
 def reopen(cohort: CohortArg, why: Why, account: As = None, secret: Secret = None, json: Json = False) -> None:
-    """Open a stopped dose cohort again, with the reason; another person than the one who stopped it.
+    """Open a stopped dose cohort again, with the reason: each whom the study names signs in turn, none of them who stopped it.
 
     Example: unbroken cohort reopen level_1 --why "safety board of 12 May: go on" --as safety.officer.2
     """
     site = here.site()
     sitting = sit(site, account, secret)
     desk = site.desk()
-    shown(site, desk, desk.reopen_cohort(cohort, why, sitting), sitting, None, json)
+    receipt = desk.reopen_cohort(cohort, why, sitting)
+    shown(site, desk, receipt, sitting, None, json)
+    (fact,) = receipt.facts
+    if isinstance(fact, CohortReopened) and fact.awaits and not json:
+        roles = " or ".join(fact.awaits)
+        line(f"Not open yet: it waits for {roles}. Next: unbroken cohort reopen {cohort} --why TEXT --as ACCOUNT")

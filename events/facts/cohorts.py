@@ -20,7 +20,12 @@ class CohortStopped(Fact):
 
 
 class CohortReopened(Fact):
-    """A stopped cohort goes on; `dlts` is how many of its patients had a dose-limiting toxicity when that was decided."""
+    """One signature under the decision that a stopped cohort goes on; it does with the last one.
+
+    Args:
+        dlts: how many of its patients had a dose-limiting toxicity when that was decided.
+        after: the link of the signature before this one. awaits: the roles of which one signs next; none after the last.
+    """
 
     wire: ClassVar[str] = "cohort.reopened.v1"
     study: Name
@@ -28,3 +33,5 @@ class CohortReopened(Fact):
     digest: Digest
     dlts: Count
     reason: Text
+    after: Digest | None = None
+    awaits: tuple[Name, ...] = ()

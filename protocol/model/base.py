@@ -39,6 +39,10 @@ def listed(value: object) -> object:
 
 Names = Annotated[tuple[Name, ...], BeforeValidator(listed)]
 """One name, or a list of them."""
+Signatures = Annotated[
+    tuple[Annotated[Names, Field(min_length=1)], ...], BeforeValidator(listed), Field(min_length=1, max_length=5)
+]
+"""Signatures in their order: of each the role, or the roles of which one signs. Every one is another person's."""
 
 
 class Part(BaseModel):

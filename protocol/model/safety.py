@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 
 from events.identifiers import Name
 from protocol.duration import Length
-from protocol.model.base import Consequences, Names, Part, Title, listed
+from protocol.model.base import Consequences, Names, Part, Signatures, Title, listed
 from protocol.model.clocks import At
 from protocol.model.records import Record
 
@@ -137,7 +137,8 @@ class CohortRules(Part):
 
     `gates`: steps that stay shut. `one_by_one`: how many first patients wait for the DLT decision on each one before them;
     all, if left out. `interval`: how long lies between the infusion of one of these and the gate of the next. `stop_at`:
-    how many patients with a dose-limiting toxicity stop the cohort. `stopped_by`, `reopened_by`: roles that stop it, or open it again.
+    how many patients with a dose-limiting toxicity stop the cohort. `stopped_by`: roles that stop it. `reopened_by`: the signatures,
+    in their order, that open it again.
     """
 
     of: Name
@@ -146,7 +147,7 @@ class CohortRules(Part):
     interval: Length | None = None
     stop_at: int | None = Field(default=None, ge=1, le=1000)
     stopped_by: Names
-    reopened_by: Names
+    reopened_by: Signatures
     source: Title | None = None
 
 

@@ -65,7 +65,10 @@ def test_a_cohort_is_stopped_shown_and_opened_again(cli: Cli) -> None:
     assert "level_1: SHUT, it was stopped by safety.officer.1: two infections" in shown.out
     assert f"{NAME}: conditioning has not begun" in shown.out
     cli.refused("authority.two-people", "cohort", "reopen", "level_1", "--why", "go on", by="safety.officer.1")
-    cli.ok("cohort", "reopen", "level_1", "--why", "safety board: go on", by="safety.officer.2")
+    first = cli.ok("cohort", "reopen", "level_1", "--why", "safety board: go on", by="safety.officer.2")
+    assert "Not open yet: it waits for investigator" in first.out
+    assert "safety.officer.2 signed to open it again" in cli.ok("cohort", "show", "level_1").out
+    cli.ok("cohort", "reopen", "level_1", "--why", "agreed", by="investigator.1")
     (one,) = cli.ok("cohort", "show", "level_1", "--json").json
     assert (one["open"], [p["therapy"] for p in one["patients"]]) == (True, [NAME])
     cli.ok("verify")

@@ -763,7 +763,7 @@ class History:
         change(
             chance.choice(["level_1", "level_2"]),
             "seen",
-            self.site.sits(chance.choice(["safety.officer.1", "safety.officer.2"])),
+            self.site.sits(chance.choice(["safety.officer.1", "safety.officer.2", "investigator.1"])),
         )
 
     def _recall(self, _p: Patient, chance: random.Random) -> None:

@@ -653,7 +653,17 @@ def test_a_stopped_cohort_enrols_nobody_and_begins_nobody_until_it_is_opened_aga
         site.perform("enrolment", patient=fred)
     with site.refused("authority.two-people"):
         site.desk.reopen_cohort("level_1", "go on", site.sits("safety.officer.1"))
+    with site.refused("authority.role"):
+        site.desk.reopen_cohort("level_1", "go on", site.sits("investigator.1"))
     site.desk.reopen_cohort("level_1", "safety board of 12 May: go on", site.sits("safety.officer.2"))
+    # The study asks for two signatures, in their order; the first alone opens nothing.
+    with site.refused("cohort.stopped") as told:
+        site.perform("enrolment", patient=fred)
+    assert "safety.officer.2 signed to open it again, which waits for investigator" in told.says
+    moonlight = site.hire(site.person("safety.officer.2"), "moonlight", "investigator")
+    with site.refused("authority.two-people"):
+        site.desk.reopen_cohort("level_1", "go on", site.sits(moonlight))
+    site.desk.reopen_cohort("level_1", "agreed", site.sits("investigator.1"))
     site.do("enrolment", patient=fred)
     site.do("safety_decision", patient=EMIL)
     settled(site)
@@ -696,7 +706,8 @@ def test_the_stopping_rule_stops_a_cohort_by_itself(stage: Stage) -> None:
     with site.refused("cohort.stopped") as told:
         site.perform("safety_decision", patient=EMIL)
     assert "1 of its patients had a dose-limiting toxicity; its stopping rule is 1" in told.says
-    site.desk.reopen_cohort("level_1", "lower dose of fludarabine", site.sits("safety.officer.1"))
+    for account in ("safety.officer.1", "investigator.1"):
+        site.desk.reopen_cohort("level_1", "lower dose of fludarabine", site.sits(account))
     site.do("safety_decision", patient=EMIL)
     settled(site)
 
@@ -714,6 +725,28 @@ def test_a_forged_opening_of_a_cohort_is_found_and_believed_by_nobody(stage: Sta
         site.perform("safety_decision", patient=EMIL)
     (finding,) = audit_all(Reader(site.log))
     assert "ward.nurse.1 may not decide on cohort level_1" in finding.says
+    # Nor does one of those who may open it do so alone, by leaving out that her record waits.
+    site.forge([forged], "safety.officer.2", subject=stream, without_therapy=True)
+    with site.refused("cohort.stopped"):
+        site.perform("safety_decision", patient=EMIL)
+    assert len(audit_all(Reader(site.log))) == 2
+
+
+def test_another_toxicity_while_a_cohort_is_being_opened_begins_the_signatures_anew(stage: Stage) -> None:
+    """The safety officer signed at one toxicity; a second one is decided before the investigator signs: that was not what she signed."""
+    site = two_of_a_cohort(stage)
+    site.desk.stop_cohort("level_1", "too many infections", site.sits("investigator.1"))
+    site.desk.reopen_cohort("level_1", "go on", site.sits("safety.officer.1"))
+    report(site, grade=4, dlt=True)
+    decide(site, "dlt", "AE-1")
+    answer(site)
+    other = site.hire("P-INVESTIGATOR-9", "investigator.9", "investigator")
+    with site.refused("authority.role"):
+        site.desk.reopen_cohort("level_1", "go on", site.sits(other))
+    site.desk.reopen_cohort("level_1", "go on, with one toxicity", site.sits("safety.officer.1"))
+    site.desk.reopen_cohort("level_1", "agreed", site.sits(other))
+    assert site.desk.cohort(site.protocol, "level_1")[0].accepted == 1
+    settled(site)
 
 
 def test_another_dose_level_does_not_wait(stage: Stage) -> None:
