@@ -12,7 +12,7 @@ from events.facts.base import TherapyFact
 from events.facts.course import DeadlineMissed, DeadlineSet, SlotsFreed, TherapyCompleted
 from events.facts.quality import ReleaseEvaluated
 from events.statement import MOST_FACTS
-from protocol.clocks import moment, strikes
+from protocol.clocks import cause_of, moment, strikes, struck
 from protocol.consequences import follow
 from protocol.deadline import Deadline
 from protocol.decision import Decision, slot_stream
@@ -51,7 +51,7 @@ def deadlines(therapy: Therapy, protocol: StudyProtocol) -> Iterator[Deadline]:
         if due.standing not in _OPEN or not due.required:
             continue
         for strike in strikes(therapy, protocol, due.step, due.at):
-            if (strike.name, due.at) not in therapy.missed:
+            if not struck(therapy, strike, due.at):
                 yield _deadline(
                     therapy, strike.name, due, strike.due, strike.says, strike.limit.then, own=strike.materials
                 )
@@ -136,7 +136,7 @@ def let_pass(therapy: Therapy, protocol: StudyProtocol, now: datetime) -> Decisi
                 )
             )
         if deadline.strikes < now:
-            facts += _missed(therapy, deadline, facts)
+            facts += _missed(therapy, protocol, deadline, facts)
             if deadline.name == HOLD:
                 extends += [slot_stream(slot.code) for slot in therapy.slots]
         if len(facts) > MOST_FACTS - 8:
@@ -150,7 +150,9 @@ def let_pass(therapy: Therapy, protocol: StudyProtocol, now: datetime) -> Decisi
     return Decision(tuple(facts), "recorded", now, tuple(dict.fromkeys(extends)))
 
 
-def _missed(therapy: Therapy, deadline: Deadline, before: list[TherapyFact]) -> list[TherapyFact]:
+def _missed(
+    therapy: Therapy, protocol: StudyProtocol, deadline: Deadline, before: list[TherapyFact]
+) -> list[TherapyFact]:
     at = deadline.at
     facts: list[TherapyFact] = [
         DeadlineMissed(
@@ -162,12 +164,14 @@ def _missed(therapy: Therapy, deadline: Deadline, before: list[TherapyFact]) -> 
         facts.append(SlotsFreed(therapy=therapy.id, slots=codes, reason=deadline.says))
     if deadline.incident is not None and deadline.due is not None and not _known(therapy, deadline):
         says = f"{deadline.says}; it has not begun"
-        facts += report(therapy, deadline.incident, deadline.due, deadline.strikes, says, before)
+        facts += report(therapy, protocol, deadline.incident, deadline.due, deadline.strikes, says, before)
     # A threshold that would refuse the step needs nothing now; it speaks when somebody tries.
     then = tuple(c for c in deadline.then if c.what not in ("refuse", "not_eligible"))
     says = f"{deadline.says}; it was not"
-    breach = Breach(deadline.rule, then, deadline.says, "not done", says)
-    return facts + follow(therapy, at, [breach], deadline.materials, [*before, *facts])
+    breach = Breach(
+        deadline.rule, then, deadline.says, "not done", says, cause=cause_of(deadline.name, at, deadline.strikes)
+    )
+    return facts + follow(therapy, protocol, at, [breach], deadline.materials, [*before, *facts])
 
 
 def _known(therapy: Therapy, deadline: Deadline) -> bool:

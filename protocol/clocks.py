@@ -113,6 +113,17 @@ def strikes(therapy: Therapy, protocol: StudyProtocol, step: Step, at: Instance)
                 yield Strike(name, due, limit, says, clock.to, f"{clock.start}{of}", start.materials)
 
 
+def struck(therapy: Therapy, strike: Strike, at: Instance) -> bool:
+    """Whether the system recorded this threshold as missed; a clock that began anew since then strikes anew."""
+    missed = therapy.missed.get((strike.name, at))
+    return missed is not None and missed >= strike.due
+
+
+def cause_of(name: str, at: Instance, due: datetime) -> str:
+    """What a threshold offers a step for: the same of every material for which one clock strikes at one moment."""
+    return f"{at._replace(material='')} {name} {due:%Y-%m-%dT%H:%MZ}"
+
+
 def clock_breaches(
     therapy: Therapy,
     protocol: StudyProtocol,
@@ -132,10 +143,18 @@ def clock_breaches(
         own = tuple(code for code in strike.materials if not touched or code in touched)
         if strike.materials and not own:
             continue
-        if edge > strike.due and (strike.name, at) not in therapy.missed:
+        if edge > strike.due and not struck(therapy, strike, at):
             late = f"{edge - strike.due} late"
             says = f"{strike.says}; it was {late}"
-            yield Breach(f"clock.{step.id}", strike.limit.then, strike.says, late, says, own)
+            yield Breach(
+                f"clock.{step.id}",
+                strike.limit.then,
+                strike.says,
+                late,
+                says,
+                own,
+                cause_of(strike.name, at, strike.due),
+            )
     for clock in step.clocks:
         begun = begun_of(therapy, protocol, clock, step, at)
         if begun is None or clock.no_sooner is None or clock.sooner is None:

@@ -8,6 +8,7 @@ from events.facts.base import TherapyFact
 from events.facts.course import StepOffered
 from events.facts.quality import DeviationOpened, MaterialQuarantined
 from protocol.alerts import raise_alert
+from protocol.model import StudyProtocol
 from protocol.readings import Breach
 from protocol.refusals import refuse
 from protocol.state import Instance, Therapy
@@ -15,6 +16,7 @@ from protocol.state import Instance, Therapy
 
 def follow(
     therapy: Therapy,
+    protocol: StudyProtocol,
     at: Instance | None,
     breaches: Iterable[Breach],
     materials: tuple[str, ...],
@@ -69,11 +71,21 @@ def follow(
                 case "alert" if consequence.role:
                     roles = (consequence.role,)
                     facts.append(raise_alert(therapy, breach.rule, roles, breach.says, at=at, before=(*before, *facts)))
-                case "offer" if consequence.step and consequence.step not in therapy.offers:
-                    facts.append(StepOffered(therapy=therapy.id, step=consequence.step, why=breach.says))
+                case "offer" if consequence.step:
+                    cause = breach.cause or (str(at) if at else None)
+                    offered = offered_to(therapy, protocol, consequence.step, breach.materials or materials)
+                    why, step = breach.says, consequence.step
+                    facts.append(StepOffered(therapy=therapy.id, step=step, why=why, materials=offered, cause=cause))
                 case _:
                     pass
     return facts
+
+
+def offered_to(therapy: Therapy, protocol: StudyProtocol, name: str, materials: Iterable[str]) -> tuple[str, ...]:
+    """For which of these materials a reserve step is offered, where it is done for each; none named means for all."""
+    kind = protocol.by_id[name].for_each
+    known = [therapy.materials[code] for code in materials if code in therapy.materials]
+    return tuple(m.code for m in known if kind is not None and m.kind == kind and m.live)
 
 
 def opened_in(facts: Iterable[TherapyFact], therapy: str) -> int:

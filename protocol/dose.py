@@ -154,4 +154,4 @@ def dose_due(therapy: Therapy, protocol: StudyProtocol, before: list[TherapyFact
         return [fact]
     says = f"the dose given is {shown} {dose.unit}, {dose.verdict} {dose.passes}"
     breach = Breach(RULE, protocol.dose.otherwise, dose.passes, f"{shown} {dose.unit}", says)
-    return [fact, *follow(therapy, None, [breach], (), [*before, fact])]
+    return [fact, *follow(therapy, protocol, None, [breach], (), [*before, fact])]

@@ -9,7 +9,7 @@ from typing import Literal
 from protocol.endings import closed
 from protocol.infection import waits_for_plan
 from protocol.model import Step, StudyProtocol, Visit
-from protocol.state import Instance, Therapy
+from protocol.state import Instance, Therapy, counted
 
 Standing = Literal["done", "awaiting_second", "missed", "ready", "waiting", "closed"]
 
@@ -23,13 +23,17 @@ NEEDS_RELEASE = frozenset({"conditioning", "identity_check", "thaw", "infusion"}
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """An instance of a step and how it stands; `waits_for` names the steps that must come first."""
+    """An instance of a step and how it stands; `waits_for` names the steps that must come first.
+
+    `least`: how many occurrences the therapy waits for, where it was offered more than once; otherwise the file says.
+    """
 
     at: Instance
     step: Step
     standing: Standing
     waits_for: tuple[str, ...] = ()
     visit: Visit | None = None
+    least: int | None = None
 
     @property
     def required(self) -> bool:
@@ -39,7 +43,7 @@ class Due:
             return False
         if self.step.retest is not None and repeat is None:
             return self.at.occurrence == "1"
-        return repeat is None or int(self.at.occurrence) <= repeat.at_least
+        return repeat is None or int(self.at.occurrence) <= (self.least or repeat.at_least)
 
 
 def applies(step: Step, therapy: Therapy) -> bool:
@@ -94,7 +98,7 @@ def of_step(therapy: Therapy, protocol: StudyProtocol, step: Step) -> Iterator[D
     by_id = {visit.id: visit for visit in step.visits}
     for at in _enumerate(therapy, protocol, step):
         standing, waits = _standing(therapy, protocol, step, at)
-        yield Due(at, step, standing, waits, by_id.get(at.occurrence))
+        yield Due(at, step, standing, waits, by_id.get(at.occurrence), how_often(therapy, step, at.material)[0])
 
 
 def _enumerate(therapy: Therapy, protocol: StudyProtocol, step: Step) -> list[Instance]:
@@ -120,31 +124,46 @@ def _materials_of(therapy: Therapy, step: Step) -> list[str]:
 def _occurrences(therapy: Therapy, protocol: StudyProtocol, step: Step, material: str) -> list[str]:
     if step.kind == "booking":
         lapsed = sum(1 for name, at in therapy.missed if name == HOLD and at == therapy.at(step.id, at.occurrence))
-        return [str(n) for n in range(1, lapsed + 1 + _times(step, therapy))]
+        return [str(n) for n in range(1, lapsed + 1 + how_often(therapy, step)[0])]
+    least, most = how_often(therapy, step, material)
     if step.repeat is None:
         retests = sum(1 for at in therapy.retests if at == therapy.at(step.id, at.occurrence, material))
-        return [str(n) for n in range(1, 1 + _times(step, therapy) + retests)]
+        return [str(n) for n in range(1, 1 + least + retests)]
     begun = {at.occurrence for at in _begun(therapy) if at.step == step.id and at.material == material}
     count = len(begun)
-    open_end = count < step.repeat.at_least or not successor_begun(therapy, protocol, step)
-    if count < step.repeat.at_most and open_end:
-        count = max(count + 1, step.repeat.at_least if step.repeat.every else count + 1)
+    offered = max((offer.number for offer in therapy.offers.get(step.id, ())), default=0)
+    open_end = count < least or not successor_begun(therapy, protocol, step, offered)
+    if count < most and open_end:
+        count = max(count + 1, least if step.repeat.every else count + 1)
     return [str(n) for n in range(1, count + 1)]
 
 
-def _times(step: Step, therapy: Therapy) -> int:
-    """How often a step that does not repeat is done: a reserve step as often as it was offered."""
-    return therapy.offered_times.get(step.id, 1) if step.reserve and step.for_each is None else 1
+def how_often(therapy: Therapy, step: Step, material: str = "") -> tuple[int, int]:
+    """How often a step is done, at least and at most; a reserve step that often again with each offer for this material.
+
+    What was done of it before an offer is not what that offer asks for.
+    """
+    at_least, at_most = (step.repeat.at_least, step.repeat.at_most) if step.repeat else (1, 1)
+    if not step.reserve or step.visits:
+        return at_least, at_most
+    acts = [act for act in (*therapy.acts.values(), *therapy.pending.values()) if (HOLD, act.at) not in therapy.missed]
+    numbers = [act.by.number for act in acts if (act.at.step, act.at.material) == (step.id, material)]
+    least = most = 0
+    for offer in counted(therapy.offers.get(step.id, ()), material):
+        before = max(least, sum(1 for number in numbers if number <= offer.number))
+        least, most = before + at_least, before + at_most
+    return least or at_least, most or at_most
 
 
 def _begun(therapy: Therapy) -> list[Instance]:
     return [*therapy.acts, *(act.at for act in therapy.pending.values())]
 
 
-def successor_begun(therapy: Therapy, protocol: StudyProtocol, step: Step) -> bool:
-    """Whether any step that comes directly after this one has been signed, be it once."""
+def successor_begun(therapy: Therapy, protocol: StudyProtocol, step: Step, since: int = 0) -> bool:
+    """Whether any step that comes directly after this one has been signed, be it once, in a record later than `since`."""
     followers = {s.id for s in protocol.steps if any(name == step.id for name, _ in s.predecessors)}
-    return any(at.step in followers for at in _begun(therapy))
+    acts = (*therapy.acts.values(), *therapy.pending.values())
+    return any(act.at.step in followers and act.by.number > since for act in acts)
 
 
 def _standing(therapy: Therapy, protocol: StudyProtocol, step: Step, at: Instance) -> tuple[Standing, tuple[str, ...]]:
@@ -161,7 +180,7 @@ def _standing(therapy: Therapy, protocol: StudyProtocol, step: Step, at: Instanc
     ):
         return "closed", ()
     waits = tuple(name for name, first in step.predecessors if not _satisfied(therapy, protocol, name, first, step, at))
-    if step.repeat and at.occurrence != "1":
+    if not step.visits and at.occurrence != "1":
         before = at._replace(occurrence=str(int(at.occurrence) - 1))
         waits += () if before in therapy.acts else (step.id,)
     waits += waits_for_plan(therapy, protocol, step)
@@ -219,5 +238,4 @@ def _done_for(therapy: Therapy, protocol: StudyProtocol, step: Step, material: s
     done = sum(
         1 for at in therapy.acts if at.step == step.id and at.material == material and (HOLD, at) not in therapy.missed
     )
-    needed = 1 if first or step.repeat is None else step.repeat.at_least
-    return done >= needed
+    return done >= (1 if first else how_often(therapy, step, material)[0])

@@ -13,7 +13,7 @@ from events.facts.steps import ConsentGiven, DispositionDecided, PatientAssessed
 from protocol.manufacture import ground, open_failure
 from protocol.model import Step, StudyProtocol
 from protocol.model.endings import Ending
-from protocol.state import Material, Therapy
+from protocol.state import Material, Offer, Therapy
 
 RESULTS, SEEN = "test", "observation"
 """Kinds that go on for an infused patient after treatment stopped: results that are pending, and what is seen of the patient."""
@@ -93,7 +93,7 @@ def as_if_running(therapy: Therapy, protocol: StudyProtocol, step: Step) -> Ther
     """The therapy as it would stand had nothing ended: what may be told late is asked of this one."""
     offers = therapy.offers
     if step.reserve and therapy.infused and any(goes_on(therapy, protocol, step, after) for after in _REPORTED):
-        offers = {**offers, step.id: ""}
+        offers = {**offers, step.id: (Offer(""),)}
     return replace(
         therapy, completed="", completed_at=None, stopped="", stopped_at=None, died=None, withdrawn={}, offers=offers
     )

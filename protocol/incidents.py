@@ -8,7 +8,7 @@ from datetime import datetime
 from events.facts.base import TherapyFact
 from events.facts.incidents import IncidentReported
 from protocol.clocks import moment
-from protocol.consequences import follow
+from protocol.consequences import follow, offered_to
 from protocol.due import Due, of_step
 from protocol.model import Incident, IncidentOption, Step, StudyProtocol
 from protocol.readings import Breach
@@ -53,20 +53,12 @@ def open_for(
     return f"{length(option.until.within.after(begun) - now)} left ({option.until.within} of {option.until.start})"
 
 
-def offered_to(step: Step, happening: Happening, therapy: Therapy) -> tuple[str, ...]:
-    """For which materials an option opens a reserve step: those of the incident, where it is done for each of them."""
-    if step.for_each is None:
-        return ()
-    known = [therapy.materials[code] for code in happening.materials if code in therapy.materials]
-    return tuple(m.code for m in known if m.kind == step.for_each and m.live)
-
-
 def _not_offered(therapy: Therapy, protocol: StudyProtocol, step: Step, happening: Happening) -> str:
-    codes = offered_to(step, happening, therapy)
+    codes = offered_to(therapy, protocol, step.id, happening.materials)
     if step.for_each is not None and not codes:
         return f"there is no {step.for_each} to do {step.id} on"
     for code in codes or ("",):
-        if code and therapy.offered(step.id, code):
+        if code and any(due.at.material == code for due in _open_of(therapy, protocol, step)):
             return f"{step.id} of {code} is on its way already"
         # What comes after it, or instead of it, has been done: that way is closed.
         later = [s for s in protocol.steps if s.unless == step.id or any(n == step.id for n, _ in s.predecessors)]
@@ -74,13 +66,15 @@ def _not_offered(therapy: Therapy, protocol: StudyProtocol, step: Step, happenin
             at = therapy.at(other.id, "1", code if other.for_each == step.for_each else "")
             if code and (at in therapy.acts or therapy.waiting(at) is not None):
                 return f"{at} has been done"
-    if not codes and any(d.standing != "done" for d in _offered_before(therapy, protocol, step)):
+    if not codes and _open_of(therapy, protocol, step):
         return f"{step.id} is offered already, and has not been done"
     return ""
 
 
-def _offered_before(therapy: Therapy, protocol: StudyProtocol, step: Step) -> list[Due]:
-    return list(of_step(therapy, protocol, step)) if therapy.offered(step.id) else []
+def _open_of(therapy: Therapy, protocol: StudyProtocol, step: Step) -> list[Due]:
+    """What is offered of a step and has not been done."""
+    found = of_step(therapy, protocol, step) if therapy.offered(step.id) else ()
+    return [due for due in found if due.standing != "done" and due.required]
 
 
 def concerned(therapy: Therapy, due: Due) -> tuple[str, ...]:
@@ -95,7 +89,13 @@ def concerned(therapy: Therapy, due: Due) -> tuple[str, ...]:
 
 
 def report(
-    therapy: Therapy, spec: Incident, due: Due, when: datetime, says: str, before: Sequence[TherapyFact] = ()
+    therapy: Therapy,
+    protocol: StudyProtocol,
+    spec: Incident,
+    due: Due,
+    when: datetime,
+    says: str,
+    before: Sequence[TherapyFact] = (),
 ) -> list[TherapyFact]:
     """The fact of an incident and what follows from it, to stand in one record.
 
@@ -113,5 +113,5 @@ def report(
         at=when,
         says=says,
     )
-    breach = Breach(f"incident.{spec.id}", spec.consequences, "", "", f"{spec.title}: {says}")
-    return [fact, *follow(therapy, due.at, [breach], materials, before)]
+    breach = Breach(f"incident.{spec.id}", spec.consequences, "", "", f"{spec.title}: {says}", cause=fact.incident)
+    return [fact, *follow(therapy, protocol, due.at, [breach], materials, before)]

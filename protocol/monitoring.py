@@ -254,7 +254,7 @@ def reach(touched: Touched, room: str, report: Report, corrects: str | None = No
     for act in there:
         breaches = list(excursions(protocol, act.fact, report.started, report.ended, found[act.at]))
         held = _live(therapy, touched_by(therapy, [act]))
-        facts += follow(therapy, act.at, [*breaches, *too_late(therapy, protocol, breaches)], held, facts)
+        facts += follow(therapy, protocol, act.at, [*breaches, *too_late(therapy, protocol, breaches)], held, facts)
     return facts
 
 

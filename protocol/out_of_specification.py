@@ -127,7 +127,7 @@ def _opened(
     assert protocol.release is not None  # the callers ask
     says = f"{criterion.name} is {criterion.found}, out of specification; it passes {criterion.passes}"
     breach = Breach(RULE, protocol.release.failing, criterion.passes, criterion.found, says)
-    yield from follow(therapy, at, [breach], (), before)
+    yield from follow(therapy, protocol, at, [breach], (), before)
 
 
 def deviations_of(therapy: Therapy, protocol: StudyProtocol, criterion: Criterion) -> list[Deviation]:

@@ -108,7 +108,7 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
     found += _thawed_at_once(therapy, protocol, act)
     found += late_breaches(protocol, act.step, act.ended, around.now) if command.paper else ()
     results, out = attached(protocol, fact, around)
-    follows = follow(therapy, act.at, [*found, *out], act.touched)
+    follows = follow(therapy, protocol, act.at, [*found, *out], act.touched)
     check_answers(act.step, fact.readings, lambda: must_stand(therapy, protocol, act.step, act.at.material))
     follows += of_result(therapy, protocol, act.at, fact, follows)
     if isinstance(fact, DispositionDecided) and not fact.awaits:

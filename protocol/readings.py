@@ -20,7 +20,11 @@ _FILE = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class Breach(NamedTuple):
-    """A limit that was not kept, and what follows; `materials` are those that it alone concerns, none: all of the act."""
+    """A limit that was not kept, and what follows.
+
+    `materials`: those that it alone concerns, none: all of the act. `cause`: what offers a step, where it is not the act: one
+    clock strikes for several bags, and offers once.
+    """
 
     rule: str
     consequences: Consequences
@@ -28,6 +32,7 @@ class Breach(NamedTuple):
     found: str
     says: str
     materials: tuple[str, ...] = ()
+    cause: str = ""
 
 
 def read_values(

@@ -116,4 +116,4 @@ def reach(touched: Touched, lot: str, reason: str) -> list[TherapyFact]:
         alerts = tuple(Consequence(what="alert", role=role) for role in roles)
         critical = (Consequence(what="deviation", grade="critical"), *alerts)
         breaches.append(Breach(RULE, critical, "", "", f"{says}; {into}"))
-    return [fact, *follow(therapy, None, breaches, held, [fact])]
+    return [fact, *follow(therapy, protocol, None, breaches, held, [fact])]

@@ -6,6 +6,7 @@ deviation, the alerts and the offered rescue stand in that very record (process 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
@@ -15,10 +16,11 @@ from events.facts.course import StepOffered
 from events.facts.quality import DeviationOpened
 from protocol.consequences import follow
 from protocol.decision import Decision
+from protocol.due import how_often
 from protocol.escalation import raise_each
 from protocol.evolve import evolve
 from protocol.manufacture import needed, open_failure, told, usable
-from protocol.model import Consequence, StudyProtocol
+from protocol.model import Consequence, Step, StudyProtocol
 from protocol.readings import Breach
 from protocol.state import Signed, Therapy
 from protocol.surroundings import Surroundings
@@ -79,9 +81,14 @@ def ways_left(therapy: Therapy, protocol: StudyProtocol) -> str:
     words = [
         f"{protocol.by_id[name].title} (`unbroken perform {therapy.id} {name}`)"
         for name in rescue
-        if not therapy.of_step(name)
+        if name not in therapy.offers or _open(therapy, protocol.by_id[name])
     ]
     return "; ".join([*words, told(therapy, protocol)] if protocol.manufacture else words)
+
+
+def _open(therapy: Therapy, step: Step) -> bool:
+    """Whether a rescue that was offered has not been done as often as it was."""
+    return len(therapy.of_step(step.id)) < how_often(therapy, step)[0]
 
 
 def hearers(protocol: StudyProtocol) -> tuple[str, ...]:
@@ -121,17 +128,18 @@ def what_follows(
     left = stranded(after, protocol)
     if left is None:
         return []
-    text = says(after, protocol, left)
-    found: list[TherapyFact] = list(follow(therapy, None, [Breach(RULE, CRITICAL, "", "", text)], (), facts))
-    found += raise_each(therapy, RULE, hearers(protocol), text, before=[*facts, *found])
-    rescue = protocol.escalation.rescue if protocol.escalation else ()
     why = "no product is left after lymphodepletion began"
-    found += [StepOffered(therapy=therapy.id, step=name, why=why) for name in rescue if name not in after.offers]
+    rescue = protocol.escalation.rescue if protocol.escalation else ()
+    offers = [StepOffered(therapy=therapy.id, step=name, why=why) for name in rescue]
+    text = says(_after(after, offers, around, meaning, happened), protocol, left)
+    found: list[TherapyFact] = list(follow(therapy, protocol, None, [Breach(RULE, CRITICAL, "", "", text)], (), facts))
+    found += raise_each(therapy, RULE, hearers(protocol), text, before=[*facts, *found])
+    found += offers
     return found
 
 
 def _after(
-    therapy: Therapy, facts: list[TherapyFact], around: Surroundings, meaning: str, happened: datetime
+    therapy: Therapy, facts: Sequence[TherapyFact], around: Surroundings, meaning: str, happened: datetime
 ) -> Therapy:
     """The therapy as it would stand after these facts; nothing is recorded by looking."""
     actor = around.actor

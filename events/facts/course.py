@@ -77,12 +77,16 @@ class FactCorrected(TherapyFact):
 
 
 class StepOffered(TherapyFact):
-    """A step that the protocol keeps in reserve became available: for these materials alone, or for all if none is named."""
+    """A step that the protocol keeps in reserve became available: for these materials alone, or for all if none is named.
+
+    `cause`: what offered it; the same thing offers it once. Without one, it counts for itself.
+    """
 
     wire: ClassVar[str] = "step.offered.v1"
     step: Name
     why: Text
     materials: tuple[Code, ...] = ()
+    cause: Text | None = None
 
 
 class DeadlineSet(TherapyFact):

@@ -275,7 +275,7 @@ def _lose(therapy: Therapy, protocol: StudyProtocol, command: LoseMaterial, arou
         _check_time(therapy, code, command.at, around.now)
     fact = MaterialLost(therapy=therapy.id, materials=codes, how=command.how, at=command.at, says=command.says)
     told = f"{', '.join(codes)} {'lost' if command.how == 'lost' else 'destroyed by accident'}: {command.says}"
-    follows = follow(therapy, None, [Breach("material.lost", MAJOR, "", "", told)], ())
+    follows = follow(therapy, protocol, None, [Breach("material.lost", MAJOR, "", "", told)], ())
     roles = (protocol.escalation.material_lost if protocol.escalation else ()) or protocol.qa_roles
     follows += raise_each(therapy, "material.lost", roles, told, before=follows)
     return Decision((fact, *follows), "performed", command.at, warnings=_warnings(follows))

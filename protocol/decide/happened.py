@@ -154,10 +154,12 @@ def _escalates(
 ) -> list[TherapyFact]:
     """A critical deviation and an alert a role, what the limits say; and where another patient is in it, everything stops."""
     text, act, others = _text(told), weighed.act, weighed.others
-    found: list[TherapyFact] = list(follow(therapy, act.at, [Breach(RULE, CRITICAL, "", "", text)], (), before))
+    found: list[TherapyFact] = list(
+        follow(therapy, protocol, act.at, [Breach(RULE, CRITICAL, "", "", text)], (), before)
+    )
     found += raise_each(therapy, RULE, hearers(protocol), text, at=act.at, before=[*before, *found])
     live = tuple(code for code in act.touched if code in therapy.materials and therapy.materials[code].live)
-    found += follow(therapy, act.at, weighed.found, live, [*before, *found])
+    found += follow(therapy, protocol, act.at, weighed.found, live, [*before, *found])
     if not others:
         return found
     number, names = f"M-{len(therapy.mismatches) + 1}", ", ".join(other.therapy.id for other in others)
@@ -174,13 +176,13 @@ def _escalates(
         )  # fmt: skip
     given = any(item.effect != "touched" for item in told.foreign)
     watch = protocol.escalation.exposed if protocol.escalation and given else ()
-    found += _offers(therapy, watch)
+    found += _offers(therapy, watch, told.event)
     return found
 
 
-def _offers(therapy: Therapy, steps: tuple[str, ...]) -> list[TherapyFact]:
+def _offers(therapy: Therapy, steps: tuple[str, ...], event: str) -> list[TherapyFact]:
     why = "another patient's material was given"
-    return [StepOffered(therapy=therapy.id, step=name, why=why) for name in steps if name not in therapy.offers]
+    return [StepOffered(therapy=therapy.id, step=name, why=why, cause=event) for name in steps]
 
 
 def _text(told: facts.ActHappened) -> str:
@@ -219,7 +221,7 @@ def _reached(
                 therapy=other.id, event=told.event, other=therapy.id, decision="confirmed"
             )
         )  # fmt: skip
-    found += follow(other, None, [Breach(RULE, CRITICAL, "", "", text)], (), [*before, *found])
+    found += follow(other, protocol, None, [Breach(RULE, CRITICAL, "", "", text)], (), [*before, *found])
     found += raise_each(other, RULE, hearers(protocol), text, before=[*before, *found])
     found.append(
         MismatchReached(

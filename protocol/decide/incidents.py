@@ -10,10 +10,11 @@ from events.facts.incidents import IncidentOptionChosen
 from events.facts.quality import DeviationOpened, MaterialQuarantined
 from events.identifiers import read_code
 from protocol.commands import ChooseOption, IncidentCommand, ReportIncident
+from protocol.consequences import offered_to
 from protocol.decision import Decision, slot_stream
 from protocol.due import Due, applies, of_step
 from protocol.gate import check_running
-from protocol.incidents import closed, offered_to, report, undecided
+from protocol.incidents import closed, report, undecided
 from protocol.model import Incident, IncidentOption, StudyProtocol
 from protocol.refusals import refuse
 from protocol.roles import check_role
@@ -69,7 +70,7 @@ def _report(therapy: Therapy, protocol: StudyProtocol, command: ReportIncident, 
                 "Choose one of its options: `unbroken incident options`.",
                 incident=happening.code,
             )
-    facts = report(therapy, spec, due, when, command.says)
+    facts = report(therapy, protocol, spec, due, when, command.says)
     told = [f.says for f in facts if isinstance(f, DeviationOpened)]
     told += [f"quarantined: {', '.join(f.materials)}" for f in facts if isinstance(f, MaterialQuarantined)]
     if spec.options:
@@ -158,7 +159,11 @@ def _offers(
     why = f"{happening.code}: {option.title}"
     return [
         StepOffered(
-            therapy=therapy.id, step=name, why=why, materials=offered_to(protocol.by_id[name], happening, therapy)
+            therapy=therapy.id,
+            step=name,
+            why=why,
+            materials=offered_to(therapy, protocol, name, happening.materials),
+            cause=f"{happening.code} {option.id}",
         )
         for name in option.offers
     ]

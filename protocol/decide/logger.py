@@ -57,7 +57,7 @@ def read_logger(
         {**written, **typed},
         command.why,
     )
-    follows = follow(therapy, act.at, found.breaches, still_there(therapy, _touched(act)))
+    follows = follow(therapy, protocol, act.at, found.breaches, still_there(therapy, _touched(act)))
     meaning = "performed" if before is None else "corrected"
     return Decision((*found.facts, *follows), meaning, around.now)
 

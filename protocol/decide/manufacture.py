@@ -98,7 +98,7 @@ def _failed(therapy: Therapy, protocol: StudyProtocol, command: FailManufacture,
         retains=retains,
         awaits=rule.confirmed_by or (),
     )
-    follows = _follows(therapy, at, rule.then, f"manufacture failed in {at}: {command.says}", ends)
+    follows = _follows(therapy, protocol, at, rule.then, f"manufacture failed in {at}: {command.says}", ends)
     end = _ended(therapy, ends, command.says, around) if not fact.awaits else ()
     return Decision((fact, *follows, *end), "performed", around.now)
 
@@ -149,10 +149,15 @@ def _list(codes: Iterable[str]) -> str:
 
 
 def _follows(
-    therapy: Therapy, at: Instance, then: tuple[Consequence, ...], says: str, ends: tuple[str, ...]
+    therapy: Therapy,
+    protocol: StudyProtocol,
+    at: Instance,
+    then: tuple[Consequence, ...],
+    says: str,
+    ends: tuple[str, ...],
 ) -> list[TherapyFact]:
     always = () if any(c.what == "quarantine" for c in then) else (Consequence(what="quarantine"),)
-    return follow(therapy, at, [Breach(RULE, (*then, *always), "", "", says)], ends)
+    return follow(therapy, protocol, at, [Breach(RULE, (*then, *always), "", "", says)], ends)
 
 
 def _ended(therapy: Therapy, ends: tuple[str, ...], why: str, around: Surroundings) -> tuple[TherapyFact, ...]:

@@ -29,14 +29,14 @@ def decide_mismatch(
     """What follows from a command about a mismatch."""
     match command:
         case ReportMismatch():
-            return _report(therapy, command, around)
+            return _report(therapy, protocol, command, around)
         case DecideMismatch():
             return _decide(therapy, protocol, command, around)
         case _:
             assert_never(command)
 
 
-def _report(therapy: Therapy, command: ReportMismatch, around: Surroundings) -> Decision:
+def _report(therapy: Therapy, protocol: StudyProtocol, command: ReportMismatch, around: Surroundings) -> Decision:
     """One record: a critical deviation and quarantine of everything, of both patients if the other is known.
 
     Raises:
@@ -65,7 +65,7 @@ def _report(therapy: Therapy, command: ReportMismatch, around: Surroundings) -> 
             materials=affected(therapy),
             says=command.says,
         ),
-        *_follows(therapy, told),
+        *_follows(therapy, protocol, told),
     ]
     if other is None or found is None:
         return _decision(facts, around)
@@ -81,7 +81,7 @@ def _report(therapy: Therapy, command: ReportMismatch, around: Surroundings) -> 
             says=command.says,
         )
     )
-    return _decision([*facts, *_follows(other, told)], around, therapy_stream(other.id))
+    return _decision([*facts, *_follows(other, protocol, told)], around, therapy_stream(other.id))
 
 
 def _owner(found: str | None, around: Surroundings) -> str:
@@ -128,8 +128,8 @@ def _next(therapy: Therapy) -> str:
     return f"M-{len(therapy.mismatches) + 1}"
 
 
-def _follows(therapy: Therapy, told: str) -> list[TherapyFact]:
-    return follow(therapy, None, [Breach(RULE, CRITICAL, "", "", told)], affected(therapy))
+def _follows(therapy: Therapy, protocol: StudyProtocol, told: str) -> list[TherapyFact]:
+    return follow(therapy, protocol, None, [Breach(RULE, CRITICAL, "", "", told)], affected(therapy))
 
 
 def _decision(facts: list[TherapyFact], around: Surroundings, *extends: str) -> Decision:

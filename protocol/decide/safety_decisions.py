@@ -64,7 +64,7 @@ def send_report(therapy: Therapy, protocol: StudyProtocol, command: SendReport, 
     late = at > running.due and (running.name, running.at) not in therapy.missed
     found = f"{length(at - running.due)} late"
     breaches = [Breach(rule(running), report.then, says(running), found, f"{says(running)}; it was {found}")]
-    follows = follow(therapy, running.at, breaches if late else [], ())
+    follows = follow(therapy, protocol, running.at, breaches if late else [], ())
     return Decision((fact, *follows), "performed", at)
 
 

@@ -295,10 +295,10 @@ def _with_what_follows(
     new = {(act.at, r.name): r.value for r in readings}
     check_storage(therapy, protocol, step, readings, new)
     found += turned(therapy, protocol, new)
-    follows = follow(therapy, act.at, found, live)
+    follows = follow(therapy, protocol, act.at, found, live)
     for later, breach in differing_later(therapy, protocol, act.at, readings):
         held = tuple(c for c in _touched(later) if c in therapy.materials and therapy.materials[c].live)
-        follows += follow(therapy, later.at, [breach], held, follows)
+        follows += follow(therapy, protocol, later.at, [breach], held, follows)
     if act.at in therapy.earlier_acts:
         return (fact, *follows)  # the batch was given up; the gate of this one does not look at it
     follows += propose(therapy, protocol, act.at, act.fact.started, act.fact.ended, readings)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from events.facts import course
-from protocol.state import Signed, Therapy, instance
+from protocol.state import Offer, Signed, Therapy, instance
 
 CourseFacts = (
     course.TherapyOpened
@@ -27,7 +27,7 @@ def evolve_course(therapy: Therapy, fact: CourseFacts, by: Signed) -> Therapy:
         case course.TherapyOpened():
             return replace(therapy, opened=fact, opened_at=by.happened)
         case course.StepOffered():
-            return _offered(therapy, fact)
+            return offered(therapy, fact.step, Offer(fact.why, fact.cause or "", fact.materials, by.number))
         case course.DeadlineSet():
             where_set = (fact.deadline, instance(fact.key))
             return replace(therapy, deadlines={**therapy.deadlines, where_set: fact.due})
@@ -52,14 +52,6 @@ def evolve_course(therapy: Therapy, fact: CourseFacts, by: Signed) -> Therapy:
             assert_never(fact)
 
 
-def _offered(therapy: Therapy, fact: course.StepOffered) -> Therapy:
-    # What was once offered for every material stays so; a later offer for some takes nothing away.
-    everything = fact.step in therapy.offers and fact.step not in therapy.offered_for
-    offered_for = dict(therapy.offered_for)
-    if fact.materials and not everything:
-        offered_for[fact.step] = offered_for.get(fact.step, frozenset()) | set(fact.materials)
-    else:
-        offered_for.pop(fact.step, None)
-    times = {**therapy.offered_times, fact.step: therapy.offered_times.get(fact.step, 0) + 1}
-    offers = {**therapy.offers, fact.step: fact.why}
-    return replace(therapy, offers=offers, offered_for=offered_for, offered_times=times)
+def offered(therapy: Therapy, step: str, offer: Offer) -> Therapy:
+    """The therapy after a step was offered; what was offered before stands."""
+    return replace(therapy, offers={**therapy.offers, step: (*therapy.offers.get(step, ()), offer)})

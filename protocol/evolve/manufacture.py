@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import assert_never
 
 from events.facts import manufacture
-from protocol.state import Failure, Signed, Therapy, instance
+from protocol.evolve.course import offered
+from protocol.state import Failure, Offer, Signed, Therapy, instance
 
 ManufactureFacts = (
     manufacture.ManufactureFailed
@@ -33,7 +34,7 @@ def evolve_manufacture(therapy: Therapy, fact: ManufactureFacts, by: Signed) -> 
             therapy = replace(therapy, failures={**therapy.failures, decided.code: decided})
             return _failed(therapy, by) if fact.decision == "confirmed" else therapy
         case manufacture.RemakeBegun():
-            return _begun_again(therapy, fact)
+            return _begun_again(therapy, fact, by)
         case manufacture.TherapyTerminated():
             return replace(_failed(therapy, by), terminated=fact.reason)
         case _:
@@ -44,7 +45,7 @@ def _failed(therapy: Therapy, by: Signed) -> Therapy:
     return replace(therapy, stopped=therapy.stopped or FAILED, stopped_at=therapy.stopped_at or by.happened)
 
 
-def _begun_again(therapy: Therapy, fact: manufacture.RemakeBegun) -> Therapy:
+def _begun_again(therapy: Therapy, fact: manufacture.RemakeBegun, by: Signed) -> Therapy:
     """What was done of the steps that begin anew is set aside, so that no step of the new batch can stand on it."""
     anew = set(fact.steps)
     aside = {at: act for at, act in therapy.acts.items() if at.step in anew}
@@ -53,8 +54,8 @@ def _begun_again(therapy: Therapy, fact: manufacture.RemakeBegun) -> Therapy:
         code: replace(material, earlier=True) if material.made_in in aside else material
         for code, material in therapy.materials.items()
     }
-    offers = {step: why for step, why in therapy.offers.items() if step not in anew}
-    return replace(
+    offers = {step: offers for step, offers in therapy.offers.items() if step not in anew}
+    therapy = replace(
         therapy,
         batch=fact.batch,
         restarted={**therapy.restarted, **dict.fromkeys(fact.steps, fact.batch)},
@@ -67,12 +68,13 @@ def _begun_again(therapy: Therapy, fact: manufacture.RemakeBegun) -> Therapy:
         },
         earlier_dispositions=(*therapy.earlier_dispositions, *decided),
         materials=made,
-        offers={**offers, **dict.fromkeys(fact.offers, fact.reason)},
-        offered_for={step: codes for step, codes in therapy.offered_for.items() if step not in anew},
-        offered_times={step: times for step, times in therapy.offered_times.items() if step not in anew},
+        offers=offers,
         disposition=None,
         dispositions={},
         evaluated=None,
         stopped="" if therapy.stopped in (FAILED, REJECTED) else therapy.stopped,
         stopped_at=None if therapy.stopped in (FAILED, REJECTED) else therapy.stopped_at,
     )
+    for step in fact.offers:
+        therapy = offered(therapy, step, Offer(fact.reason, number=by.number))
+    return therapy

@@ -3,6 +3,7 @@
 from protocol.state.acts import Act, Automatic, Current, Hand, Instance, ReadOut, Signed, instance
 from protocol.state.bad_day import Alert, Deviation, Elsewhere, Failure, Happening, Hold, Mismatch, Monitored, Occurred
 from protocol.state.materials import FOUND_AGAIN, Cause, CustodyEntry, Label, Material
+from protocol.state.offers import Offer, counted
 from protocol.state.therapy import Therapy
 
 __all__ = [
@@ -25,8 +26,10 @@ __all__ = [
     "Mismatch",
     "Monitored",
     "Occurred",
+    "Offer",
     "ReadOut",
     "Signed",
     "Therapy",
+    "counted",
     "instance",
 ]

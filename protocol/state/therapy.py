@@ -17,6 +17,7 @@ from protocol.state.acts import Act, Automatic, Current, Hand, Instance, ReadOut
 from protocol.state.amendments import Moved, Proposal
 from protocol.state.bad_day import Alert, Deviation, Elsewhere, Failure, Happening, Hold, Mismatch, Monitored, Occurred
 from protocol.state.materials import Cause, CustodyEntry, Label, Material
+from protocol.state.offers import Offer
 from protocol.state.quality import Action, Invalidated, ReleaseException
 from protocol.state.safety import SafetyState
 
@@ -81,9 +82,7 @@ class Therapy:
     retests: dict[Instance, tuple[str, Signed]] = field(default_factory=dict)
     invalidated: dict[Instance, Invalidated] = field(default_factory=dict)
     exceptions: dict[str, ReleaseException] = field(default_factory=dict)
-    offers: dict[str, str] = field(default_factory=dict)
-    offered_for: dict[str, frozenset[str]] = field(default_factory=dict)
-    offered_times: dict[str, int] = field(default_factory=dict)
+    offers: dict[str, tuple[Offer, ...]] = field(default_factory=dict)
     incidents: dict[str, Happening] = field(default_factory=dict)
     deadlines: dict[tuple[str, Instance], datetime] = field(default_factory=dict)
     missed: dict[tuple[str, Instance], datetime] = field(default_factory=dict)
@@ -123,7 +122,7 @@ class Therapy:
 
     def offered(self, step: str, material: str = "") -> bool:
         """Whether a reserve step has been offered: for this material, or for any where none is named."""
-        return step in self.offers and (not material or material in self.offered_for.get(step, (material,)))
+        return any(offer.concerns(material) for offer in self.offers.get(step, ()))
 
     def of_step(self, step: str) -> list[Act]:
         """The acts of a step that stand, in the order in which they were signed."""

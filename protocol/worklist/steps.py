@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from protocol.blocking import Shut
-from protocol.clocks import strikes
+from protocol.clocks import strikes, struck
 from protocol.due import Due
 from protocol.exceptions import current, standing
 from protocol.labels import unaccounted_in
@@ -21,7 +21,7 @@ from protocol.worklist.item import WorkItem
 def to_perform(therapy: Therapy, protocol: StudyProtocol, due: Due, shut: Shut) -> WorkItem:
     at, step = due.at, due.step
     says, opens = f"{step.title}: to be done", None
-    ends = [strike.due for strike in strikes(therapy, protocol, step, at) if (strike.name, at) not in therapy.missed]
+    ends = [strike.due for strike in strikes(therapy, protocol, step, at) if not struck(therapy, strike, at)]
     if due.visit is not None and (span := window(therapy, protocol, step, due.visit)):
         opens = span[0]
         ends.append(span[1])

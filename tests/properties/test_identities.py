@@ -35,7 +35,7 @@ from protocol.commands import (
 )
 from protocol.decide import decide
 from protocol.due import Due, instances
-from protocol.state import Therapy
+from protocol.state import Offer, Therapy
 from tests.properties.histories import codes_of
 from tests.stage import ANNA, BRUNO, Stage, Staged
 
@@ -138,7 +138,7 @@ class Trial:
     def reserves(self) -> None:
         """The steps that are kept in reserve, as if each had been offered."""
         therapy = self.site.therapy(self.patient)
-        every = {step.id: "as if" for step in self.site.protocol.steps if step.reserve}
+        every = {step.id: (Offer("as if"),) for step in self.site.protocol.steps if step.reserve}
         offered = replace(therapy, offers={**every, **therapy.offers})
         for due in instances(offered, self.site.protocol):
             if due.step.reserve and due.standing == "ready":
