@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 import traceback
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,7 +61,8 @@ def _to_person(problem: UnbrokenError) -> None:
 
     loud, quiet, plain = ("\x1b[1;31m", "\x1b[2m", "\x1b[0m") if _in_colour() else ("", "", "")
     lines = [f"{loud}{problem.heading}:{plain} {clean(problem.says)}", f"  {quiet}Rule:{plain}       {problem.rule}"]
-    if problem.values:
+    # What has parts of its own stands in the sentence, line by line; a program gets it with --json.
+    if problem.values and not any(_has_parts(value) for value in problem.values.values()):
         values = ", ".join(f"{name} = {_short(value)}" for name, value in problem.values.items())
         lines.append(f"  {quiet}Values:{plain}     {clean(values)}")
     lines.append(f"  {quiet}What to do:{plain} {clean(problem.advice)}")
@@ -69,6 +71,11 @@ def _to_person(problem: UnbrokenError) -> None:
     except OSError:
         silence_output()
     print("\n".join(lines), file=sys.stderr)
+
+
+def _has_parts(value: object) -> bool:
+    parts = value if isinstance(value, (list, tuple)) else (value,)
+    return any(isinstance(part, Mapping) for part in parts)
 
 
 def _short(value: object) -> str:

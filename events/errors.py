@@ -32,9 +32,20 @@ class UnbrokenError(Exception):
             "error": self.heading.lower(),
             "rule": self.rule,
             "says": self.says,
-            "values": {name: str(value) for name, value in self.values.items()},
+            "values": {name: _plain(value) for name, value in self.values.items()},
             "advice": self.advice,
         }
+
+
+def _plain(value: object) -> object:
+    """Lists and parts as such, everything else as its text."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(str(part) for part in value)
+    return str(value)
 
 
 class Refused(UnbrokenError):

@@ -16,12 +16,12 @@ def check_order(study: Study) -> Iterator[Problem]:
     yield from _opening(study)
     for number, step in enumerate(study.protocol.steps):
         yield from _predecessors(study, number, step)
-    if circle := find_circle(study):
+    for circle in circles(study):
         number = study.ids.index(circle[0])
-        told = " after ".join([*circle, circle[0]])
-        yield Problem(("steps", number, "after"), f"these steps wait for each other: {told}")
-    else:
-        yield from _reserves(study)
+        told = " -> ".join(circle)
+        reason = f"these steps wait for each other in a circle: {told}; take one of them out of another's `after`"
+        yield Problem(("steps", number, "after"), reason)
+    yield from _reserves(study)
 
 
 def check_names(study: Study) -> Iterator[Problem]:
@@ -55,7 +55,7 @@ def check_when(study: Study, base: Path, when: dict[str, tuple[str, ...]]) -> It
     choices = study.protocol.choices
     for choice, options in when.items():
         if choice not in choices:
-            yield Problem((*base, "when", choice), unknown(choice, "choice", choices, "choices"))
+            yield Problem((*base, "when", choice), _no_choice(study, choice, options))
             continue
         for at, option in enumerate(options):
             if option not in choices[choice].options:
@@ -63,25 +63,32 @@ def check_when(study: Study, base: Path, when: dict[str, tuple[str, ...]]) -> It
                 yield Problem((*base, "when", choice, at), reason)
 
 
-def find_circle(study: Study) -> list[str]:
-    """Steps that wait for each other, each one after the next; empty if there are none."""
-    done: set[str] = set()
-    for start in study.ids:
-        trail: list[str] = []
-        todo: list[tuple[str, int]] = [(start, 0)]
-        while todo:
-            name, depth = todo.pop()
-            del trail[depth:]
-            if name in trail:
-                return trail[trail.index(name) :]
-            if name in done or name not in study.protocol.by_id:
-                continue
-            trail.append(name)
-            before = [n for n, _ in study.protocol.by_id[name].predecessors]
-            todo += [(n, depth + 1) for n in before]
-        done.update(study.before[start])
-        done.add(start)
-    return []
+def _no_choice(study: Study, name: str, options: tuple[str, ...]) -> str:
+    """Why a `when` names no choice, and what is written instead: a value that a step records offers a step, it is no choice."""
+    choices = study.protocol.choices
+    step, dot, record = name.partition(".")
+    known = study.protocol.by_id.get(step)
+    reason = unknown(name, "choice", choices, "choices")
+    by_step = [s.id for s in study.protocol.steps if name in s.record_by_name]
+    if known is None and not by_step:
+        return f"{reason}. `when` asks for what was chosen at enrolment: CHOICE: OPTION"
+    place = f"{step}.{record}" if dot else f"{by_step[0] if by_step else name}.{name if by_step else 'RECORD'}"
+    value = f" ({' or '.join(options)})" if options else ""
+    return (
+        f"{reason}. `when` asks for what was chosen at enrolment. What a step records{value} opens another step like "
+        f"this: give that one `reserve: true`, and {place} a limit with `otherwise: offer STEP`"
+    )
+
+
+def circles(study: Study) -> list[list[str]]:
+    """Steps that wait for each other, each before the next, the first again at the end; one circle for each such set of steps."""
+    found: list[list[str]] = []
+    for name in study.ids:
+        if name in study.before[name] and not any(name in circle for circle in found):
+            circle = study.way(name, name)
+            # A step that names itself is told where it does.
+            found += [circle] if len(circle) > 2 else []
+    return found
 
 
 def _listed(names: Iterable[str]) -> str:

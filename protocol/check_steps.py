@@ -151,8 +151,27 @@ def moment_before(study: Study, path: Path, step: Step, name: str) -> Iterator[P
     """A moment belongs to a step that comes before this one; a reserve step may, wherever it stands."""
     if name not in study.protocol.by_id:
         yield Problem(path, unknown(name, "step", study.ids, "steps"))
-    elif name not in study.before[step.id] and not (study.protocol.by_id[name].reserve and name != step.id):
-        yield Problem(path, f"{name} does not come before {step.id}; add it to `after`, or count from another step")
+    elif name == step.id:
+        yield Problem(path, _from_itself(step))
+    elif name not in study.before[step.id] and not study.protocol.by_id[name].reserve:
+        reason = f"{name} does not come before {step.id}"
+        if way := study.way(step.id, name):
+            circle = " -> ".join([*way, step.id])
+            reason += (
+                f" but after it; naming it in `after` would be a circle: {circle}. Count from a step before {step.id}"
+            )
+            reason += f", or give the clock to {name}" if "clocks" in path else ""
+        else:
+            reason += "; add it to `after`, or count from another step"
+        yield Problem(path, reason)
+
+
+def _from_itself(step: Step) -> str:
+    before = " or ".join(dict.fromkeys(name for name, _ in step.predecessors)) or "another step"
+    reason = f"{step.id} does not come before {step.id} itself: {step.id} -> {step.id} is a circle. Count from {before}"
+    if step.repeat is not None:
+        reason += "; how far apart its occurrences are planned is `every` in its `repeat`"
+    return reason
 
 
 def _consequences(study: Study, base: Path, step: Step) -> Iterator[Problem]:

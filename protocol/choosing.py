@@ -12,7 +12,7 @@ from protocol.endings import as_if_running, over, untellable
 from protocol.handling import check_usable
 from protocol.model import Step, StudyProtocol
 from protocol.refusals import refuse
-from protocol.state import Therapy
+from protocol.state import Instance, Therapy
 
 
 def choose(therapy: Therapy, protocol: StudyProtocol, step: Step, command: Perform, now: datetime) -> Due:
@@ -101,7 +101,7 @@ def _open(therapy: Therapy, protocol: StudyProtocol, step: Step, command: Perfor
             step=step.id,
             open=names,
         )
-    raise _not_open(therapy, step, fitting, command)
+    raise _not_open(therapy, protocol, step, fitting, command)
 
 
 def _when(step: Step) -> str:
@@ -119,7 +119,35 @@ def _material(therapy: Therapy, step: Step, command: Perform) -> str:
     return known.pop() if len(known) == 1 else ""
 
 
-def _not_open(therapy: Therapy, step: Step, fitting: list[Due], command: Perform) -> Refused:
+def lacking(therapy: Therapy, protocol: StudyProtocol, due: Due) -> list[str]:
+    """What an instance waits for, each by its own name: the occurrence before it, the bag that has not been thawed yet."""
+    found: list[str] = []
+    for name in due.waits_for:
+        if name == due.step.id:
+            earlier = due.at._replace(occurrence=str(int(due.at.occurrence) - 1))
+            found.append(f"{earlier}{_half(therapy, earlier)}")
+            continue
+        before = protocol.by_id.get(name)
+        open_ = [d for d in of_step(therapy, protocol, before) if _awaited(d, due)] if before else []
+        if before is not None and before.kind == "disposition" and not open_:
+            found.append(f"{name} (no product is released)")
+        found += [f"{d.at}{_half(therapy, d.at)}" for d in open_] or (
+            [] if found and found[-1].startswith(name) else [name]
+        )
+    return list(dict.fromkeys(found))
+
+
+def _awaited(before: Due, due: Due) -> bool:
+    same = before.step.for_each is not None and before.step.for_each == due.step.for_each
+    own = not same or before.at.material == due.at.material
+    return own and before.standing in ("ready", "waiting", "awaiting_second") and before.required
+
+
+def _half(therapy: Therapy, at: Instance) -> str:
+    return " (signed, and waits for its second signature)" if therapy.waiting(at) is not None else ""
+
+
+def _not_open(therapy: Therapy, protocol: StudyProtocol, step: Step, fitting: list[Due], command: Perform) -> Refused:
     if not fitting:
         what = f" {command.occurrence}" if command.occurrence else ""
         what += f" of {command.material}" if command.material else ""
@@ -131,16 +159,17 @@ def _not_open(therapy: Therapy, step: Step, fitting: list[Due], command: Perform
             occurrence=command.occurrence,
             material=command.material,
         )
-    due = fitting[-1]
+    # Of several occurrences the first that is still to come is the one that was meant.
+    due = next((d for d in fitting if d.standing in ("awaiting_second", "waiting")), fitting[-1])
     if therapy.completed and due.standing not in ("awaiting_second", "done"):
         return completed(therapy, "")
     if due.standing == "waiting":
         if due.at.material in therapy.materials and therapy.disposition:
             check_usable(step, therapy.materials[due.at.material])
+        lacks = lacking(therapy, protocol, due)
         return refuse(
             "order.after",
-            f"Step {due.at} comes after {', '.join(due.waits_for)}, which {'is' if len(due.waits_for) == 1 else 'are'} "
-            "not done.",
+            f"Step {due.at} comes after {', '.join(lacks)}, which {'is' if len(lacks) == 1 else 'are'} not done.",
             "Do that first; a step that waits for a second signature is not done.",
             step=step.id,
             waits_for=list(due.waits_for),

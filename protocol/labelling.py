@@ -80,8 +80,8 @@ def one_fate(
     if missing or doubled or strange:
         raise refuse(
             "label.one-fate",
-            f"Labels of {step}: {len(issued)} issued, unaccounted {missing or 'none'}, "
-            f"doubled {doubled or 'none'}, never issued {strange or 'none'}.",
+            f"Labels of {step}: {len(issued)} issued, unaccounted {', '.join(missing) or 'none'}, "
+            f"doubled {', '.join(doubled) or 'none'}, never issued {', '.join(strange) or 'none'}.",
             "Each serial label has exactly one fate: applied, attached_to_record or destroyed. Find the missing ones.",
             unaccounted=missing,
             doubled=doubled,

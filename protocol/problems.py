@@ -49,6 +49,20 @@ class Study:
             found[step.id] = frozenset(seen)
         return found
 
+    def way(self, start: str, end: str) -> list[str]:
+        """The steps by which one comes after another, both among them; empty where it does not."""
+        trails = [[end]]
+        seen = {end}
+        for trail in trails:
+            step = self.protocol.by_id.get(trail[0])
+            for name, _ in step.predecessors if step else ():
+                if name == start:
+                    return [start, *trail]
+                if name not in seen:
+                    seen.add(name)
+                    trails.append([name, *trail])
+        return []
+
     @cached_property
     def makers(self) -> dict[str, frozenset[str]]:
         """For each kind of material the steps that make it."""

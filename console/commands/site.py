@@ -215,8 +215,14 @@ def clock(
         except ValueError as problem:
             raise Refused("input.form", f"--forward: {problem}.", advice="Write it as said.") from None
         if later <= now:
-            raise Refused("site.clock", "Time does not run backwards.", advice="Choose a later time.",
-                          values={"now": now, "given": later})  # fmt: skip
+            shown, given = Screen(site).when(now), Screen(site).when(later)
+            stands = "is the time that the clock shows already" if later == now else f"is before {shown}"
+            raise Refused(
+                "site.clock",
+                f"The clock is only moved on, and {given} {stands}.",
+                advice=f"Choose a time after {shown}.",
+                values={"now": now, "given": later},
+            )
         site.set_clock(later)
     screen = Screen(site)
     line(f"{screen.when(site.now())} ({'simulated' if site.simulated else 'the computer' + chr(39) + 's clock'})")

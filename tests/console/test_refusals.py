@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from tests.console.cli import ANNA, BRUNO, NURSE, SECOND, Cli, apheresis, phrase
+from tests.stage import study
 
 # ------------------------------------------------------------------------------------------------ who signs
 
@@ -282,3 +284,25 @@ def test_a_correction_without_a_reason_is_refused(cli: Cli) -> None:
     history = cli.ok("history", ANNA.therapy).out
     assert "volume corrected: old " in history
     assert "new 205 mL; why: digits swapped" in history
+
+
+def test_a_wrong_study_is_told_line_by_line_and_not_once_more_as_values(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text(study().text.replace("to: courier", "to: moon", 1), encoding="utf-8")
+    said = cli("protocol", "check", str(file))
+    assert (said.code, "Values:" in said.err) == (4, False)
+    told = cli.refused("protocol.file", "protocol", "check", str(file))
+    assert "there is no place 'moon'" in said.err
+    assert "{" not in said.err
+    assert told["says"].endswith("has 1 problem:")
+    (problem,) = cli("protocol", "check", str(file), "--json").json["values"]["problems"]
+    assert (problem["field"], problem["reason"][:22]) == ("steps[13] hand_over.to", "there is no place 'moo")
+
+
+def test_the_clock_says_what_it_shows_and_takes_only_a_later_time(cli: Cli) -> None:
+    shown = cli.ok("site", "clock").out.partition(" (")[0]
+    told = cli.refused("site.clock", "site", "clock", "--at", shown.replace(" ", "T", 1).replace(" ", ""))
+    assert told["says"] == f"The clock is only moved on, and {shown} is the time that the clock shows already."
+    assert told["advice"] == f"Choose a time after {shown}."
+    told = cli.refused("site.clock", "site", "clock", "--at", "2020-01-01T00:00+00:00")
+    assert f"2020-01-01 01:00 +01:00 is before {shown}" in told["says"]

@@ -79,6 +79,8 @@ NAMES = [
           "steps[10] make.scans.tube", "there is no material 'vial'"),
     Wrong("an unknown parent", "what: new tube, parent: bag", "what: new tube, parent: bagg", "bagg", "steps[10] make.scans.tube.parent", "did you mean bag?"),
     Wrong("an unknown choice", "when: {arm: high}", "when: {arms: high}", "arms", "steps[17] visits.visits[1] D7.when.arms", "did you mean arm?"),
+    Wrong("a value where a choice is asked for", "when: {arm: high}", "when: {assay.sterile: no}", "assay.sterile: no", "steps[17] visits.visits[1] D7.when.assay.sterile",
+          "there is no choice 'assay.sterile'; choices has: arm. `when` asks for what was chosen at enrolment. What a step records (no) opens another"),
     Wrong("an unknown option", "when: {arm: high}", "when: {arm: highest}", "highest", "steps[17] visits.visits[1] D7.when.arm", "did you mean high?"),
     Wrong("an offer of no step", "otherwise: offer again", "otherwise: offer agian", "agian",
           "steps[4] apheresis.records[1] cd3.limits[0].otherwise", "did you mean again?"),
@@ -96,7 +98,11 @@ NAMES = [
 ]  # fmt: skip
 
 ORDER = [
-    Wrong("a circle", "after: give\n", "after: [give, receipt]\n", "after: [give, receipt]", "steps[8] drive.after", "drive after receipt after drive"),
+    Wrong("a circle", "after: give\n", "after: [give, receipt]\n", "after: [give, receipt]", "steps[8] drive.after", "drive -> receipt -> drive"),
+    Wrong("a clock from itself", "from: apheresis.end, limits", "from: make.end, limits", "make.end", "steps[10] make.clocks[0].from",
+          "make -> make is a circle. Count from receipt"),
+    Wrong("a clock from what comes later names the circle", "from: apheresis.end, limits", "from: assay.end, limits", "assay.end", "steps[10] make.clocks[0].from",
+          "naming it in `after` would be a circle: make -> assay -> make. Count from a step before make, or give the clock to assay"),
     Wrong("a step after itself", "after: give\n", "after: [give, drive]\n", "after: [give, drive]", "steps[8] drive.after[1]", "after itself"),
     Wrong("a step after nothing", "    after: receipt\n", "", "id: make", "steps[10] make.after", "says after which step it comes"),
     Wrong("no consent", "kind: consent", "kind: observation", "steps:", "steps", "there is no consent step"),
@@ -273,6 +279,15 @@ def test_all_problems_are_told_at_once_in_the_order_of_lines() -> None:
     text = SMALL.replace("to: van", "to: moon").replace("performed_by: tester", "performed_by: robot")
     told = problems(text)
     assert [one["field"] for one in told] == ["steps[7] give.to", "steps[11] assay.performed_by"]
+
+
+def test_every_circle_is_told_and_a_step_may_name_no_more_than_it_needs() -> None:
+    text = SMALL.replace("after: give\n", "after: [give, receipt]\n").replace(
+        "after: disposition", "after: [disposition, check]"
+    )
+    told = {one["field"]: one["reason"] for one in problems(text)}
+    assert "drive -> receipt -> drive" in str(told["steps[8] drive.after"])
+    assert "chemo -> check -> chemo" in str(told["steps[13] chemo.after"])
 
 
 def test_of_very_many_problems_the_first_are_told_and_the_rest_counted() -> None:

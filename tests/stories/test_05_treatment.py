@@ -90,6 +90,28 @@ def test_lymphodepletion_starts_when_the_product_is_released_and_received(stage:
     site.perform("lymphodepletion")
 
 
+def test_a_refusal_of_order_names_the_occurrence_that_is_missing(stage: Stage) -> None:
+    """I ask for day three: day two is missing, and the refusal says so. I ask before anything was given: day one waits."""
+    site = stage.at("lymphodepletion")
+    site.do("lymphodepletion")
+    with site.refused("order.after") as told:
+        site.perform("lymphodepletion", occurrence="3")
+    assert told.says == "Step lymphodepletion 3 comes after lymphodepletion 2, which is not done."
+    bag = site.one("drug_product")
+    with site.refused("order.after") as told:
+        site.perform("pre_thaw_check", material=bag)
+    assert "comes after lymphodepletion 2, lymphodepletion 3, which are not done" in told.says
+    early = stage.at("product_receipt")
+    with early.refused("order.after") as told:
+        early.perform("lymphodepletion")
+    assert told.says.startswith("Step lymphodepletion comes after ")
+    assert "lymphodepletion, " not in told.says.partition("comes after ")[2], "a step does not wait for itself"
+    site.perform("lymphodepletion", occurrence="2")
+    with site.refused("order.after") as told:
+        site.perform("lymphodepletion", occurrence="3")
+    assert "lymphodepletion 2 (signed, and waits for its second signature)" in told.says
+
+
 def test_the_safety_decision_opens_lymphodepletion_and_a_stopping_rule_keeps_it_shut(stage: Stage) -> None:
     """Earlier patients' DLT windows are reviewed; the safety officer approves; a stopping rule stops."""
     site = stage.at("safety_decision")
