@@ -87,6 +87,8 @@ def record_problems(path: Path, record: Record) -> Iterator[Problem]:
         for name in ("unit", "plausible"):
             if getattr(record, name) is not None:
                 yield Problem((*path, name), f"only a number has it; {record.name} is of type {record.type}")
+    if record.form and record.type != "text":
+        yield Problem((*path, "form"), f"only a text has a form; {record.name} is of type {record.type}")
     if record.type == "choice" and not record.options:
         yield Problem((*path, "options"), f"is missing: the choice {record.name} needs options")
     if record.type != "choice" and record.options is not None:

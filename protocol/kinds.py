@@ -10,6 +10,7 @@ from events.facts.base import Choice, Slot
 from events.identifiers import read_code
 from protocol.changeover import changeover_breaches
 from protocol.clocks import moment
+from protocol.code_forms import check_form
 from protocol.commands import Perform
 from protocol.gate import Admitted
 from protocol.infection import needs_changeover
@@ -49,7 +50,7 @@ def room_breaches(
     name = act.step.one_patient_in
     if name is None:
         return []
-    room = _room(therapy, command, act, around)
+    room = _room(therapy, protocol, command, act, around)
     found = [
         i
         for i in around.rooms[room].intervals
@@ -75,7 +76,7 @@ def room_breaches(
     ]
 
 
-def _room(therapy: Therapy, command: Perform, act: Admitted, around: Surroundings) -> str:
+def _room(therapy: Therapy, protocol: StudyProtocol, command: Perform, act: Admitted, around: Surroundings) -> str:
     if not command.room:
         raise refuse(
             "record.room",
@@ -83,7 +84,9 @@ def _room(therapy: Therapy, command: Perform, act: Admitted, around: Surrounding
             "Scan the room's code.",
             step=act.step.id,
         )
-    return no_patients(therapy, act.step.one_patient_in or "room", command.room, around)
+    code = no_patients(therapy, act.step.one_patient_in or "room", command.room, around)
+    check_form("Room", code, protocol.codes.room)
+    return code
 
 
 def _nothing(*_: object) -> dict[str, Any]:
@@ -139,7 +142,13 @@ def _enrolment(
             "Give each its own.",
             **bound,
         )
+    forms = {
+        "subject": protocol.codes.subject,
+        "coi": protocol.codes.chain_of_identity,
+        "wristband": protocol.codes.wristband,
+    }
     for name, code in bound.items():
+        check_form(name, code, forms[name])
         _check_free(therapy, name, code, around)
     missing_choices = [c for c in protocol.choices if c not in command.choices]
     wrong = [f"{c} {o}" for c, o in command.choices.items() if o not in _options(protocol, c)]
@@ -174,7 +183,7 @@ def _check_free(therapy: Therapy, name: str, code: str, around: Surroundings) ->
 
 
 def _booking(
-    therapy: Therapy, _p: StudyProtocol, command: Perform, act: Admitted, around: Surroundings
+    therapy: Therapy, protocol: StudyProtocol, command: Perform, act: Admitted, around: Surroundings
 ) -> dict[str, Any]:
     given = {slot.resource for slot in command.slots}
     if missing := [r for r in act.step.resources if r not in given]:
@@ -186,6 +195,7 @@ def _booking(
         )
     slots = []
     for slot in command.slots:
+        check_form(f"Slot of {slot.resource}", slot.code, protocol.codes.slot)
         no_patients(therapy, slot.resource, slot.code, around)
         if slot.ends <= slot.starts:
             raise refuse(
@@ -226,7 +236,7 @@ def _process(
 ) -> dict[str, Any]:
     if not act.step.one_patient_in:
         return {}
-    room = _room(therapy, command, act, around)
+    room = _room(therapy, protocol, command, act, around)
     return {"suite": room, "changeover": needs_changeover(therapy, protocol)}
 
 

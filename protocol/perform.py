@@ -20,6 +20,7 @@ from events.facts.steps import (
 )
 from events.identifiers import read_code
 from protocol.clocks import clock_breaches, moment
+from protocol.code_forms import check_form
 from protocol.cohorts import extends
 from protocol.commands import Perform
 from protocol.comparison import differing
@@ -173,6 +174,7 @@ def open_therapy(
     if not command.screening:
         raise refuse("record.complete", "The screening number is missing.", "Give it with --screening.")
     screening = read_code(command.screening)
+    check_form("Screening number", screening, protocol.codes.screening)
     if screening in around.owners:
         raise refuse(
             "identity.new-code",

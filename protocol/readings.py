@@ -9,7 +9,9 @@ from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
 from events.facts.base import Reading
+from events.identifiers import read_code
 from events.scanner import symbology_before
+from protocol.code_forms import check_form
 from protocol.commands import Entered
 from protocol.model import Consequences, Limit, Record, ReleaseCriterion, Step
 from protocol.refusals import refuse
@@ -109,6 +111,9 @@ def read_value(record: Record, entered: Entered, on: datetime) -> Reading:
                     name=record.name,
                     value=text,
                 )
+            if record.form:
+                text = read_code(text)
+                check_form(record.name, text, record.form)
     if unit is not None and record.unit != unit:
         raise _bad(record, f"{text} {unit}", "no unit here")
     return Reading(name=record.name, value=text)

@@ -9,6 +9,7 @@ from functools import partial
 from events.errors import Refused
 from events.facts.base import NewMaterial, Scan
 from events.identifiers import Bag, Din, read_code
+from protocol.code_forms import check_form
 from protocol.commands import Presented
 from protocol.genealogy import ancestors
 from protocol.model import ScanSpec, Step, StudyProtocol
@@ -173,6 +174,7 @@ def _check_new(
             code=scan.code,
         )
     identifier = protocol.materials[kind].identifier
+    check_form(scan.name, scan.code, protocol.materials[kind].form)
     if identifier == "din":
         Din.read(scan.code)
     elif identifier == "bag":

@@ -6,6 +6,7 @@ from typing import Literal
 from events.identifiers import Name
 from protocol.duration import Length
 from protocol.model.base import Consequences, Names, Part, Title
+from protocol.model.codes import Forms
 
 
 class Limit(Part):
@@ -30,6 +31,7 @@ class Record(Part):
 
     `type` number needs `unit` and `plausible` (the range outside which it is refused as implausible); choice needs
     `options`; file is the SHA-256 of a raw file; date is YYYY-MM-DD. `late: true` may be reported after the step.
+    `form`: of a text that is a code, written in capitals and compared so.
     `on_label`, in a labelling step: answer to the statement that then, and only then, must stand on the label.
     """
 
@@ -39,6 +41,7 @@ class Record(Part):
     unit: Title | None = None
     plausible: tuple[Decimal, Decimal] | None = None
     options: Names | None = None
+    form: Forms = ()
     optional: bool = False
     late: bool = False
     on_label: dict[str, Name] = {}

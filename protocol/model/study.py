@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from events.identifiers import Name
 from protocol.model.amendments import Amendments
 from protocol.model.base import Part, Title
+from protocol.model.codes import Codes, Forms
 from protocol.model.dose import Dose
 from protocol.model.downtime import Downtime
 from protocol.model.endings import Endings, Escalation
@@ -46,10 +47,17 @@ class ChoiceSpec(Part):
 
 
 class MaterialKind(Part):
-    """A kind of material and which identifier it carries: a DIN, a bag (DIN and product code), or any code."""
+    """A kind of material and which identifier it carries: a DIN, a bag (DIN and product code), or a code, of a form or of any."""
 
     title: Title
     identifier: Literal["din", "bag", "code"]
+    form: Forms = ()
+
+    @model_validator(mode="after")
+    def _form_of_a_code(self) -> Self:
+        if self.form and self.identifier != "code":
+            raise ValueError(f"a {self.identifier} has the form of ISBT 128; `form` is for `identifier: code`")
+        return self
 
 
 class Head(Part):
@@ -73,6 +81,7 @@ class StudyProtocol(Part):
     roles: dict[Name, Title]
     places: dict[Name, Title]
     materials: dict[Name, MaterialKind]
+    codes: Codes = Field(default_factory=Codes.model_construct)
     choices: dict[Name, ChoiceSpec] = {}
     steps: tuple[Step, ...] = Field(min_length=1)
     incidents: tuple[Incident, ...] = ()

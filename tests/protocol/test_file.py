@@ -63,6 +63,11 @@ FIELDS = [
           "places", "expected fields, found nothing"),
     Wrong("an empty title", "title: Receipt", 'title: ""', 'title: ""', "steps[9] receipt.title", "is empty"),
     Wrong("an identifier that no label has", "identifier: din", "identifier: rfid", "rfid", "materials.blood.identifier", "'rfid' is none of"),
+    Wrong("a form with a sign that none has", "identifier: code}", 'identifier: code, form: "QC_##"}', "QC_##",
+          "materials.tube.form", "'QC_##' is no form of a code"),
+    Wrong("a form of a number that ISBT 128 forms", "identifier: din}", 'identifier: din, form: "G#"}', "identifier: din",
+          "materials.blood", "a din has the form of ISBT 128"),
+    Wrong("a code of nothing that has one", "release:\n", 'codes: {nurse: "N-#"}\nrelease:\n', "codes:", "codes.nurse", "is no field here"),
     Wrong("its own digest", "release:\n", "digest: abc\nrelease:\n", "digest: abc", "digest", "the program computes it"),
 ]  # fmt: skip
 

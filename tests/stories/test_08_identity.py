@@ -11,6 +11,8 @@ import pytest
 
 from console.rehearsal import Patient
 from protocol.commands import ClearHold, Dispose, Presented
+from protocol.file import read_protocol
+from protocol.model import StudyProtocol
 from protocol.worklist import worklist
 from tests.stage import ANNA, BRUNO, Stage, Staged, names, study
 
@@ -29,6 +31,64 @@ def clear(site: Staged, therapy: str, by: str, wristband: str = "") -> None:
     """Clear the hold of a therapy with its wristband scanned again."""
     scanned = wristband or site.desk.therapy(therapy).wristband
     site.desk.act(therapy, RIGHT.model_copy(update={"wristband": scanned}), site.sits(by))
+
+
+CODES = """
+codes:
+  screening: "SCR-#####?"
+  subject: ["SUBJ-#####", "S-#####?"]
+  chain_of_identity: "COI-#####?"
+  wristband: "W-#####?"
+  room: "SUITE-#"
+  slot: [SLOTS]
+
+choices:"""
+
+
+def with_forms() -> StudyProtocol:
+    """The study that ships, with forms for its codes."""
+    slots = {resource for step in study().steps for resource in step.resources}
+    forms = ", ".join(f'"{resource.upper().replace("_", "-")}-#"' for resource in sorted(slots))
+    text = study().text.replace("\nchoices:", CODES.replace("SLOTS", forms), 1)
+    sample = "{title: Quality control sample, identifier: code"
+    seal = "{name: seal, title: Seal number, type: text"
+    assert sample in text
+    assert seal in text
+    text = text.replace(sample, f'{sample}, form: "QS-####-QCSAMPLE-#"', 1)
+    return read_protocol(text.replace(seal, f'{seal}, form: "SEAL-#"'))
+
+
+def test_a_code_has_the_form_that_the_study_declares(stage: Stage) -> None:
+    """A slip, or the code of something else, is refused where it would be bound: there is nothing yet to match it with."""
+    site = stage.site(with_forms())
+    right = site.form("consent").screening
+    for wrong in ("SCR-OOO12A", "SCR-000123A", "W-00001A"):
+        with site.refused("identifier.form") as told:
+            site.perform("consent", screening=wrong)
+        assert f"{wrong} does not have the form SCR-#####?" in told.says
+        assert "# is a digit" in told.advice
+    site.do("consent", screening=f" {right} ".lower())
+    site.play(ANNA, "enrolment")
+    for field in ("subject", "coi"):
+        with site.refused("identifier.form"):
+            site.perform("enrolment", **{field: "G123426100001"})  # type: ignore[arg-type]  # any field of the form
+    with site.refused("identifier.form"):
+        site.perform("enrolment", scan={"wristband": "W-1"})
+    site.play(ANNA, "slot_chain")
+    booked = site.form("slot_chain").slots
+    with site.refused("identifier.form"):
+        site.perform("slot_chain", slots=(booked[0].model_copy(update={"code": "TUESDAY"}), *booked[1:]))
+    site.play(ANNA, "hand_over")
+    with site.refused("identifier.form"):
+        site.perform("hand_over", values={"seal": "1234"})
+    site.do("hand_over", values={"seal": " seal-1 "})
+    assert site.now.readings[site.now.at("hand_over", material=site.one("leukapheresis")), "seal"].value == "SEAL-1"
+    site.play(ANNA, "selection")
+    with site.refused("identifier.form"):
+        site.perform("selection", room="HALL-1")
+    site.play(ANNA, "harvest")
+    with site.refused("identifier.form"):
+        site.perform("harvest", scan={"samples": "QS-1"})
 
 
 # ------------------------------------------------------------------ every scan of every step
