@@ -121,6 +121,7 @@ COMMANDS: dict[str, Entry | Group] = {
     }),
     "adverse": Group("Adverse events: reported, followed, listed with their marks.", QUALITY, {
         "list": Entry("safety", "list_events", QUALITY),
+        "terms": Entry("safety", "list_terms", QUALITY),
         "report": Entry("safety", "report_event", QUALITY),
         "follow": Entry("safety", "follow_event", QUALITY),
         "clocks": Entry("safety_decisions", "clocks", QUALITY),

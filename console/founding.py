@@ -18,12 +18,13 @@ from console.cast import Member
 from console.creation import refuse_existing
 from console.signin import new_passphrase
 from console.site import Site
+from console.study_files import StudyFile, read_study
 from events.authority import ADMINISTRATOR
 from events.errors import Refused
 from events.identifiers import Account, Name, PersonId
 from protocol.check import staffing_gaps
 from protocol.desk import Sitting
-from protocol.file import decode, read_protocol
+from protocol.file import read_protocol
 from protocol.model import StudyProtocol
 
 _WORDS = 4
@@ -38,8 +39,7 @@ class Founding:
     name: str
     code: str
     zone: str
-    protocol: str
-    protocol_name: str
+    study: StudyFile
     people: Path | None
     administrator: tuple[str, str]
     passphrases: Path | None
@@ -48,13 +48,14 @@ class Founding:
     kafka: dict[str, Any] | None = None
 
 
-def study_text(file: Path | None) -> str:
-    """The text of a protocol file, or of the study that ships with the program."""
+def study_file(file: Path | None) -> StudyFile:
+    """A protocol file with its dictionary, or the study that ships with the program."""
     if file is not None:
-        return decode(file.read_bytes(), str(file))
+        return read_study(file)
     from importlib import resources
 
-    return resources.files("protocol").joinpath("studies/cd20-cd22.yaml").read_text(encoding="utf-8")
+    text = resources.files("protocol").joinpath("studies/cd20-cd22.yaml").read_text(encoding="utf-8")
+    return StudyFile(text, "", "the shipped study")
 
 
 def found(plan: Founding, told: Callable[[str], None]) -> tuple[Site, StudyProtocol, list[str]]:
@@ -63,7 +64,7 @@ def found(plan: Founding, told: Callable[[str], None]) -> tuple[Site, StudyProto
     Raises:
         Refused: the folder exists, a file is wrong, nobody is administrator, a passphrase is missing or too short.
     """
-    protocol = read_protocol(plan.protocol, plan.protocol_name)
+    protocol = read_protocol(plan.study.text, plan.study.name, terms=plan.study.terms)
     members = read_people(plan)
     refuse_existing(plan.folder)
     phrases = _phrases(plan, members)
@@ -97,7 +98,7 @@ def _build(
             simulated_from=plan.simulated_from,
         )
         desk, sitting = site.desk(), Sitting(root.account, keys[root.account])
-        desk.adopt(protocol.text, sitting, plan.protocol_name)
+        desk.adopt(protocol.text, sitting, plan.study.name, terms=protocol.terms)
         for member in members:
             if member.account != root.account:
                 site.enrol(desk, sitting, member, phrases[member.account])

@@ -161,7 +161,9 @@ def adopt(actor: Actor, protocol: StudyProtocol) -> Fact:
     """Adopt a protocol file."""
     may_adopt(actor)
     head = protocol.protocol
-    return site.ProtocolAdopted(protocol=head.id, version=head.version, digest=protocol.digest, text=protocol.text)
+    return site.ProtocolAdopted(
+        protocol=head.id, version=head.version, digest=protocol.digest, text=protocol.text, terms=protocol.terms
+    )
 
 
 def release_lot(actor: Actor, lot: str, item: str, expires: datetime) -> Fact:

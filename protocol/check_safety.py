@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
 
-from protocol.model import CohortRules, DltRules, EventRules, Grading, Record, SafetyReport, Sign, Step
+from protocol.dictionary import BUILT_IN, Unreadable, built_in_name, read_terms
+from protocol.model import CohortRules, DltRules, EventDictionary, EventRules, Grading, Record, SafetyReport, Sign, Step
 from protocol.model.safety import AWARE
 from protocol.problems import Path, Problem, Study, twice, unknown
 
@@ -140,6 +143,7 @@ def _levels(base: Path, records: list[Record], sign: Sign) -> Iterator[Problem]:
 
 
 def _events(study: Study, base: Path, events: EventRules) -> Iterator[Problem]:
+    yield from _dictionary((*base, "dictionary"), events.dictionary, study.protocol.terms)
     yield from named_roles(study, (*base, "reported_by"), events.reported_by)
     for at, word in enumerate(events.suspected):
         if word not in events.related:
@@ -151,6 +155,39 @@ def _events(study: Study, base: Path, events: EventRules) -> Iterator[Problem]:
             yield Problem((*base, "urgent", at), unknown(word, "criterion", events.criteria, "criteria"))
     if events.fatal in events.criteria and events.fatal not in events.urgent:
         yield Problem((*base, "urgent"), f"{events.fatal} is fatal; name it here too")
+
+
+def _dictionary(base: Path, named: EventDictionary, terms: str) -> Iterator[Problem]:
+    """One that ships, or a file whose bytes are those that the study names, and which can be read."""
+    if named.file is None:
+        if named.sha256 is not None:
+            yield Problem((*base, "sha256"), "says the SHA-256 of no file; name the `file` too")
+        elif built_in_name(named.title) is None:
+            reason = unknown(named.title, "dictionary", BUILT_IN, "this program")
+            yield Problem(base, f"{reason}. A sponsor's own is a file: write its title, file and sha256")
+        return
+    if named.sha256 is None:
+        yield Problem((*base, "sha256"), f"is missing: the SHA-256 of {named.file}, so that the study pins its terms")
+        return
+    if PurePosixPath(named.file).is_absolute() or ".." in PurePosixPath(named.file).parts or "\\" in named.file:
+        yield Problem(
+            (*base, "file"), f"{named.file} does not lie beside the study's file; name it by a path below that"
+        )
+        return
+    if not terms:
+        yield Problem(
+            (*base, "file"), f"{named.file} was not given: it lies beside the study's file, and is read with it"
+        )
+        return
+    found = hashlib.sha256(terms.encode()).hexdigest()
+    if found != named.sha256:
+        reason = f"is not that of {named.file}, which is {found}; write it here once you know that these are the terms"
+        yield Problem((*base, "sha256"), reason)
+        return
+    try:
+        read_terms(terms)
+    except Unreadable as problem:
+        yield Problem((*base, "file"), f"{named.file}, {problem}")
 
 
 def _report(study: Study, base: Path, report: SafetyReport, before: list[str]) -> Iterator[Problem]:

@@ -327,13 +327,13 @@ class Desk(Reader):
         """Record facts of authority."""
         return self.record([STREAM], decide_facts, sitting, "authorised")
 
-    def adopt(self, text: str, sitting: Sitting, name: str = "the protocol file") -> StudyProtocol:
-        """Adopt a protocol file; adopting it twice changes nothing.
+    def adopt(self, text: str, sitting: Sitting, name: str = "the protocol file", *, terms: str = "") -> StudyProtocol:
+        """Adopt a protocol file, with the text of the dictionary that it names as a file; adopting it twice changes nothing.
 
         Raises:
             Refused: the file is wrong, naming each line, field and reason.
         """
-        protocol = read_protocol(text, name)
+        protocol = read_protocol(text, name, terms=terms)
         stream = f"protocol/{protocol.digest}"
         if self.log.heads([stream])[stream].number == 0:
             self.record([stream], lambda actor, _: [administration.adopt(actor, protocol)], sitting, "approved")

@@ -12,6 +12,7 @@ from events.facts.base import Fact
 from events.reading import Record
 from protocol import administration, changeover
 from protocol.cohorts import cohort_stream, known_cohort
+from protocol.file import terms_fit
 from protocol.model import StudyProtocol
 from protocol.roles import check_role
 from protocol.surroundings import Actor
@@ -84,7 +85,7 @@ def _stream_of(actors: Actors, actor: Actor, fact: Fact, before: int) -> str | N
         case site.ProtocolAdopted():
             administration.may_adopt(actor)
             true = hashlib.sha256(fact.text.encode()).hexdigest()
-            return f"protocol/{fact.digest}" if fact.digest == true else None
+            return f"protocol/{fact.digest}" if fact.digest == true and terms_fit(fact.text, fact.terms) else None
         case authority.SignInFailed() | authority.SignInSucceeded():
             return f"account/{fact.account}" if SYSTEM in actor.roles else None
         case authority.AccountUnlocked():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -23,7 +24,8 @@ from protocol.wording import in_words
 MAX_BYTES = 150_000
 """The size of the largest file; its whole text stands in the log when it is adopted."""
 MAX_TOLD = 20
-COMPUTED = ("digest", "text", "earlier")
+COMPUTED = ("digest", "text", "terms", "earlier")
+_DICTIONARY = ("safety", "events", "dictionary")
 """Fields of the model that are computed here and never stand in a file."""
 
 
@@ -53,12 +55,43 @@ def decode(data: bytes, name: str = "the protocol file") -> str:
         raise _refused(name, [Told(line, "", "the text is not UTF-8; save the file as UTF-8")]) from None
 
 
-def read_protocol(text: str, name: str = "the protocol file", *, adopted: bool = False) -> StudyProtocol:
+class OwnDictionary(NamedTuple):
+    """The file of a sponsor's own dictionary, as a study names it: beside the study's file, and the SHA-256 of its bytes."""
+
+    file: str
+    sha256: str
+
+
+@lru_cache(maxsize=16)
+def own_dictionary(text: str) -> OwnDictionary | None:
+    """The file that a study names as its dictionary of adverse events; None where it names none, or cannot be read."""
+    if "sha256" not in text:
+        return None  # most studies name none, and reading a whole file costs a command more than its answer
+    try:
+        here: object = read_plain(text).root
+    except NotPlain:
+        return None
+    for part in _DICTIONARY:
+        here = here.get(part) if isinstance(here, dict) else None
+    file, sha256 = (here.get("file"), here.get("sha256")) if isinstance(here, dict) else (None, None)
+    return OwnDictionary(file, sha256) if isinstance(file, str) and isinstance(sha256, str) else None
+
+
+def terms_fit(text: str, terms: str) -> bool:
+    """Whether these are the terms that a study's text names: of its own dictionary those with that SHA-256, else none."""
+    named = own_dictionary(text)
+    return terms == "" if named is None else hashlib.sha256(terms.encode()).hexdigest() == named.sha256
+
+
+def read_protocol(
+    text: str, name: str = "the protocol file", *, terms: str = "", adopted: bool = False
+) -> StudyProtocol:
     """Read and check a study protocol.
 
     Args:
         text: the whole file; `decode` reads it from bytes.
         name: how errors call the file.
+        terms: the whole file of the dictionary that the study names, where it names one (`own_dictionary`).
         adopted: the text stands in the log. It was checked when it was adopted, so cross-checks that a newer program
             added must not make it unreadable; they are left out.
 
@@ -73,8 +106,8 @@ def read_protocol(text: str, name: str = "the protocol file", *, adopted: bool =
         data = text.encode()
     except UnicodeEncodeError:
         raise _refused(name, [Told(1, "", "the text is not UTF-8; save the file as UTF-8")]) from None
-    if len(data) > MAX_BYTES:
-        raise _refused(name, [_too_long(len(data))])
+    if (size := len(data) + len(terms.encode())) > MAX_BYTES:
+        raise _refused(name, [_too_long(size, " with its dictionary" if terms else "")])
     try:
         document = read_plain(text)
     except NotPlain as wrong:
@@ -82,9 +115,13 @@ def read_protocol(text: str, name: str = "the protocol file", *, adopted: bool =
     if own := [part for part in COMPUTED if part in document.root]:
         told = _tell(document, [Problem((part,), "the program computes it; remove it") for part in own])
         raise _refused(name, told)
+    if terms and own_dictionary(text) is None:
+        raise _refused(
+            name, _tell(document, [Problem(_DICTIONARY, "names no file, and a dictionary came with the study")])
+        )
     try:
         protocol = StudyProtocol.model_validate(
-            {**document.root, "digest": hashlib.sha256(data).hexdigest(), "text": text}
+            {**document.root, "digest": hashlib.sha256(data).hexdigest(), "text": text, "terms": terms}
         )
     except ValidationError as problem:
         raise _refused(name, _tell(document, in_words(problem))) from None
@@ -93,8 +130,8 @@ def read_protocol(text: str, name: str = "the protocol file", *, adopted: bool =
     return protocol
 
 
-def _too_long(size: int) -> Told:
-    return Told(1, "", f"the file has {size} bytes; {MAX_BYTES} is the most")
+def _too_long(size: int, of: str = "") -> Told:
+    return Told(1, "", f"the file{of} has {size} bytes; {MAX_BYTES} is the most")
 
 
 def _tell(document: Document, problems: Iterable[Problem]) -> list[Told]:

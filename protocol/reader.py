@@ -55,9 +55,9 @@ KEPT_THERAPIES = 4096
 
 
 @lru_cache(maxsize=16)
-def adopted(text: str) -> StudyProtocol:
+def adopted(text: str, terms: str = "") -> StudyProtocol:
     """The protocol of a text that stands in a log. It is frozen, so every reader of this process may share it."""
-    return read_protocol(text, adopted=True)
+    return read_protocol(text, terms=terms, adopted=True)
 
 
 class Reader:
@@ -100,7 +100,7 @@ class Reader:
         if digest not in self._protocols:
             for _, fact in self.believed(f"protocol/{digest}"):
                 if isinstance(fact, site_facts.ProtocolAdopted):
-                    self._protocols[digest] = adopted(fact.text)
+                    self._protocols[digest] = adopted(fact.text, fact.terms)
         if digest not in self._protocols:
             raise refuse(
                 "protocol.adopted",

@@ -578,7 +578,7 @@ def new_site(
         ]  # fmt: skip
 
     staged.desk.authorise(enrolled, staged.sits("admin"))
-    staged.desk.adopt(protocol.text, staged.sits("quality.1"))
+    staged.desk.adopt(protocol.text, staged.sits("quality.1"), terms=protocol.terms)
     _equip(staged, members)
     return staged
 

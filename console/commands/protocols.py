@@ -11,8 +11,9 @@ from console.asks import who
 from console.options import As, Json, Secret
 from console.show import Screen, as_json, line, pairs, table
 from console.signin import sit
+from console.study_files import read_study
 from protocol.check import staffing_gaps
-from protocol.file import decode, read_protocol
+from protocol.file import read_protocol
 from protocol.model import StudyProtocol
 
 FileArg = Annotated[Path, typer.Argument(metavar="FILE", help="The protocol file (YAML).")]
@@ -28,7 +29,8 @@ def check(file: FileArg, json: Json = False) -> None:
 
     Example: unbroken protocol check study.yaml
     """
-    protocol = read_protocol(decode(file.read_bytes(), str(file)), str(file))
+    study = read_study(file)
+    protocol = read_protocol(study.text, study.name, terms=study.terms)
     gaps = _gaps(protocol) if here.folder() is not None else []
     head = protocol.protocol
     if json:
@@ -48,11 +50,13 @@ def adopt(file: FileArg, account: As = None, secret: Secret = None, json: Json =
     Example: unbroken protocol adopt study.yaml --as quality.1
     """
     site = here.site()
-    text = decode(file.read_bytes(), str(file))
-    read_protocol(text, str(file))  # what is wrong in the file is told before a passphrase is asked
+    study = read_study(file)
+    read_protocol(
+        study.text, study.name, terms=study.terms
+    )  # what is wrong in the file is told before a passphrase is asked
     sitting = sit(site, account, secret)
     before = site.log.size()
-    protocol = site.desk().adopt(text, sitting, str(file))
+    protocol = site.desk().adopt(study.text, sitting, study.name, terms=study.terms)
     new = site.log.size() > before
     if new:
         tick(site)
@@ -95,6 +99,10 @@ def show(
         typer.Argument(metavar="[DIGEST]", help="The beginning of its digest; the last adopted, if left out."),
     ] = None,
     text: Annotated[bool, typer.Option("--text", help="Print the file itself, to the byte.")] = False,
+    terms: Annotated[
+        bool,
+        typer.Option("--terms", help="Print the dictionary of adverse events that was adopted with it, if one was."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show an adopted protocol: its steps, who signs them, and the release criteria.
@@ -108,11 +116,11 @@ def show(
         raise Refused("protocol.adopted", f"No adopted protocol has a digest that begins with {digest}.",
                       advice="`unbroken protocol list` shows them.", values={"digest": digest})  # fmt: skip
     protocol = found[-1]
-    if text:
-        print(protocol.text, end="")
+    if text or terms:
+        print(protocol.text if text else protocol.terms, end="")
         return
     if json:
-        as_json(protocol.model_dump(mode="json", exclude={"text"}, exclude_defaults=True))
+        as_json(protocol.model_dump(mode="json", exclude={"text", "terms"}, exclude_defaults=True))
         return
     head = protocol.protocol
     pairs([("protocol", f"{head.id} {head.version}"), ("title", head.title), ("product", head.product),

@@ -138,10 +138,52 @@ def list_events(therapy: TherapyArg, json: Json = False) -> None:
     table(columns, lines, f"Adverse events of {therapy}; {screen.zone_note()}", "No adverse event.")
 
 
+def list_terms(
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[WORD]...", help="Words of the term, or beginnings.")
+    ] = None,
+    therapy: Annotated[
+        str | None,
+        typer.Option(
+            "--therapy", metavar="THERAPY", help="Its study's dictionary; the last adopted study's, if left out."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Search the study's dictionary of adverse events: terms as it spells them, and the grades that exist for each.
+
+    Example: unbroken adverse terms neutro
+    """
+    from console.one_look import opened
+    from protocol.dictionary import BUILT_IN, built_in, dictionary_of
+
+    if here.folder() is None and therapy is None:
+        dictionary = built_in(next(iter(BUILT_IN)))
+    else:
+        desk = here.site().desk()
+        study = desk.protocol_of(opened(desk, therapy)) if therapy else desk.current_protocol()
+        dictionary = dictionary_of(study)
+    wanted = " ".join(words or ())
+    found = dictionary.containing(wanted)
+    near = [] if found else dictionary.nearest(wanted)
+    if json:
+        rows = [{"term": term, "grades": list(dictionary.grades_of(term))} for term in found]
+        as_json({"dictionary": dictionary.title, "terms": rows, "nearest": near})
+        return
+    lines = [[term, " ".join(str(grade) for grade in dictionary.grades_of(term))] for term in found or near]
+    told = f"{dictionary.title}: {len(found)} of {len(dictionary.grades)} terms"
+    if near:
+        told = f"{dictionary.title} has no term with {wanted!r} in it; nearest are"
+    table(["term", "grades"], lines, told, f"{dictionary.title} has no term with {wanted!r} in it, nor one near it.")
+
+
 def report_event(
     therapy: TherapyArg,
-    term: Annotated[str, typer.Argument(metavar="TERM", help="The dictionary's term, in its own words.")],
-    grade: Annotated[int, typer.Option("--grade", metavar="1-5", help="Its grade.")],
+    term: Annotated[str, typer.Argument(metavar="TERM", help="The dictionary's term: `unbroken adverse terms WORD`.")],
+    grade: Annotated[
+        int,
+        typer.Option("--grade", metavar="1-5", help="Its grade, one of those that the dictionary has for the term."),
+    ],
     onset: Annotated[str, typer.Option("--onset", metavar="TIME", help="When it began, in the site's zone.")],
     related: Annotated[str, typer.Option("--related", metavar="WORD", help="Whether the product may have caused it.")],
     code: Annotated[str | None, typer.Option("--code", metavar="CODE", help="The dictionary's number for it.")] = None,
@@ -149,12 +191,16 @@ def report_event(
     expected: Expected = None,
     dlt: PossibleDlt = None,
     aware: Aware = None,
-    says: Annotated[str | None, typer.Option("--says", metavar="TEXT", help="What was seen.")] = None,
+    says: Annotated[
+        str | None, typer.Option("--says", metavar="TEXT", help="What was seen. A term `Other, specify` needs it.")
+    ] = None,
     account: As = None,
     secret: Secret = None,
     json: Json = False,
 ) -> None:
-    """Report an adverse event, whenever it becomes known. Whether it is treatment-emergent is computed.
+    """Report an adverse event, whenever it becomes known, with a term and grade of the study's dictionary (`unbroken adverse terms`).
+
+    Whether it is treatment-emergent is computed.
 
     Example: unbroken adverse report T-7K2QXM "Anemia" --grade 3 --onset 2026-04-02T07:00 --related possibly --as physician.1
     """

@@ -57,7 +57,7 @@ def init(
 
     Example: unbroken site init ./site --name "St. Anna" --site-code ANNA --zone Europe/Berlin --people people.yaml
     """
-    from console.founding import Founding, found, study_text
+    from console.founding import Founding, found, study_file
     from console.where import kafka_settings, refuse_half
 
     refuse_half(kafka, topic, kafka_security)
@@ -66,8 +66,7 @@ def init(
         name=name,
         code=code,
         zone=zone,
-        protocol=study_text(protocol),
-        protocol_name=str(protocol or "the shipped study"),
+        study=study_file(protocol),
         people=people,
         administrator=(admin, admin_name),
         passphrases=passphrases,

@@ -8,13 +8,18 @@ from events.facts.base import Code, Digest, Fact, Instant, Name, PersonId, Text
 
 
 class ProtocolAdopted(Fact):
-    """A protocol file was adopted: its whole text and the SHA-256 of its bytes. Stream ``protocol/DIGEST``."""
+    """A protocol file was adopted: its whole text and the SHA-256 of its bytes. Stream ``protocol/DIGEST``.
+
+    Args:
+        terms: the whole text of the dictionary of adverse events whose SHA-256 the file names; empty where it names none.
+    """
 
     wire: ClassVar[str] = "protocol.adopted.v1"
     protocol: Name
     version: Name
     digest: Digest
     text: Annotated[str, StringConstraints(min_length=1, max_length=150_000)]
+    terms: Annotated[str, StringConstraints(max_length=150_000)] = ""
 
 
 class LotReleased(Fact):

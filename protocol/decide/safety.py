@@ -24,6 +24,7 @@ from protocol.commands import (
 )
 from protocol.decide.safety_decisions import answer_dlt, decide_dlt, send_report
 from protocol.decision import Decision
+from protocol.dictionary import SPECIFY, Dictionary, dictionary_of
 from protocol.grading import gradings_of, proposed, told
 from protocol.model import EventRules, Grading, StudyProtocol
 from protocol.model.safety import HIGHEST
@@ -158,14 +159,16 @@ def _report(therapy: Therapy, protocol: StudyProtocol, command: ReportEvent, aro
     check_role(rules.reported_by, around.actor, "report an adverse event")
     aware = command.aware or around.now
     _check_times(around.now, ("onset", command.onset), ("aware", aware))
-    code = _code(rules, command.code)
+    dictionary = dictionary_of(protocol)
+    term = _term(dictionary, command.term, command.says)
+    code = _code(rules, dictionary, command.code)
     number = len(therapy.safety.events) + 1
     fact = AdverseEventReported(
         therapy=therapy.id,
         event=f"AE-{number}",
-        term=_term(rules, command.term),
+        term=term,
         code=code,
-        grade=_grade(rules, command.grade),
+        grade=_grade(dictionary, term, command.grade),
         onset=command.onset,
         aware=aware,
         related=_word(rules.related, "related", command.related),
@@ -200,7 +203,9 @@ def _follow(therapy: Therapy, protocol: StudyProtocol, command: FollowEvent, aro
             event=event.code,
         )
     related = None if command.related is None else _word(rules.related, "related", command.related)
-    grade = None if command.grade is None else _grade(rules, command.grade)
+    # Its term is one of the version of the study under which it was reported, and so are the grades that it may take.
+    named = dictionary_of(protocol.of(event.by.protocol))
+    grade = None if command.grade is None else _grade(named, event.reported.term, command.grade)
     fact = AdverseEventFollowed(
         therapy=therapy.id,
         event=event.code,
@@ -265,35 +270,52 @@ def _check_times(now: datetime, *told: tuple[str, datetime]) -> None:
             )
 
 
-def _term(rules: EventRules, term: str) -> str:
-    if not any(character.isalnum() for character in term):
+def _term(dictionary: Dictionary, written: str, says: str | None) -> str:
+    """The term as the dictionary spells it."""
+    term = dictionary.spelled(written)
+    if term is None:
+        near = "; ".join(dictionary.nearest(written))
         raise refuse(
-            "event.term", f"{term!r} is no term.", f"Write the term of {rules.dictionary} in its own words.", term=term
+            "event.term",
+            f"{written!r} is no term of {dictionary.title}.",
+            f"{f'Nearest: {near}. ' if near else ''}`unbroken adverse terms WORD` searches its {len(dictionary.grades)} terms.",
+            term=written,
+            nearest=dictionary.nearest(written),
+        )
+    if term.casefold().endswith(SPECIFY) and not says:
+        raise refuse(
+            "event.specify",
+            f"{term} says nothing by itself.",
+            "Say what it was: --says TEXT. If there is a term for it, use that one: `unbroken adverse terms WORD`.",
+            term=term,
         )
     return term
 
 
-def _code(rules: EventRules, code: str | None) -> str | None:
+def _code(rules: EventRules, dictionary: Dictionary, code: str | None) -> str | None:
     if code is None:
         return None
     shape = f"{rules.code_digits} digits" if rules.code_digits else "none at all; this study records terms alone"
     if rules.code_digits is None or not re.fullmatch(rf"[0-9]{{{rules.code_digits}}}", code, re.ASCII):
         raise refuse(
             "event.code",
-            f"{code!r} is no code of {rules.dictionary}: it has {shape}.",
-            "Look it up again, or leave it out. Only its structure is checked; the dictionary is licensed.",
+            f"{code!r} is no code of {dictionary.title}: it has {shape}.",
+            "Look it up again, or leave it out. Only its structure is checked; the codes are licensed.",
             code=code,
         )
     return read_code(code)
 
 
-def _grade(rules: EventRules, grade: int) -> int:
-    if not 1 <= grade <= HIGHEST:
+def _grade(dictionary: Dictionary, term: str, grade: int) -> int:
+    known = dictionary.grades_of(term)
+    if grade not in known:
         raise refuse(
             "event.grade",
-            f"{rules.dictionary} has no grade {grade}; its grades are 1 to {HIGHEST}.",
-            "An event without a grade is none.",
+            f"{dictionary.title} has no grade {grade} of {term}; its grades: {', '.join(map(str, known))}.",
+            "Choose one that it has, or the term that says what it became. An event without a grade is none.",
+            term=term,
             grade=grade,
+            grades=list(known),
         )
     return grade
 

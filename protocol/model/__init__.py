@@ -21,6 +21,7 @@ from protocol.model.release import ExceptionalRelease, Measure, Release, Release
 from protocol.model.safety import (
     CohortRules,
     DltRules,
+    EventDictionary,
     EventRules,
     Grading,
     Level,
@@ -52,6 +53,7 @@ __all__ = [
     "EnvironmentSet",
     "EnvironmentValue",
     "Escalation",
+    "EventDictionary",
     "EventRules",
     "ExceptionalRelease",
     "FailureRule",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr
 
-from events.identifiers import Name
+from events.identifiers import Digest, Name
 from protocol.duration import Length
 from protocol.model.base import Consequences, Names, Part, Signatures, Title, listed
 from protocol.model.clocks import At
@@ -77,6 +77,21 @@ class Grading(Part):
         return {sign.id: sign for sign in self.signs}
 
 
+class EventDictionary(Part):
+    """Whose terms and grades: one that ships, written as its name alone, or a sponsor's own, a file beside the study's.
+
+    `sha256`: of that file's bytes; its text is adopted with the study.
+    """
+
+    title: Title
+    file: Title | None = None
+    sha256: Digest | None = None
+
+
+def _dictionary_words(value: object) -> object:
+    return {"title": value} if isinstance(value, str) else value
+
+
 class EventRules(Part):
     """What is recorded of an adverse event.
 
@@ -86,7 +101,7 @@ class EventRules(Part):
     fatal or life-threatening.
     """
 
-    dictionary: Title
+    dictionary: Annotated[EventDictionary, BeforeValidator(_dictionary_words)]
     code_digits: int | None = Field(default=None, ge=1, le=40)
     reported_by: Names
     related: Names

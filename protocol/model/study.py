@@ -72,7 +72,7 @@ class Head(Part):
 
 
 class StudyProtocol(Part):
-    """A whole study protocol. `digest` and `text` are those of the file it was read from.
+    """A whole study protocol. `digest` and `text` are those of the file it was read from; `terms`: the text of its own dictionary.
 
     `earlier`: of a therapy that was moved here by an amendment, the versions under which it stood before, the first one first.
     """
@@ -99,6 +99,7 @@ class StudyProtocol(Part):
     downtime: Downtime | None = None
     digest: str = ""
     text: str = Field(default="", repr=False)
+    terms: str = Field(default="", repr=False)
     earlier: tuple["StudyProtocol", ...] = Field(default=(), repr=False, exclude=True)
 
     @model_validator(mode="after")

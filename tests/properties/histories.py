@@ -726,7 +726,10 @@ class History:
                 "expected": chance.choice([True, None]),
             }
             return self.act(patient, FollowEvent.model_validate(told), by)
-        told |= {"term": "Anemia", "grade": told["grade"] or 2, "related": chance.choice(["no", "possibly"])}
+        term = chance.choice(
+            ["Anemia", "anemia ", "Sepsis", "Alopecia", "Low blood"]
+        )  # few grades, another spelling, none
+        told |= {"term": term, "grade": told["grade"] or 2, "related": chance.choice(["no", "possibly"])}
         told |= {
             "onset": now - timedelta(hours=chance.choice([0, 5, 500])),
             "aware": now - timedelta(hours=chance.choice([0, 5])),

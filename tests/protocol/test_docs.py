@@ -73,6 +73,7 @@ HEADINGS: dict[type[Part], str] = {
     model.Level: "### A level",
     model.RequiredSign: "### A required sign",
     model.EventRules: "### Adverse events",
+    model.EventDictionary: "### A dictionary of terms",
     model.SafetyReport: "### A safety report",
     model.DltRules: "### Dose-limiting toxicity",
     model.CohortRules: "### Dose cohorts",

@@ -8,6 +8,7 @@ Source: process page step 24; ASTCT consensus (Lee et al. 2019, BBMT 25:625-638)
 from __future__ import annotations
 
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -16,13 +17,16 @@ from console.rehearsal import Patient
 from events.facts.cohorts import CohortReopened
 from events.facts.happened import ActHappened
 from events.facts.safety import GradeProposed
+from events.facts.site import ProtocolAdopted
 from protocol.adverse_events import emergent, event_row
 from protocol.audit import audit_all
 from protocol.automatic import next_deadline
 from protocol.commands import AnswerDlt, DecideDlt, FollowEvent, ReportEvent, SendReport, SignGrades, TellHappened
 from protocol.desk import Receipt
+from protocol.dictionary import dictionary_of
 from protocol.file import read_protocol
 from protocol.grading import grades_told, proposed, unsigned
+from protocol.model import StudyProtocol
 from protocol.reader import Reader
 from protocol.safety_reports import open_clocks
 from protocol.schedule import schedule
@@ -289,13 +293,18 @@ def test_an_event_that_says_nothing_or_contradicts_itself_is_refused(stage: Stag
         ("event.grade", {"grade": 0}),
         ("event.grade", {"grade": 6}),
         ("event.term", {"term": "--"}),
+        ("event.term", {"term": "Low neutrophils"}),
+        ("event.grade", {"term": "Alopecia", "grade": 4}),
+        ("event.grade", {"term": "Sepsis", "grade": 1}),
+        ("event.grade", {"grade": 5, "serious": True, "criteria": ["death"]}),
+        ("event.specify", {"term": "Nervous system disorders - Other, specify"}),
         ("event.code", {"code": "1002936"}),
         ("event.code", {"code": "1002936X"}),
         ("event.related", {"related": "perhaps"}),
         ("event.criteria", {"serious": True, "criteria": ["bad"]}),
         ("event.serious", {"serious": True}),
         ("event.serious", {"criteria": ["disability"]}),
-        ("event.fatal", {"grade": 5, "serious": True, "criteria": ["hospitalisation"]}),
+        ("event.fatal", {"term": "Sepsis", "grade": 5, "serious": True, "criteria": ["hospitalisation"]}),
         ("event.fatal", {"grade": 4, "serious": True, "criteria": ["death"]}),
         ("time.future", {"onset": site.clock() + timedelta(hours=1)}),
         ("time.future", {"aware": site.clock() + timedelta(hours=1)}),
@@ -306,6 +315,66 @@ def test_an_event_that_says_nothing_or_contradicts_itself_is_refused(stage: Stag
             report(site, **told)  # type: ignore[arg-type]
     with site.refused("authority.role"):
         report(site, by="ward.nurse.1")
+
+
+def test_an_event_is_named_and_graded_as_the_studys_dictionary_does(stage: Stage) -> None:
+    """The term is stored as the dictionary spells it; the refusal of another names the nearest ones, and of a grade those that exist."""
+    site = stage.at("acute_monitoring")
+    report(site, "  neutrophil  COUNT decreased ", grade=3)
+    report(site, "Nervous system disorders - other, specify", says="cannot tell left from right")
+    assert [event.reported.term for event in site.now.safety.events.values()] == [
+        "Neutrophil count decreased", "Nervous system disorders - Other, specify",
+    ]  # fmt: skip
+    with site.refused("event.term") as told:
+        report(site, "Neutrophils decreased")
+    assert told.says == "'Neutrophils decreased' is no term of CTCAE v5.0."
+    assert "Neutrophil count decreased" in told.values["nearest"]  # type: ignore[operator]
+    with site.refused("event.grade") as told:
+        follow(site, grade=5, serious=True, criteria=["death"])
+    assert told.says == "CTCAE v5.0 has no grade 5 of Neutrophil count decreased; its grades: 1, 2, 3, 4."
+    assert follow(site, grade=4).facts[0].what == "worsened"  # type: ignore[attr-defined]
+    settled(site)
+
+
+TERMS = "class,term,grades\nBlood,Low neutrophils,2 3\nBlood,Something else - please specify,1 2 3\n"
+
+
+def own(terms: str = TERMS) -> StudyProtocol:
+    """The study, with a dictionary of its sponsor."""
+    digest = sha256(terms.encode()).hexdigest()
+    named = f"dictionary: {{title: Our terms, file: ours/terms.csv, sha256: {digest}}}"
+    return read_protocol(study().text.replace("dictionary: ctcae-v5", named), terms=terms)
+
+
+def test_a_sponsors_own_dictionary_is_adopted_with_the_study_and_audited_from_the_log_alone(stage: Stage) -> None:
+    """Its whole text stands in the record of the study that names its digest: whoever has the log has the terms."""
+    site = stage.site(own())
+    site.play(ANNA, "acute_monitoring")
+    report(site, "LOW neutrophils", grade=3)
+    with site.refused("event.term") as told:
+        report(site, "Neutrophil count decreased")
+    assert "is no term of Our terms" in told.says
+    with site.refused("event.grade"):
+        follow(site, grade=4)
+    with site.refused("event.specify"):
+        report(site, "Something else - please specify")
+    assert dictionary_of(Reader(site.log).current_protocol()).grades["Low neutrophils"] == (2, 3)
+    settled(site)
+
+
+def test_terms_that_the_study_does_not_name_are_believed_by_nobody(stage: Stage) -> None:
+    """A forged adoption with another list of terms: the study is not adopted, and the audit names the record."""
+    site = stage.at("acute_monitoring")
+    other = own()
+    forged = ProtocolAdopted(
+        protocol=other.protocol.id, version=other.protocol.version, digest=other.digest, text=other.text,
+        terms=TERMS.replace("2 3", "1 2 3 4 5"),
+    )  # fmt: skip
+    site.forge([forged], "quality.1", subject=f"protocol/{other.digest}", without_therapy=True)
+    assert Reader(site.log).current_protocol().digest == site.protocol.digest
+    with site.refused("protocol.adopted"):
+        Reader(site.log).protocol(other.digest)
+    assert [finding.position for finding in audit_all(Reader(site.log))] == [site.log.size() - 1]
 
 
 def test_an_event_worsens_and_resolves_by_new_facts(stage: Stage) -> None:
@@ -460,7 +529,7 @@ def test_any_other_susar_has_15_days(stage: Stage) -> None:
 def test_an_event_that_becomes_serious_or_fatal_starts_its_clock_then(stage: Stage) -> None:
     """The clock counts from when it was known, not from the first report of the event."""
     site = stage.at("acute_monitoring")
-    report(site, grade=3)
+    report(site, "Sepsis", grade=3)
     assert clocks(site) == {}
     with site.refused("report.due"):
         send(site, "sae")
