@@ -19,6 +19,7 @@ from events.facts.site import LotRecallContinued, LotRecalled
 from events.reading import Record, read_record, verified_stream
 from events.verify import Finding
 from protocol.changeover import clear
+from protocol.codes import own_code, site_code
 from protocol.cohorts import reopen_cohort, stop_cohort
 from protocol.commands import Entered, LetPass, Perform
 from protocol.commands.environment import ReportEnvironment
@@ -218,20 +219,43 @@ def _dated(recorded: datetime, latest: datetime, now: datetime | None) -> str:
 
 def _site_otherwise(reader: Reader, record: Record) -> str:
     subject = record.statement.subject
-    if subject.startswith("therapy/") or subject == STREAM:
-        return ""  # decided again with its therapy; or judged already
-    reaches = set(record.statement.heads) != {subject}
+    if subject.startswith("therapy/"):
+        return ""  # decided again with its therapy
+    if subject == STREAM:
+        return _people_otherwise(reader, record)  # the rest was judged
+    reaches = set(record.statement.heads) - {own_code(record)} != {subject}
     if reaches and (says := may_not_reach(record)):
         return f"a record of the site extends its one stream, and no other: {says}"
     own = (fact for fact in record.facts if not (reaches and isinstance(fact, TherapyFact)))
     reasons = (not_entitled(reader, record, fact) for fact in own)
     return (
         next((says for says in reasons if says), "")
+        or _code_otherwise(reader, record)
         or _recall_otherwise(reader, record)
         or _report_otherwise(reader, record)
         or _clearing_otherwise(reader, record)
         or _cohort_otherwise(reader, record)
     )
+
+
+def _code_otherwise(reader: Reader, record: Record) -> str:
+    """What a lot, a device or a room is called was nothing else when it was."""
+    kind, code = site_code(record.statement.subject)
+    try:
+        if kind:
+            reader.check_code(kind, code, record.position)
+    except Refused as refused:
+        return f"today's rules refuse it: {refused.says} [{refused.rule}]"
+    return ""
+
+
+def _people_otherwise(reader: Reader, record: Record) -> str:
+    """The number and the account of a person who was enrolled were nobody's code."""
+    try:
+        reader.check_people(record.facts, record.position)
+    except Refused as refused:
+        return f"today's rules refuse it: {refused.says} [{refused.rule}]"
+    return ""
 
 
 def _recall_otherwise(reader: Reader, record: Record) -> str:
@@ -268,7 +292,7 @@ def _report_otherwise(reader: Reader, record: Record) -> str:
 
 def _reaches_otherwise(decided: Recall | Reported, record: Record) -> str:
     """Whether a record of the site that reaches into therapies reaches, and says of them, what it would today."""
-    if decided.facts == record.facts and set(decided.streams) == set(record.statement.heads):
+    if decided.facts == record.facts and set(decided.streams) == set(record.statement.heads) - {own_code(record)}:
         return ""
     names = ", ".join(one.removeprefix("therapy/") for one in decided.streams[1:]) or "nobody"
     return f"today's rules would reach others, or say otherwise of them: {names}"

@@ -211,8 +211,9 @@ class Desk(Reader):
         now = self._now()
         actor = self._signing_actor(sitting)
         for _ in range(MOST_TRIES):
-            heads = self.log.heads(streams)
+            heads = self.first_heads(streams)
             facts = tuple(decide_facts(actor, self.log.authority()))
+            self.check_people(facts)
             decision = Decision((), meaning, now)
             try:
                 done = self._append(sitting, actor, decision, heads, streams[0], None, now, facts)
@@ -233,9 +234,10 @@ class Desk(Reader):
         actor = self._signing_actor(sitting)
         receipts: list[Receipt] = []
         for _ in range(MOST_TRIES):
+            first = self.first_heads([lot_stream(lot)])
             touched, recalled, seen = self.touched_by_lot(lot)
             recall = decide_recall(actor, lot, reason, touched, recalled)
-            heads = {stream: seen[stream] for stream in recall.streams}
+            heads = first | {stream: seen[stream] for stream in recall.streams}
             decision = Decision((), "performed", now)
             try:
                 done = self._append(sitting, actor, decision, heads, lot_stream(lot), None, now, recall.facts)
@@ -257,10 +259,11 @@ class Desk(Reader):
         now = self._now()
         actor = self._signing_actor(sitting)
         for _ in range(MOST_TRIES):
+            first = self.first_heads([room_stream(read_code(command.room))])
             room, head = self.room(read_code(command.room))
             there, seen = self.touched_in_room(room)
             reported = decide_report(actor, command, room, there, self.protocols(), now)
-            heads = {stream: {room_stream(room.code): head, **seen}[stream] for stream in reported.streams}
+            heads = first | {stream: {room_stream(room.code): head, **seen}[stream] for stream in reported.streams}
             decision = Decision((), "performed", command.ended)
             try:
                 done = self._append(sitting, actor, decision, heads, room_stream(room.code), None, now, reported.facts)

@@ -11,6 +11,7 @@ from events.identifiers import read_code
 from protocol.changeover import changeover_breaches
 from protocol.clocks import moment
 from protocol.code_forms import check_form
+from protocol.codes import check_unused
 from protocol.commands import Perform
 from protocol.gate import Admitted
 from protocol.infection import needs_changeover
@@ -180,6 +181,7 @@ def _check_free(therapy: Therapy, name: str, code: str, around: Surroundings) ->
             "A code is used once.",
             code=code,
         )
+    check_unused(code, name, around.known_as)
 
 
 def _booking(
@@ -196,7 +198,7 @@ def _booking(
     slots = []
     for slot in command.slots:
         check_form(f"Slot of {slot.resource}", slot.code, protocol.codes.slot)
-        no_patients(therapy, slot.resource, slot.code, around)
+        no_patients(therapy, slot.resource, slot.code, around, "slot")
         if slot.ends <= slot.starts:
             raise refuse(
                 "time.order",

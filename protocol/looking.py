@@ -15,6 +15,7 @@ from events.facts.steps import SlotsBooked
 from events.heads import Head
 from events.identifiers import read_code
 from events.reading import Record
+from protocol.codes import used_as
 from protocol.cohorts import asks, cohort_of, cohort_rules, cohort_stream
 from protocol.commands import Perform, TellHappened
 from protocol.decision import code_stream, lot_stream, room_stream, slot_stream, therapy_stream
@@ -115,9 +116,12 @@ class Looking:
                 continue  # the gate refuses it again, at its own place in the order of questions
             # A bag's label carries the donation's number too: whose that is, is asked as well.
             for known in dict.fromkeys((code, code.partition(".")[0])):
-                owners = [name for record in self.records(code_stream(known)) if (name := therapy_of(record))]
+                records = [record for record in self.records(code_stream(known)) if not used_as(record, known)]
+                owners = [name for record in records if (name := therapy_of(record))]
                 if owners:
                     self.around.owners[known] = owners[0]
+            if code not in self.around.owners and (others := self.reader.known_as(code, self.before)):
+                self.around.known_as[code] = others
 
     def therapy(self, name: str) -> Therapy:
         """Another therapy that the record will reach, and its head remembered: its facts follow from how it stands."""

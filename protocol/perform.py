@@ -21,6 +21,7 @@ from events.facts.steps import (
 from events.identifiers import read_code
 from protocol.clocks import clock_breaches, moment
 from protocol.code_forms import check_form
+from protocol.codes import check_unused, first_use
 from protocol.cohorts import extends
 from protocol.commands import Perform
 from protocol.comparison import differing
@@ -123,7 +124,7 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
         happened=fact.ended,
         extends=tuple(
             dict.fromkeys(
-                [*_extends(fact, command), *extends(therapy, protocol, fact, command.choices), *slots_of(follows)]
+                [*_extends(fact, around), *extends(therapy, protocol, fact, command.choices), *slots_of(follows)]
             )
         ),
         warnings=tuple(f.says for f in follows if isinstance(f, DeviationOpened))
@@ -182,6 +183,15 @@ def open_therapy(
             "A screening number is used once.",
             code=screening,
         )
+    check_unused(screening, "screening number", around.known_as)
+    if therapy.id in around.owners:
+        raise refuse(
+            "identity.new-code",
+            f"{therapy.id} is a code of {around.owners[therapy.id]}; it cannot be the id of a therapy too.",
+            "Choose another id, or let the program choose one.",
+            code=therapy.id,
+        )
+    check_unused(therapy.id, "id of a therapy", around.known_as)
     head = protocol.protocol
     opened = TherapyOpened(
         therapy=therapy.id,
@@ -198,7 +208,7 @@ def open_therapy(
         facts=(opened, *consent.facts),
         meaning=consent.meaning,
         happened=consent.happened,
-        extends=(*consent.extends, code_stream(screening)),
+        extends=(*consent.extends, code_stream(screening), code_stream(therapy.id)),
         warnings=consent.warnings,
     )
 
@@ -288,16 +298,17 @@ def _window_breaches(
     )
 
 
-def _extends(fact: StepFact, command: Perform) -> tuple[str, ...]:
+def _extends(fact: StepFact, around: Surroundings) -> tuple[str, ...]:
     codes = [new.code for new in fact.created]
     if isinstance(fact, PatientEnrolled):
         codes += [fact.subject, fact.coi, fact.wristband]
     streams = [code_stream(code) for code in codes]
     if suite := getattr(fact, "suite", None):
-        streams.append(room_stream(suite))
+        streams += [room_stream(suite), *first_use("room", suite, around.known_as)]
     streams += [lot_stream(used.code) for used in fact.used if used.what == "lot"]
     if isinstance(fact, SlotsBooked):
         streams += [slot_stream(slot.code) for slot in fact.slots]
+        streams += [stream for slot in fact.slots for stream in first_use("slot", slot.code, around.known_as)]
     return tuple(dict.fromkeys(streams))
 
 

@@ -26,6 +26,7 @@ from events.facts.quality import DeviationOpened, IdentityMismatched, ItemPresen
 from events.facts.recalls import RecallReached
 from events.facts.site import LotRecallContinued, LotRecalled
 from events.reading import Record
+from protocol.codes import own_code
 from protocol.decision import therapy_stream
 
 
@@ -80,5 +81,6 @@ def may_not_reach(record: Record) -> str:
         if not isinstance(fact, allowed) or (number == 0 and stream != subject):
             return f"{told}, with {fact.wire}, which does not belong there"
     shared = subject.startswith("therapy/")  # a therapy's record also extends streams of codes, rooms and slots
-    extended = {stream for stream in record.statement.heads if stream.startswith("therapy/") or not shared}
+    heads = set(record.statement.heads) - {own_code(record)}
+    extended = {stream for stream in heads if stream.startswith("therapy/") or not shared}
     return "" if extended == streams else f"{told} and says nothing of it, or of somebody whose stream it is not in"

@@ -7,7 +7,7 @@ which is how the audit asks old questions again.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
@@ -22,6 +22,7 @@ from events.heads import Head
 from events.log import EventLog
 from events.reading import Record, verified_stream
 from protocol.administration import unknown_account
+from protocol.codes import OF_THE_SITE, WORDS, bound_as, canonical, check_kind, person_of, site_code, used_as
 from protocol.cohorts import cohort_of, cohort_stream, known_cohort, member, opened_further
 from protocol.commands import (
     AnyCommand,
@@ -196,10 +197,64 @@ class Reader:
 
     def owner(self, code: str, before: int | None = None) -> str | None:
         """The therapy that a code is bound to, None if nobody has bound it."""
-        first = next(iter(verified_stream(self.log, code_stream(code))), None)
-        if first is None or (before is not None and first.position >= before):
-            return None
-        return therapy_of(first)
+        for record in verified_stream(self.log, code_stream(code)):
+            if before is not None and record.position >= before:
+                return None
+            if (name := therapy_of(record)) is not None and not used_as(record, code):
+                return name
+        return None
+
+    def known_as(self, code: str, before: int | None = None) -> dict[str, str]:
+        """What a code is beside a patient's own, by kind, in words; nothing where it is nothing (before a position)."""
+        found: dict[str, str] = {}
+        heads = self.log.heads([f"{kind}/{code}" for kind in OF_THE_SITE])
+        for kind in OF_THE_SITE:
+            stream = f"{kind}/{code}"
+            first = next(iter(verified_stream(self.log, stream)), None) if heads[stream].number else None
+            if first is not None and (before is None or first.position < before):
+                found[kind] = WORDS[kind]
+        if {"lot", "device"} & set(found):
+            known = self.equipment.known(code, before)
+            found |= {"lot": f"a lot of {known.lot.item}"} if known.lot and "lot" in found else {}
+            found |= {"device": f"a device ({known.device.item})"} if known.device and "device" in found else {}
+        if person := person_of(self.log.authority(), code, before):
+            found["person"] = person
+        return found
+
+    def check_code(self, kind: str, code: str, before: int | None = None) -> None:
+        """Refuse a code as one of this kind where it is something else already, a patient's or another of the site's.
+
+        Raises:
+            Refused: naming what it is.
+        """
+        owner = self.owner(code, before) or ""
+        what = bound_as(self.therapy_before(owner, before), code) if owner else ""
+        check_kind(kind, code, self.known_as(code, before), owner, what)
+
+    def check_people(self, facts: Iterable[Fact], before: int | None = None) -> None:
+        """Refuse to enrol a person under a number or an account that is a code of something else already.
+
+        Raises:
+            Refused: naming what it is.
+        """
+        for fact in facts:
+            if isinstance(fact, authority_facts.PersonEnrolled):
+                for code in filter(None, map(canonical, (fact.person, fact.account))):
+                    self.check_code("person", code, before)
+
+    def first_heads(self, streams: Sequence[str]) -> dict[str, Head]:
+        """The heads of streams; for a lot, a device or a room that is new here, that of its code too, which must be nothing else.
+
+        Raises:
+            Refused: naming what the code is already.
+        """
+        heads = self.log.heads([*streams])
+        new = [code for stream, head in heads.items() if not head.number and (code := site_code(stream)[1])]
+        heads |= self.log.heads([code_stream(code) for code in new])
+        for kind, code in (site_code(stream) for stream in streams):
+            if kind:
+                self.check_code(kind, code)
+        return heads
 
     def records(self, stream: str, before: int | None = None) -> tuple[list[Record], Head]:
         """A stream's records (before a position), and the head as it stood when they were read."""
@@ -271,6 +326,8 @@ class Reader:
         looking = Looking(self, Surroundings(now=now, actor=actor), before)
         if isinstance(command, Perform):
             looking.perform(command)
+            if therapy is not None and therapy.opened is None:
+                looking.owners([therapy.id])
             if therapy is not None and therapy.opened is not None:
                 looking.cohort(therapy, command.step, command.choices)
         elif isinstance(command, TellHappened):

@@ -10,6 +10,7 @@ from events.errors import Refused
 from events.facts.base import NewMaterial, Scan
 from events.identifiers import Bag, Din, read_code
 from protocol.code_forms import check_form
+from protocol.codes import check_unused, travels_as
 from protocol.commands import Presented
 from protocol.genealogy import ancestors
 from protocol.model import ScanSpec, Step, StudyProtocol
@@ -173,6 +174,9 @@ def _check_new(
             scan=scan.name,
             code=scan.code,
         )
+    check_unused(scan.code, scan.name, around.known_as)
+    if number := travels_as(therapy, protocol, scan.code):
+        check_unused(scan.code, scan.name, {scan.code: {"number": f"the {number}"}})
     identifier = protocol.materials[kind].identifier
     check_form(scan.name, scan.code, protocol.materials[kind].form)
     if identifier == "din":

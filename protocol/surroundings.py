@@ -155,6 +155,7 @@ class Surroundings:
     """Answers to everything the command names: codes, lots, devices, training, rooms, slots.
 
     `owners`: code to the therapy that it is bound to; a code that nobody has bound is not in it.
+    `known_as`: code to what it is beside a patient's own, by kind ("lot": "a lot of vector"); one that is nothing is not in it.
     `therapies`: other patients' therapies that the record will reach, as they stand.
     `protocols`: the study files that those are pinned to.
     `people`: accounts that the command names; one that nobody holds is not in it. Of a step that was done on paper, or told
@@ -166,6 +167,7 @@ class Surroundings:
     now: datetime
     actor: Actor
     owners: dict[str, str] = field(default_factory=dict)
+    known_as: dict[str, dict[str, str]] = field(default_factory=dict)
     lots: dict[str, Lot] = field(default_factory=dict)
     devices: dict[str, Device] = field(default_factory=dict)
     training: dict[str, datetime] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from events.errors import Refused
 from events.facts.base import TherapyFact
 from events.facts.quality import IdentityMismatched, ItemPresentedElsewhere
 from events.identifiers import read_code
+from protocol.codes import check_kind
 from protocol.decision import Decision, therapy_stream
 from protocol.refusals import refuse
 from protocol.state import Instance, Therapy
@@ -46,11 +47,11 @@ def stopped(therapy: Therapy, at: Instance, wrong: WrongItem, around: Surroundin
     return Decision(facts, "performed", around.now, (therapy_stream(wrong.other),), stop)
 
 
-def no_patients(therapy: Therapy, name: str, presented: str, around: Surroundings) -> str:
+def no_patients(therapy: Therapy, name: str, presented: str, around: Surroundings, kind: str = "room") -> str:
     """The code of something that is no patient's: a room, a booked resource.
 
     Raises:
-        Refused: unreadable, or it is this patient's.
+        Refused: unreadable, or it is this patient's, or something else of the site's.
         WrongItem: it is another patient's.
     """
     code = read_code(presented)
@@ -64,4 +65,5 @@ def no_patients(therapy: Therapy, name: str, presented: str, around: Surrounding
             "Scan again.",
             presented=code,
         )
+    check_kind(kind, code, around.known_as.get(code, {}))
     return code

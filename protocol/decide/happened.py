@@ -15,6 +15,7 @@ from events.facts.mismatch import MismatchReached, MismatchReported
 from events.facts.quality import DeviationOpened, MaterialQuarantined
 from events.facts.steps import ProcessPerformed, StepFact
 from events.identifiers import read_code
+from protocol.codes import first_use
 from protocol.cohorts import extends
 from protocol.commands import Decline, HappenedCommand, TakeBack, Witness
 from protocol.consequences import follow
@@ -99,7 +100,7 @@ def decide_happened(
         tuple(record),
         "performed",
         act.ended,
-        (*_extends(told, record, others), *_of_cohort(therapy, protocol, record)),
+        (*_extends(told, record, others, around), *_of_cohort(therapy, protocol, record)),
         warnings=tuple(f.says for f in record if isinstance(f, DeviationOpened))
         + tuple(
             f"quarantined: {', '.join(f.materials)} of {f.therapy}"
@@ -234,10 +235,13 @@ def _reached(
     return found + what_follows(other, protocol, found, around, "performed", told.ended)
 
 
-def _extends(told: facts.ActHappened, record: list[TherapyFact], others: tuple[Other, ...]) -> tuple[str, ...]:
+def _extends(
+    told: facts.ActHappened, record: list[TherapyFact], others: tuple[Other, ...], around: Surroundings
+) -> tuple[str, ...]:
     created = [new.code for fact in record if isinstance(fact, StepFact) for new in fact.created]
     streams = [code_stream(code) for code in created]
-    streams += [room_stream(fact.suite) for fact in record if isinstance(fact, ProcessPerformed) and fact.suite]
+    for room in (fact.suite for fact in record if isinstance(fact, ProcessPerformed) and fact.suite):
+        streams += [room_stream(room), *first_use("room", room, around.known_as)]
     streams += [lot_stream(used.code) for used in told.used if used.what == "lot"]
     return tuple(dict.fromkeys([*streams, *(therapy_stream(other.therapy.id) for other in others)]))
 

@@ -7,6 +7,7 @@ from typing import assert_never
 from events.facts.base import LabelFate
 from events.facts.labels import LabelFatesDropped, LabelFatesGiven, LabelFatesWitnessed, LabelsIssued
 from events.identifiers import read_code
+from protocol.codes import check_unused
 from protocol.commands import DropFates, GiveFates, IssueLabels, LabelCommand, WitnessFates
 from protocol.decide.quality import known_material
 from protocol.decision import Decision, code_stream
@@ -105,6 +106,7 @@ def _new_serials(therapy: Therapy, command: IssueLabels, around: Surroundings) -
                 "A serial names one label and nothing else; take the next number.",
                 code=serial,
             )
+        check_unused(serial, "label", around.known_as)
     return serials
 
 

@@ -148,7 +148,7 @@ class Therapy:
 
     def uses(self, code: str) -> bool:
         """Whether a code is in use here. One that an act brought which did not stand is not: its label is still there."""
-        bound = {self.subject, self.coi, self.wristband, self.opened.screening if self.opened else ""}
+        bound = {self.id, self.subject, self.coi, self.wristband, self.opened.screening if self.opened else ""}
         waiting = {new.code for act in self.pending.values() for new in act.fact.created}
         for act in self.pending.values():
             if isinstance(act.fact, PatientEnrolled):

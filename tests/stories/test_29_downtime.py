@@ -247,7 +247,7 @@ def _bruno() -> Any:
 
 
 def test_who_did_it_on_paper_is_not_independent_of_it(stage: Stage) -> None:
-    """A person of QA who stood at the filling, on paper, does not decide on that product afterwards; who typed it may."""
+    """A person of QA who stood at the filling, on paper, does not decide on that product afterwards."""
     site, then = down(stage, "harvest")
     filler = site.hire("P-903", "filler.1", "operator", "qa_releaser")
     site.pass_(minutes=1)
