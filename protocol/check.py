@@ -22,6 +22,7 @@ from protocol.check_safety import check_safety
 from protocol.check_steps import check_parts
 from protocol.model import Step, StudyProtocol
 from protocol.problems import Problem, Study
+from protocol.uses import Use, roles_used
 
 
 def check_protocol(protocol: StudyProtocol) -> list[Problem]:
@@ -79,12 +80,25 @@ def staffing_gaps(protocol: StudyProtocol, people: Mapping[str, tuple[str, froze
         first, second = _any_of(label.printed_by, holders), _any_of(label.witnessed_by, holders)
         if not lacking and not any(second - {person} for person in first):
             alone.setdefault((label.printed_by, label.witnessed_by), []).append(f"label {name}")
+    for use in roles_used(protocol):
+        if not _any_of(use.names, holders) and (where := _elsewhere(protocol, use)):
+            nobody.setdefault(use.names, []).append(where)
     gaps = [f"Nobody is {_or(wanted)}; that is asked for by {_and(steps)}." for wanted, steps in nobody.items()]
     gaps += [
         f"Only one person can sign as {_or(first)} and as {_or(second)}; two people must sign {_and(steps)}."
         for (first, second), steps in alone.items()
     ]
     return gaps + _dependent(protocol, holders)
+
+
+def _elsewhere(protocol: StudyProtocol, use: Use) -> str:
+    """What else asks for a role than signing a step, an incident or a label: ``an alert of transport``, ``safety.dlt.decided_by``."""
+    step = protocol.steps[use.path[1]].id if use.path[0] == "steps" and isinstance(use.path[1], int) else ""
+    words = ".".join(part for part in use.path if isinstance(part, str))
+    signs = step and words.count(".") == 1
+    if signs or use.path[0] == "labels" or words in ("incidents.reported_by", "incidents.decided_by"):
+        return ""
+    return f"an alert of {step}" if step and not words.endswith("_by") else f"{step} ({words})" if step else words
 
 
 def _dependent(protocol: StudyProtocol, holders: Mapping[str, set[str]]) -> list[str]:

@@ -19,6 +19,7 @@ from protocol.check import check_protocol
 from protocol.model import StudyProtocol
 from protocol.plain_yaml import Document, NotPlain, read_plain
 from protocol.problems import Problem
+from protocol.warn import warn
 from protocol.wording import in_words
 
 MAX_BYTES = 150_000
@@ -128,6 +129,11 @@ def read_protocol(
     if not adopted and (problems := check_protocol(protocol)):
         raise _refused(name, _tell(document, problems))
     return protocol
+
+
+def warnings_of(protocol: StudyProtocol) -> list[Told]:
+    """What is allowed in a file that was read and is hardly meant, each with its line, in the order of lines."""
+    return _tell(read_plain(protocol.text), warn(protocol))
 
 
 def _too_long(size: int, of: str = "") -> Told:

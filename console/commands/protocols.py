@@ -13,7 +13,7 @@ from console.show import Screen, as_json, line, pairs, table
 from console.signin import sit
 from console.study_files import read_study
 from protocol.check import staffing_gaps
-from protocol.file import read_protocol
+from protocol.file import read_protocol, warnings_of
 from protocol.model import StudyProtocol
 
 FileArg = Annotated[Path, typer.Argument(metavar="FILE", help="The protocol file (YAML).")]
@@ -25,23 +25,24 @@ def _gaps(protocol: StudyProtocol) -> list[str]:
 
 
 def check(file: FileArg, json: Json = False) -> None:
-    """Check a protocol file: every problem with its line, field and reason. With a site, also whether its people can staff it.
+    """Check a protocol file: every problem and every warning with its line, field and reason. With a site, also its staffing.
 
     Example: unbroken protocol check study.yaml
     """
     study = read_study(file)
     protocol = read_protocol(study.text, study.name, terms=study.terms)
+    told = warnings_of(protocol)
     gaps = _gaps(protocol) if here.folder() is not None else []
     head = protocol.protocol
     if json:
         as_json({"protocol": head.id, "version": head.version, "digest": protocol.digest, "steps": len(protocol.steps),
-                 "staffing_gaps": gaps})  # fmt: skip
+                 "warnings": [one._asdict() for one in told], "staffing_gaps": gaps})  # fmt: skip
         return
     line(
         f"{file}: protocol {head.id} {head.version} can be adopted; {len(protocol.steps)} steps, digest {protocol.digest}."
     )
-    for gap in gaps:
-        line(f"Warning: {gap}")
+    for warning in [*told, *gaps]:
+        line(f"Warning: {warning}")
 
 
 def adopt(file: FileArg, account: As = None, secret: Secret = None, json: Json = False) -> None:
@@ -60,10 +61,10 @@ def adopt(file: FileArg, account: As = None, secret: Secret = None, json: Json =
     new = site.log.size() > before
     if new:
         tick(site)
-    head, gaps = protocol.protocol, _gaps(protocol)
+    head, gaps, told = protocol.protocol, _gaps(protocol), warnings_of(protocol)
     if json:
         as_json({"protocol": head.id, "version": head.version, "digest": protocol.digest, "new": new,
-                 "staffing_gaps": gaps})  # fmt: skip
+                 "warnings": [one._asdict() for one in told], "staffing_gaps": gaps})  # fmt: skip
         return
     screen = Screen(site)
     screen.simulated()
@@ -73,8 +74,8 @@ def adopt(file: FileArg, account: As = None, secret: Secret = None, json: Json =
         else "It was adopted already; nothing was recorded."
     )
     line(f"Protocol {head.id} {head.version}, digest {protocol.digest}. {says}")
-    for gap in gaps:
-        line(f"Warning: {gap}")
+    for warning in [*told, *gaps]:
+        line(f"Warning: {warning}")
 
 
 def list_protocols(json: Json = False) -> None:

@@ -60,10 +60,12 @@ EARLY: Change = (
 )
 """An electrocardiogram before the collection."""
 LATE: Change = (
-    "  - id: pre_thaw_check\n    kind: identity_check\n    title: Patient and product check before thaw\n    after: lymphodepletion\n",
+    "  - id: pre_thaw_check\n    kind: identity_check\n    title: Patient and product check before thaw\n"
+    "    after: [lymphodepletion, repeat_lymphodepletion]\n",
     "  - {id: ecg, kind: observation, title: ECG before the infusion, after: lymphodepletion, performed_by: physician,\n"
     "     records: [{name: qtc, title: QTc, unit: ms, plausible: [200, 800]}]}\n\n"
-    "  - id: pre_thaw_check\n    kind: identity_check\n    title: Patient and product check before thaw\n    after: ecg\n",
+    "  - id: pre_thaw_check\n    kind: identity_check\n    title: Patient and product check before thaw\n"
+    "    after: [ecg, repeat_lymphodepletion]\n",
 )
 """An electrocardiogram before the infusion."""
 
@@ -265,7 +267,8 @@ def test_a_new_step_ahead_is_asked_and_one_that_lies_behind_is_not(stage: Stage)
     ahead = moved(stage.at("lymphodepletion"), LATE)
     (fact,) = (p.fact for p in ahead.now.amendments.values())
     assert ("step ecg", "kind", None, "observation") in told(fact)
-    assert ("step pre_thaw_check", "after", "lymphodepletion", "ecg") in told(fact)
+    before, now = "lymphodepletion, repeat_lymphodepletion", "ecg, repeat_lymphodepletion"
+    assert ("step pre_thaw_check", "after", before, now) in told(fact)
     ahead.play(ANNA, "pre_thaw_check")
     assert ahead.now.of_step("ecg")
     settled(ahead)
