@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
 from dataclasses import replace
-from decimal import Decimal, DivisionByZero
+from decimal import Decimal
+from typing import NamedTuple
 
 from events.facts.base import Criterion
-from protocol.due import could_apply
+from protocol.due import applies, could_apply, of_step
 from protocol.environment import criterion as environment_criterion
-from protocol.model import ReleaseCriterion, StudyProtocol
-from protocol.readings import number_breaks
+from protocol.model import Measure, ReleaseCriterion, StudyProtocol
 from protocol.state import Current, Instance, Therapy
 
 
@@ -34,7 +35,11 @@ def evaluate(therapy: Therapy, protocol: StudyProtocol, bag: str = "") -> tuple[
 def _of_each(therapy: Therapy, criterion: ReleaseCriterion, protocol: StudyProtocol, bag: str) -> Criterion:
     product = protocol.release.product if protocol.release else ""
     left = [m.code for m in therapy.live(product) if m.status != "rejected"]
-    found = {code: _evaluate(_alone(therapy, product, code), criterion, protocol) for code in ([bag] if bag else left)}
+    bags = {m.code for m in therapy.materials.values() if m.kind == product}
+    found = {
+        code: _evaluate(_alone(therapy, bags - {code}), criterion, protocol, bags - {code})
+        for code in ([bag] if bag else left)
+    }
     if len(found) < 2:
         return next(iter(found.values()), None) or _evaluate(therapy, criterion, protocol)
     verdicts = [one.verdict for one in found.values()]
@@ -44,55 +49,105 @@ def _of_each(therapy: Therapy, criterion: ReleaseCriterion, protocol: StudyProto
     return Criterion.model_validate({"name": criterion.id, "verdict": verdict, "found": told[:500], "passes": passes})
 
 
-def _alone(therapy: Therapy, product: str, bag: str) -> Therapy:
+def _alone(therapy: Therapy, others: set[str]) -> Therapy:
     """The therapy without the results of its other bags."""
-    others = {m.code for m in therapy.materials.values() if m.kind == product} - {bag}
     return replace(therapy, readings={w: now for w, now in therapy.readings.items() if w[0].material not in others})
 
 
-def _evaluate(therapy: Therapy, criterion: ReleaseCriterion, protocol: StudyProtocol) -> Criterion:
-    verdict, shown = _verdict(therapy, criterion, protocol)
-    found = f"{shown} {_corrected(therapy, criterion)} {_invalidated(therapy, criterion)}"
+def _evaluate(
+    therapy: Therapy, criterion: ReleaseCriterion, protocol: StudyProtocol, others: Container[str] = ()
+) -> Criterion:
+    lacks = outstanding(therapy, protocol, criterion.measure.of, others)
+    verdict, shown = _verdict(therapy, criterion, protocol, lacks)
+    missing = f"(missing: {', '.join(map(str, lacks))})" if verdict == "pending" and shown else ""
+    found = f"{shown} {missing} {_corrected(therapy, criterion)} {_invalidated(therapy, criterion)}"
     found = " ".join(found.split())
     passes = describe(criterion, therapy, protocol)
-    return Criterion.model_validate({"name": criterion.id, "verdict": verdict, "found": found, "passes": passes})
+    return Criterion.model_validate({"name": criterion.id, "verdict": verdict, "found": found[:500], "passes": passes})
 
 
-def _verdict(therapy: Therapy, criterion: ReleaseCriterion, protocol: StudyProtocol) -> tuple[str, str]:
-    """Passed, failed or pending, and what was found."""
-    found = readings_of(therapy, criterion.measure.of)
+def _verdict(
+    therapy: Therapy, criterion: ReleaseCriterion, protocol: StudyProtocol, lacks: Sequence[Instance]
+) -> tuple[str, str]:
+    """Passed, failed or pending, and what was found: decided as soon as no result that is still missing can change it."""
+    found = _in_turn(therapy, criterion.measure.of)
     if criterion.must_be is not None:
-        if not found:
-            return "pending", ""
         # A criterion of words falls if any result of it falls: an earlier positive is not outvoted by a later negative.
-        wrong = [r.value for r in found if r.value not in criterion.must_be]
-        return ("failed", wrong[0]) if wrong else ("passed", found[-1].value)
-    verdict, shown = "pending", ""
-    for results in _by_themselves(therapy, protocol, criterion.measure.of):
+        wrong = [now.value for _, now in found if now.value not in criterion.must_be]
+        if wrong or not found:
+            return ("failed", wrong[0]) if wrong else ("pending", "")
+        return ("pending" if lacks else "passed"), found[-1][1].value
+    record = protocol.by_id[criterion.measure.of.partition(".")[0]].record_by_name[
+        criterion.measure.of.partition(".")[2]
+    ]
+    known = [(at, Between(Decimal(now.value), Decimal(now.value))) for at, now in found]
+    unknown = [(at, Between(*record.plausible)) for at in lacks] if record.plausible else []
+    if not known:
+        return "pending", ""
+    passed, shown = True, ""
+    for results in _held_together(protocol, criterion.measure, [*known, *unknown]):
         value = _measured(therapy, criterion, results)
-        if value is None:
-            continue
-        unit = criterion.unit or ""
-        fails = number_breaks(criterion, value, unit) or _misses_target(therapy, protocol, criterion, value)
-        shown = f"{_plain(value)} {unit}".strip()
-        if fails:
+        sides = {_side(therapy, protocol, criterion, end) for end in value} if value else {None}
+        if value is not None and any(one.low == one.high for one in results):
+            shown = _told(value, criterion.unit)
+        if sides in ({-1}, {1}):
             return "failed", shown
-        verdict = "passed"
-    return verdict, shown
+        passed = passed and sides == {0}
+    return ("passed" if passed else "pending"), shown
 
 
-def _by_themselves(therapy: Therapy, protocol: StudyProtocol, source: str) -> list[list[Current]]:
-    """The results that are held against a limit together. A retest is no second chance, nor is a step that was done once more
-    although the study does not repeat it: the first and each later one stand by themselves, and one that fails is enough.
+class Between(NamedTuple):
+    """A number as far as it is known: the lowest and the highest that it may be."""
+
+    low: Decimal
+    high: Decimal
+
+
+def _told(value: Between, unit: str | None) -> str:
+    number = _plain(value.low) if value.low == value.high else f"{_plain(value.low)} to {_plain(value.high)}"
+    return f"{number} {unit or ''}".strip()
+
+
+def outstanding(
+    therapy: Therapy, protocol: StudyProtocol, source: str, others: Container[str] = ()
+) -> tuple[Instance, ...]:
+    """The acts of ``STEP.RECORD`` that must still give a result: those that are not done, and those done whose result comes late.
+
+    What QA rejected holds up nobody, nor does one of the `others`.
     """
-    step, found = protocol.by_id[source.partition(".")[0]], _in_turn(therapy, source)
-    if step.retest is not None:
-        return [[now] for _, now in found]
-    if step.repeat is not None or step.visits:
-        return [[now for _, now in found]]
-    of: dict[str, list[Current]] = {}
-    for at, now in found:
-        of.setdefault(at.material, []).append(now)
+    step, _, name = source.partition(".")
+    if protocol.by_id[step].record_by_name[name].optional or not applies(protocol.by_id[step], therapy):
+        return ()
+    gone = {m.code for m in therapy.materials.values() if m.status == "rejected"}
+    return tuple(
+        due.at
+        for due in of_step(therapy, protocol, protocol.by_id[step])
+        if due.required
+        and due.standing in ("done", "ready", "waiting", "awaiting_second")
+        and (due.at, name) not in therapy.readings
+        and due.at.material not in gone
+        and due.at.material not in others
+    )
+
+
+_Results = list[tuple[Instance, Between]]
+
+
+def _held_together(protocol: StudyProtocol, measure: Measure, found: _Results) -> list[list[Between]]:
+    """The results that are held against a limit together. A retest is no second chance, nor is a step that was done once more
+    although the study does not repeat it, nor another material: each stands by itself, and one that fails is enough.
+    """
+    step, found = protocol.by_id[measure.of.partition(".")[0]], sorted(found, key=lambda pair: _in_order(pair[0]))
+    again = step.repeat is not None or bool(step.visits)
+    if step.retest is not None or (measure.combine == "latest" and not again):
+        return [[value] for _, value in found]
+    of: dict[str, list[Between]] = {}
+    for at, value in found:
+        of.setdefault(at.material, []).append(value)
+    if measure.combine == "latest":
+        return list(of.values())
+    if again:
+        return [[value for _, value in found]] if found else []
     most = max((len(results) for results in of.values()), default=0)
     return [[results[min(turn, len(results) - 1)] for results in of.values()] for turn in range(most)]
 
@@ -138,24 +193,20 @@ def _in_order(at: Instance) -> tuple[int, str, str]:
     return (int(at.occurrence) if at.occurrence.isdigit() else 0, at.occurrence, at.material)
 
 
-def _measured(therapy: Therapy, criterion: ReleaseCriterion, results: list[Current]) -> Decimal | None:
+def _measured(therapy: Therapy, criterion: ReleaseCriterion, results: list[Between]) -> Between | None:
     measure = criterion.measure
-    value = _combined([Decimal(r.value) for r in results], measure.combine)
-    for source in measure.multiply:
-        factor = _combined([Decimal(r.value) for r in readings_of(therapy, source)], "latest")
-        value = None if value is None or factor is None else value * factor
-    for source in measure.divide:
-        divisor = _combined([Decimal(r.value) for r in readings_of(therapy, source)], "latest")
-        try:
-            value = None if value is None or divisor is None else value / divisor
-        except DivisionByZero:
-            value = None
-    return value
+    ends = [_combined([value[end] for value in results], measure.combine) for end in (0, 1)]
+    for sources, divides in ((measure.multiply, False), (measure.divide, True)):
+        for source in sources:
+            known = readings_of(therapy, source)
+            factor = Decimal(known[-1].value) if known else None
+            if factor is None or (divides and not factor):
+                return None
+            ends = [end / factor if divides else end * factor for end in ends]
+    return Between(*sorted(ends))
 
 
-def _combined(values: list[Decimal], how: str) -> Decimal | None:
-    if not values:
-        return None
+def _combined(values: list[Decimal], how: str) -> Decimal:
     match how:
         case "sum":
             return sum(values, Decimal(0))
@@ -178,9 +229,18 @@ def _target(therapy: Therapy, protocol: StudyProtocol, criterion: ReleaseCriteri
     return target.value - margin, target.value + margin
 
 
-def _misses_target(therapy: Therapy, protocol: StudyProtocol, criterion: ReleaseCriterion, value: Decimal) -> bool:
-    window = _target(therapy, protocol, criterion)
-    return window is not None and not window[0] <= value <= window[1]
+def _side(therapy: Therapy, protocol: StudyProtocol, criterion: ReleaseCriterion, value: Decimal) -> int:
+    """Whether a number is too low (-1), passes (0), or is too high (1)."""
+    low, high = _target(therapy, protocol, criterion) or (value, value)
+    above, below = criterion.above, criterion.below
+    if value < max(low, value if criterion.at_least is None else criterion.at_least) or (
+        above is not None and value <= above
+    ):
+        return -1
+    return int(
+        value > min(high, value if criterion.at_most is None else criterion.at_most)
+        or (below is not None and value >= below)
+    )
 
 
 def describe(criterion: ReleaseCriterion, therapy: Therapy, protocol: StudyProtocol) -> str:

@@ -340,3 +340,62 @@ def test_in_the_trial_the_dose_of_all_bags_is_recorded_after_the_last(stage: Sta
     assert len(site.now.dose.bags) == 2
     assert told(site).endswith(f"within {site.now.dose.passes}")
     settled(site)
+
+
+# ------------------------------------------------------------------ a criterion over all bags
+
+
+VIABILITY = """unit: "%", at_least: 70, each_bag: true,
+       source: published 70-80 %"""
+
+
+def over_all(stage: Stage, *changes: tuple[str, str]) -> tuple[Staged, str, str]:
+    """The study decides on each bag, but some criteria look at all of them; both bags are filled."""
+    text = SPLIT.read_text(encoding="utf-8")
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    site = stage.site(read_protocol(text), DORA)
+    site.play(DORA, "freeze", late=False)
+    first, second = sorted(m.code for m in site.now.materials.values() if m.kind == "dose_bag")
+    return site, first, second
+
+
+def stands(site: Staged, name: str) -> tuple[str, str]:
+    """How a criterion stands, and what was found."""
+    (one,) = (c for c in evaluate(site.now, site.protocol) if c.name == name)
+    return one.verdict, one.found
+
+
+def test_a_criterion_over_all_bags_waits_for_each_bag_and_falls_with_any(stage: Stage) -> None:
+    """One bag has passed and the other was not tested: pending. Whichever of them fails, the criterion falls."""
+    site, first, second = over_all(
+        stage, (VIABILITY, 'unit: "%", at_least: 70')
+    )  # fmt: skip
+    for bag in (first, second):
+        site.do("freeze", material=bag)
+    site.do("test_bag", material=first, values={"viability": "60 %"})
+    assert stands(site, "viability") == ("failed", "60 %"), "whatever the other one gives"
+    site.correct("test_bag", "viability", "90 %", material=first, by="analyst.2")
+    assert stands(site, "viability") == ("pending", f"90 % (missing: test_bag of {second}) (corrected)")
+    site.do("test_bag", material=second, values={"viability": "75 %"})
+    assert stands(site, "viability") == ("passed", "75 % (corrected)")
+    site.correct("test_bag", "viability", "69 %", material=first)
+    assert stands(site, "viability") == ("failed", "69 % (corrected)"), "the other bag is no second chance"
+
+
+def test_a_sum_over_bags_is_decided_as_soon_as_no_missing_bag_can_change_it(stage: Stage) -> None:
+    """A bag that nobody counted yet holds something: below a least sum it is pending, above a most it has failed already."""
+    cells = "measure: freeze.cells, unit: cells, at_least: 1e7, each_bag: true,"
+    least = "measure: {of: freeze.cells, combine: sum}, unit: cells, at_least: 1e8, at_most: 1e9,"
+    site, first, second = over_all(stage, (cells, least))
+    site.do("freeze", material=first, values={"cells": "5e7 cells"})
+    assert stands(site, "cells") == (
+        "pending",
+        f"5.00e+7 to 1.00e+11 cells (missing: freeze of {second})",
+    )
+    site.do("freeze", material=second, values={"cells": "2e7 cells"})
+    assert stands(site, "cells") == ("failed", "7.00e+7 cells")
+    site, first, second = over_all(stage, (cells, least.replace("1e9", "1e8").replace("at_least: 1e8, ", "")))
+    site.do("freeze", material=first, values={"cells": "1e8 cells"})
+    assert stands(site, "cells") == ("failed", "1.00e+8 to 1.00e+11 cells"), "one cell more is too many"
