@@ -6,6 +6,7 @@ Neither the parser of the command line nor the rulebook is imported here before 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -162,6 +163,8 @@ def _audited(therapy: str, answer: Answer) -> str:
     return "audited at this head, no finding"
 
 
+LOOKED_THROUGH = 100_000
+"""Records, which take about a second: a longer log is not looked through for one therapy."""
 BEFORE, AGAIN = "audited at this very head before", "audited again"
 
 
@@ -178,11 +181,44 @@ def verify(site: Site, name: str, json: bool, *, anew: bool = False) -> int:
             opened(desk, name)
             answer = work_out(site, desk, name, audited=True)
         records, findings = answer.number, list(answer.findings or ())
-    except Corrupt as problem:
-        if not problem.rule.startswith("record."):
+        left_out = _left_out(site, f"therapy/{name}")
+        findings += left_out or []
+        if left_out is None:
+            says += "; the log is too long to hold its index against every record here: `unbroken verify` does"
+    except (Corrupt, Refused) as problem:
+        # A therapy that is not there may be one that the log's index or its verdicts hide.
+        unknown = isinstance(problem, Refused)
+        if unknown and (problem.rule != "order.therapy" or site.log.size() > LOOKED_THROUGH):
             raise
-        findings.append(_does_not_stand(name, problem))
+        findings = _judged_anew(site, name, problem)
+        if not findings:
+            raise
     return show_verdict(site, name, records, findings, says, json)
+
+
+def _left_out(site: Site, stream: str) -> list[Finding] | None:
+    """Records of the stream that the log's index leaves out: whoever reads by the index misses them."""
+    with closing(site.log.evidence()) as evidence:
+        positions = evidence.left_out(stream, LOOKED_THROUGH)
+    says = f"it extends {stream}, and the log's index leaves it out"
+    return None if positions is None else [Finding("index", says, position, stream) for position in positions]
+
+
+def _judged_anew(site: Site, name: str, problem: UnbrokenError) -> list[Finding]:
+    """What every record, judged again, says of a therapy that cannot be read as its streams are: nothing if that is nothing."""
+    from events.verify import verify as judge_again
+
+    stream = f"therapy/{name}"
+    try:
+        evidence, _ = site.evidence()
+        with closing(evidence):
+            found = judge_again(evidence, site.log_id).findings
+    except UnbrokenError:
+        found = []  # it cannot be judged at all: the problem that was met first is told
+    if problem.rule.startswith("record."):
+        first = _does_not_stand(name, problem)
+        return [first, *(f for f in found if stream in f.streams and f.position != first.position)]
+    return [f for f in found if f.position is None or {stream, "authority"} & set(f.streams)]
 
 
 def show_verdict(site: Site, name: str, records: int, findings: list[Finding], says: str, json: bool) -> int:
@@ -228,16 +264,27 @@ def _cannot_tell(problem: Exception, json: bool) -> None:
         line(f"  Rule:       {says['rule']}\n  What to do: {says['advice']}")
 
 
+def fallen(findings: list[Finding]) -> str:
+    """How many records do not stand, and where that begins; nothing where each of them stands."""
+    of_the_judge = ("grammar", "log", "sealed", "key", "signature", "head", "authority", "hole")
+    gone = {f.position: f.follows for f in findings if f.kind in of_the_judge and f.position is not None}
+    first = [str(position) for position, follows in gone.items() if follows is None]
+    if not gone:
+        return ""
+    began = ", ".join(first[:5]) + (f" and {len(first) - 5} more" if len(first) > 5 else "")
+    return f"{len(gone)} {'record' if len(gone) == 1 else 'records'}, beginning with {began},"
+
+
 def say(findings: list[Finding]) -> None:
     """Print findings, one a line."""
-    for finding in findings:
+    for finding in sorted(findings, key=lambda one: one.follows is not None):  # what others follow from comes first
         where = f"record {finding.position}" if finding.position is not None else "the whole log"
         if finding.stream:
-            where += f" ({finding.stream} {finding.number})"
+            where += f" ({finding.stream}{'' if finding.number is None else f' {finding.number}'})"
         line(f"FINDING {finding.kind}: {where}: {finding.says}")
 
 
-def _does_not_stand(name: str, problem: Corrupt) -> Finding:
+def _does_not_stand(name: str, problem: UnbrokenError) -> Finding:
     number, position = problem.values.get("number"), problem.values.get("position")
     return Finding(
         "stands",

@@ -7,14 +7,14 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from events.authority import SYSTEM
 from events.checkpoint import Checkpoint, write_checkpoint
-from events.errors import Corrupt, Refused
+from events.errors import Corrupt, Refused, UnbrokenError
 from events.instant import from_wire, to_wire
 from events.keys import FileKey, open_signer
 from events.reading import last_recorded
@@ -22,6 +22,7 @@ from events.reading import last_recorded
 # The rulebook is imported where somebody acts: a look at a site whose answer is known already needs none of it.
 if TYPE_CHECKING:
     from console.cast import Member
+    from events.evidence import Evidence
     from events.log import EventLog
     from protocol.desk import Desk, Receipt, Sitting
 
@@ -121,6 +122,28 @@ class Site:
         from console.where import open_log
 
         return open_log(self.folder, self.kafka, log_id)
+
+    def evidence(self) -> tuple[Evidence, Corrupt | None]:
+        """What is kept of the log here, to be judged anew; and why a copy of a topic could not be followed to its end.
+
+        Raises:
+            Unavailable, Refused: the log cannot be reached, or not be read at all.
+        """
+        from console.where import COPY, FILE
+        from events.evidence import Evidence
+
+        if self.kafka is None:
+            return Evidence(self.folder / FILE), None
+        problem: Corrupt | None = None
+        try:
+            with closing(self.open_log()) as log:
+                return log.evidence(), None
+        except Corrupt as found:
+            problem = found
+        try:
+            return Evidence(self.folder / COPY, f"kafka:{self.kafka['topic_id']}"), problem
+        except UnbrokenError:
+            raise problem from None  # there is no copy that could be judged
 
     def take_log(self, log: EventLog) -> None:
         """Use this log, whatever its id: `verify` must be able to look at a log that is not the pinned one."""
@@ -267,9 +290,3 @@ class Site:
         making.write_text(note, encoding="utf-8")
         making.rename(target)
         return target
-
-    def checkpoint_keys(self) -> list[bytes]:
-        """The public keys that may have signed a checkpoint: the system's own at any site, unless one was ever suspect."""
-        authority = self.log.authority()
-        own = {person.account for person in authority.people.values() if SYSTEM in person.roles_at()}
-        return [key.public for key in authority.keys.values() if key.account in own and key.suspect_since is None]

@@ -6,16 +6,19 @@ Written outside the log, it proves the tail that links and signatures cannot (C2
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from events.authority import SYSTEM, Authority
 from events.errors import Refused
 from events.keys import Signer, verifies
+from events.shapes import WHITE_SPACE
 
 _ED25519 = b"\x01"
-_SIGNATURE = re.compile(r"\u2014 (\S+) ([A-Za-z0-9+/]+={0,2})")
+_SIZE = r"0|[1-9][0-9]{0,15}"
+_SIGNATURE = re.compile(rf"\u2014 ([^{WHITE_SPACE}]+) ([A-Za-z0-9+/]+={{0,2}})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,43 +50,72 @@ def write_checkpoint(checkpoint: Checkpoint, signer: Signer) -> str:
     return f"{text}\n\u2014 {checkpoint.origin} {base64.b64encode(blob).decode()}\n"
 
 
-def read_checkpoint(note: str, public_keys: list[bytes]) -> Checkpoint:
-    """Read a note and verify that one of the keys signed it; other signatures are ignored, as the note format asks.
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A checkpoint as it stands in a note, and the signatures under it, of which none has been looked at."""
+
+    checkpoint: Checkpoint
+    signatures: tuple[bytes, ...]
+
+    def signed_by(self, public_keys: Iterable[bytes]) -> Checkpoint:
+        """The checkpoint, if one of the keys signed it; other signatures are ignored, as the note format asks.
+
+        Raises:
+            Refused: none of them did.
+        """
+        signed = self.checkpoint.text().encode()
+        for public in public_keys:
+            hint = _hint(self.checkpoint.origin, public)
+            if any(blob[:4] == hint and verifies(public, blob[4:], signed) for blob in self.signatures):
+                return self.checkpoint
+        raise _bad("no key of this log has signed it")
+
+
+def read_note(note: str) -> Note:
+    """Read a note. Only lines under the log's own name may be its signatures; lines under other names are other signers'.
 
     Raises:
-        Refused: not a checkpoint of a log of ours, or signed by none of the keys.
+        Refused: not a checkpoint of a log of ours.
     """
     text, gap, lines = note.rpartition("\n\n")
     parts = text.split("\n")
     if not gap or len(parts) != 3 or not note.endswith("\n"):
         raise _bad("it has not three lines, an empty line and signatures")
     origin, size, root = parts
-    if not re.fullmatch(r"unbroken/[0-9a-f]{64}", origin, re.ASCII) or not re.fullmatch(r"0|[1-9][0-9]{0,15}", size):
+    if not re.fullmatch(r"unbroken/[0-9a-f]{64}", origin, re.ASCII) or not re.fullmatch(_SIZE, size, re.ASCII):
         raise _bad("its first two lines are not a log's name and a size")
-    try:
-        digest = base64.b64decode(root, validate=True)
-    except ValueError:  # letters outside ASCII are no binascii.Error
-        digest = b""
-    if len(digest) != 32 or base64.b64encode(digest).decode() != root:
+    digest = _decoded(root)
+    if digest is None or len(digest) != 32:
         raise _bad("its third line is not a root of 32 bytes in base64")
-    checkpoint = Checkpoint(origin[9:], int(size), digest)
-    signatures = [_SIGNATURE.fullmatch(line) for line in lines[:-1].split("\n")]
-    if None in signatures:
+    found = [_SIGNATURE.fullmatch(line) for line in lines[:-1].split("\n")]
+    if None in found:
         raise _bad("a line after the empty one is no signature")
-    if any(match and match[1] == origin and _signed(checkpoint, match[2], public_keys) for match in signatures):
-        return checkpoint
-    raise _bad("no key of this log has signed it")
+    blobs = [_decoded(match[2]) for match in found if match and match[1] == origin]
+    return Note(Checkpoint(origin[9:], int(size), digest), tuple(blob for blob in blobs if blob is not None))
 
 
-def _signed(checkpoint: Checkpoint, encoded: str, public_keys: list[bytes]) -> bool:
+def read_checkpoint(note: str, public_keys: Iterable[bytes]) -> Checkpoint:
+    """Read a note and verify that one of the keys signed it.
+
+    Raises:
+        Refused: not a checkpoint of a log of ours, or signed by none of the keys.
+    """
+    return read_note(note).signed_by(public_keys)
+
+
+def keys_of(authority: Authority) -> list[bytes]:
+    """The public keys that may have signed a checkpoint: the system's own at any site, unless one was ever suspect."""
+    own = {person.account for person in authority.people.values() if SYSTEM in person.roles_at()}
+    return [key.public for key in authority.keys.values() if key.account in own and key.suspect_since is None]
+
+
+def _decoded(text: str) -> bytes | None:
+    """The bytes of base64 in its only spelling; None for any other text."""
     try:
-        blob = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
-        return False
-    return any(
-        blob[:4] == _hint(checkpoint.origin, public) and verifies(public, blob[4:], checkpoint.text().encode())
-        for public in public_keys
-    )
+        raw = base64.b64decode(text, validate=True)
+    except ValueError:  # letters outside ASCII are no binascii.Error
+        return None
+    return raw if base64.b64encode(raw).decode() == text else None
 
 
 def _bad(why: str) -> Refused:

@@ -33,7 +33,7 @@ class Copy(Store):
         if not path.is_file():
             # Another process may make it at the same moment; both make the same.
             with suppress(Refused):
-                Store.begin(path, genesis, place, keeps_refused=True, synced=synced)
+                Store.begin(path, genesis, place, synced=synced)
         return Copy(path, synced=synced)
 
     def check_writable(self) -> None:

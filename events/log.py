@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from events.authority import Authority
 from events.heads import Head
 from events.merkle import Tree
+
+if TYPE_CHECKING:
+    from events.evidence import Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,9 @@ class EventLog(Protocol):
 
     def tree(self) -> Tree:
         """Size and right edge of the Merkle tree over every record."""
+
+    def evidence(self) -> Evidence:
+        """What is kept, of this moment, to be judged anew; whoever takes it closes it."""
 
     def close(self) -> None:
         """Let go of files and connections."""

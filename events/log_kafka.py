@@ -19,6 +19,7 @@ from kafka import KafkaProducer, errors
 from events.authority import Authority
 from events.copy import Copy
 from events.errors import Unavailable
+from events.evidence import Evidence
 from events.judge import Rejected, read, weigh
 from events.kafka.client import Access, producer, unavailable
 from events.kafka.follower import Claim, Follower, News, Progress
@@ -206,6 +207,10 @@ class KafkaLog:
     def tree(self) -> Any:
         """Size and right edge of the Merkle tree."""
         return self._copy.tree()
+
+    def evidence(self) -> Evidence:
+        """What the local copy holds, to be judged anew; it is of this topic, whatever it says itself."""
+        return Evidence(self._copy.path, self.place)
 
     def wait(self, position: int, seconds: float) -> None:
         """Return as soon as there are more than `position` records, or after so many seconds."""

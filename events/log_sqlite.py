@@ -29,7 +29,7 @@ class SqliteLog(Store):
         Raises:
             Refused: there is a log already, or the record is not a genesis.
         """
-        Store.begin(path, genesis, new_place(), keeps_refused=False)
+        Store.begin(path, genesis, new_place())
         return SqliteLog(path)
 
     def append(self, value: bytes) -> Appended:

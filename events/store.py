@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from events.authority import STREAM, Authority
 from events.errors import Corrupt, Moved, Refused, Unavailable
@@ -24,6 +24,9 @@ from events.heads import NOWHERE, Head
 from events.judge import JUDGE_VERSION, Accepted, Rejected, Verdict, judge
 from events.log import Stored
 from events.merkle import Tree
+
+if TYPE_CHECKING:
+    from events.evidence import Evidence
 
 BUSY_SECONDS = 20.0
 # Every column is read as what it must be, whatever was put into the file by hand: SQLite's columns hold any type.
@@ -52,13 +55,16 @@ CREATE TABLE placements (
     PRIMARY KEY (stream, number)) WITHOUT ROWID;
 CREATE INDEX placements_by_position ON placements (position);
 CREATE TABLE log (
-    id TEXT NOT NULL, judge INTEGER NOT NULL, size INTEGER NOT NULL, edge BLOB NOT NULL,
-    place TEXT NOT NULL, keeps_refused INTEGER NOT NULL);
-CREATE TRIGGER records_stay BEFORE UPDATE ON records BEGIN SELECT RAISE(ABORT, 'records are never changed'); END;
-CREATE TRIGGER records_keep BEFORE DELETE ON records BEGIN SELECT RAISE(ABORT, 'records are never removed'); END;
+    id TEXT NOT NULL, judge INTEGER NOT NULL, size INTEGER NOT NULL, edge BLOB NOT NULL, place TEXT NOT NULL);
 PRAGMA application_id = 1431192139;
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 """
+
+OURS = (
+    "CREATE TRIGGER records_stay BEFORE UPDATE ON records BEGIN SELECT RAISE(ABORT, 'records are never changed'); END",
+    "CREATE TRIGGER records_keep BEFORE DELETE ON records BEGIN SELECT RAISE(ABORT, 'records are never removed'); END",
+)
+"""What acts by itself in a file of ours: guards against a slip. They prove nothing, and nobody relies on them."""
 
 
 class Store:
@@ -86,7 +92,7 @@ class Store:
         self._authority_number = 0
         self._authority_link = NOWHERE
         try:
-            self._id, self._place, self._keeps_refused = self._about()
+            self._id, self._place = self._about()
         except BaseException:
             self.close()
             raise
@@ -100,12 +106,10 @@ class Store:
             self._connections.append(mine)
         return mine
 
-    def _about(self) -> tuple[str, str, bool]:
+    def _about(self) -> tuple[str, str]:
         path = self._path
         with failures(path):
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            columns = "id, judge, place, keeps_refused" if version >= 2 else "id, judge, 'sqlite:' || id, 0"
-            row = self._db.execute(f"SELECT {columns} FROM log").fetchone()  # noqa: S608  # one of two constants
+            row = self._db.execute("SELECT id, judge, place FROM log").fetchone()
         if row is None or not isinstance(row[0], str):
             raise Corrupt("log.genesis", f"{path} holds no log.", advice="Restore it from a backup.")
         if not isinstance(row[1], int) or not 1 <= row[1] <= JUDGE_VERSION:
@@ -115,10 +119,10 @@ class Store:
                 values={"stored": row[1], "program": JUDGE_VERSION},
                 advice="Use the version of the program that wrote it, or a newer one.",
             )
-        return row[0], str(row[2]), bool(row[3])
+        return row[0], str(row[2])
 
     @staticmethod
-    def begin(path: Path, genesis: bytes, place: str, *, keeps_refused: bool, synced: bool = True) -> str:
+    def begin(path: Path, genesis: bytes, place: str, *, synced: bool = True) -> str:
         """Make the file with its first record; returns the log's id.
 
         Raises:
@@ -131,11 +135,11 @@ class Store:
         making = path.with_name(f"{path.name}.{secrets.token_hex(4)}.making")
         db = _connect(making, synced)
         with failures(path):
-            db.executescript(_SCHEMA)
+            db.executescript(_SCHEMA + ";".join((*OURS, "")))
             tree = Tree().add(genesis)
             db.execute("BEGIN IMMEDIATE")
-            about = (verdict.link, JUDGE_VERSION, tree.packed(), place, int(keeps_refused))
-            db.execute("INSERT INTO log VALUES (?, ?, 1, ?, ?, ?)", about)
+            about = (verdict.link, verdict.authority.judge, tree.packed(), place)
+            db.execute("INSERT INTO log VALUES (?, ?, 1, ?, ?)", about)
             db.execute("INSERT INTO records VALUES (0, ?, ?, NULL)", (genesis, verdict.link))
             db.execute("INSERT INTO placements VALUES (?, 1, 0)", (STREAM,))
             db.execute("COMMIT")
@@ -152,14 +156,25 @@ class Store:
         return self._id
 
     @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    @property
     def place(self) -> str:
         """Where these records are kept; nothing is accepted where the log has left."""
         return self._place
 
     @property
     def keeps_refused(self) -> bool:
-        """Whether refused claims are part of a healthy log here."""
-        return self._keeps_refused
+        """Whether refused claims are part of a healthy log here: in a copy of a topic they are."""
+        return keeps_refused(self._place)
+
+    def evidence(self) -> Evidence:
+        """What the file holds, to be judged anew."""
+        from events.evidence import Evidence
+
+        return Evidence(self._path)
 
     # ------------------------------------------------------------------ writing
 
@@ -287,6 +302,11 @@ def _connect(path: Path, synced: bool) -> sqlite3.Connection:
     return db
 
 
+def keeps_refused(place: str) -> bool:
+    """Whether what the judge refuses is kept there all the same: a topic takes whatever is sent to it."""
+    return place.startswith("kafka:")
+
+
 def refuse_remains(path: Path) -> None:
     """Raise if there is a log of this name, or what is left of one.
 
@@ -345,6 +365,12 @@ def rejected(verdict: Rejected) -> Moved | Refused:
     )
 
 
+def damaged(problem: sqlite3.Error) -> bool:
+    """Whether SQLite speaks of the file itself, and not of the disk or of whoever holds it."""
+    code = getattr(problem, "sqlite_errorname", "") or ""
+    return code.startswith(_DAMAGE) or isinstance(problem, sqlite3.IntegrityError)
+
+
 @contextmanager
 def failures(path: Path) -> Iterator[None]:
     """Say what SQLite's errors mean to the people who stand before them."""
@@ -352,7 +378,7 @@ def failures(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as problem:
         code = getattr(problem, "sqlite_errorname", "") or ""
-        if code.startswith(_DAMAGE) or isinstance(problem, sqlite3.IntegrityError):
+        if damaged(problem):
             raise Corrupt(
                 "log.file",
                 f"The log's file {path} is damaged ({problem}).",

@@ -16,7 +16,7 @@ from console.options import Json
 from console.show import as_json, line
 from console.site import Site
 from console.where import COPY
-from events.checkpoint import Checkpoint, read_checkpoint
+from events.checkpoint import Note, read_note
 from events.copy import Copy
 from events.errors import Refused, UnbrokenError
 from events.log import EventLog
@@ -76,18 +76,13 @@ def verify(
 def _whole(
     site: Site, file: Path | None, log_id: str | None, decisions: bool, full: bool, files: bool, json: bool
 ) -> int:
-    from events.verify import verify as judge_again
-
     pinned = (log_id or site.log_id).strip().lower()
-    with _read_anew(site) if full and site.kafka else nullcontext(site.open_log()) as log:
-        # What was read from the brokers is believed; the copy, which may be what is wrong, is only held against it.
-        site.take_log(log)
-        checkpoint = read_checkpoint(_note(file), site.checkpoint_keys()) if file else None
-        progress = None if json or not sys.stderr.isatty() else _progress(log.size())
-        result = judge_again(log, pinned, checkpoint, *([progress] if progress else []))
-        if progress:
-            print("\r\x1b[K", end="", file=sys.stderr)
+    with _read_anew(site) if full and site.kafka else nullcontext(None) as anew:
+        result = _judged(site, anew, pinned, file, json)
         sound = result.clean
+        if sound and (decisions or files):
+            # What was read from the brokers is believed; the copy, which may be what is wrong, is only held against it.
+            site.take_log(anew or site.open_log())
         if decisions and sound:
             result.findings += _audited(site)
         if files and sound:
@@ -96,10 +91,34 @@ def _whole(
 
             result.findings += against_log(Files(site.folder), site.desk())
             result.findings += recomputed(Files(site.folder), site.desk())
-        if full and site.kafka:
-            result.findings += _differences(log, site.folder / COPY)
-        _show(site, result, checkpoint, json, _source(site, full))
+        if anew is not None:
+            result.findings += _differences(anew, site.folder / COPY)
+        _show(site, result, file, json, _source(site, full))
         return CLEAN if result.clean else FINDINGS
+
+
+def _judged(site: Site, anew: EventLog | None, pinned: str, file: Path | None, json: bool) -> Verification:
+    """Every record judged again, whatever has become of the file around it."""
+    from events.verify import verify as judge_again
+
+    note, unusable = _note(file)
+    evidence, followed = (anew.evidence(), None) if anew is not None else site.evidence()
+    try:
+        progress = None if json or not sys.stderr.isatty() else _progress
+        result = judge_again(evidence, pinned, note, *([progress] if progress else []))
+        if progress:
+            print("\r\x1b[K", end="", file=sys.stderr)
+    finally:
+        evidence.close()
+    if followed is not None:
+        says = f"the local copy cannot be followed to the log's end: {followed.says} {followed.advice}"
+        result.findings.append(Finding("copy", says))
+    if unusable is not None:
+        # A checkpoint that is none takes nothing from what was found without it.
+        if result.clean:
+            raise unusable
+        result.findings.append(Finding("checkpoint", unusable.says))
+    return result
 
 
 def _source(site: Site, full: bool) -> str:
@@ -139,20 +158,26 @@ def _differences(log: EventLog, path: Path) -> list[Finding]:
         return [Finding("copy", f"the local copy cannot be read, move copy.db away: {problem.says}")]
 
 
-def _note(file: Path) -> str:
+def _note(file: Path | None) -> tuple[Note | None, Refused | None]:
+    """The checkpoint of a file, whose signature is still to be verified; or why there is none in it."""
+    if file is None:
+        return None, None
     try:
-        return file.read_text(encoding="utf-8")
+        # Bytes, and not lines as this system ends them: a note's lines end in one line feed.
+        return read_note(file.read_bytes().decode("utf-8")), None
     except (OSError, UnicodeDecodeError) as problem:
-        raise Refused(
+        return None, Refused(
             "verify.checkpoint",
             f"{file} cannot be read ({problem}).",
             values={"file": file},
             advice="Name a checkpoint as `unbroken checkpoint` wrote it.",
-        ) from None
+        )
+    except Refused as problem:
+        return None, problem
 
 
-def _progress(size: int):  # type: ignore[no-untyped-def]
-    return lambda done: print(f"\r{done} of {size} records", end="", file=sys.stderr, flush=True)
+def _progress(done: int) -> None:
+    print(f"\r{done} records", end="", file=sys.stderr, flush=True)
 
 
 def _audited(site: Site) -> list[Finding]:
@@ -161,7 +186,7 @@ def _audited(site: Site) -> list[Finding]:
     return audit_all(site.desk(), site.now())
 
 
-def _show(site: Site, result: Verification, checkpoint: Checkpoint | None, json: bool, source: str) -> None:
+def _show(site: Site, result: Verification, checkpoint: Path | None, json: bool, source: str) -> None:
     if json:
         as_json(
             {
@@ -169,6 +194,7 @@ def _show(site: Site, result: Verification, checkpoint: Checkpoint | None, json:
                 "log": result.log,
                 "size": result.size,
                 "accepted": result.accepted,
+                "refused": result.refused,
                 "read_from": source,
                 "root": result.root.hex(),
                 "tail": result.tail,
@@ -178,8 +204,10 @@ def _show(site: Site, result: Verification, checkpoint: Checkpoint | None, json:
         return
     line(f"Log {result.log}: {result.size} records judged again, {result.accepted} accepted.")
     line(f"Read from: {source}.")
-    if refused := result.size - result.accepted:
-        line(f"{refused} were refused when they came, and are again: they stand in the log and change nothing.")
+    if result.refused:
+        line(f"{result.refused} were refused when they came, and are again: they stand in the log and change nothing.")
+    if fallen := one_look.fallen(result.findings):
+        line(f"{fallen} DO NOT STAND. They change nothing here, and those that were built on them fall with them.")
     line(f"Root over all of them: {result.root.hex()}")
     line(f"Tail: {result.tail}.")
     one_look.say(result.findings)

@@ -134,3 +134,61 @@ def test_no_secret_stands_in_a_checkpoint_or_a_list(cli: Cli) -> None:
     out = cli.ok("events", "--json").out + cli.ok("person", "list").out + cli.ok("checkpoint").out
     assert "phrase of" not in out
     assert (cli.folder / "keys/system.passphrase").read_text().strip() not in out
+
+
+# ------------------------------------------------------------------ whatever somebody does to the file, and with more evidence
+
+_FLIP = "UPDATE records SET value = CAST(replace(CAST(value AS TEXT), 'eyJ', 'eyI') AS BLOB) WHERE position = "
+_SWAP = "UPDATE records SET position = -1 WHERE position = {0}; UPDATE records SET position = {0} WHERE position = {1};"
+CHANGED = {
+    "the record that enrols the system's key": _FLIP + "1",
+    "a record of authority": _FLIP + "5",
+    "a record of the therapy": _FLIP + "(SELECT min(position) FROM placements WHERE stream = 'therapy/T-1')",
+    "two neighbours": _SWAP.format(30, 31) + "UPDATE records SET position = 31 WHERE position = -1",
+    "a record that is gone": "DELETE FROM records WHERE position = 40",
+    "genesis": "DELETE FROM records WHERE position = 0",
+    "the edge": "UPDATE log SET edge = x'00'",
+    "the size": "UPDATE log SET size = 7",
+    "the id": "UPDATE log SET id = 'x'",
+    "the judge": "UPDATE log SET judge = 9",
+    "the log's account": "DROP TABLE log",
+    "the index": "DROP TABLE placements",
+    "the places of the therapy's last records": "DELETE FROM placements WHERE stream = 'therapy/T-1' AND number > 3",
+    "the links": "UPDATE records SET link = 'x'",
+    "the verdicts": "UPDATE records SET link = NULL, refused = 'head'",
+    "every record": "DELETE FROM records",
+    "the table of records": "DROP TABLE records",
+}
+
+
+@pytest.mark.parametrize("what", CHANGED)
+def test_with_more_evidence_nothing_is_found_less_and_nobody_says_that_he_cannot_tell(
+    cli: Cli, tmp_path: Path, what: str
+) -> None:
+    note = tmp_path / "outside.txt"
+    cli.ok("checkpoint", "--out", str(note))
+    cli.ok("verify", ANNA.therapy)  # so that there is an answer that could be remembered
+    with closing(sqlite3.connect(cli.folder / "log.db")) as db, db:
+        db.executescript("PRAGMA foreign_keys = OFF; DROP TRIGGER records_stay; DROP TRIGGER records_keep;")
+        db.executescript(CHANGED[what])
+    plain = cli("verify", "--json")
+    assert plain.code == 1, plain.out
+    assert plain.json["refused"] == 0
+    said = cli("verify")
+    assert "refused when they came" not in said.out
+    if {f["kind"] for f in plain.json["findings"]} & {"grammar", "head", "hole"}:
+        assert "DO NOT STAND" in said.out
+    for words in (["--checkpoint", str(note)], ["--full"], ["--no-decisions"], ["--files"]):
+        more = cli("verify", "--json", *words)
+        assert more.code == 1
+        assert [one for one in plain.json["findings"] if one not in more.json["findings"]] == []
+    # A checkpoint that is none takes nothing from it either.
+    (tmp_path / "none.txt").write_text("no checkpoint\n")
+    spoilt = cli("verify", "--json", "--checkpoint", str(tmp_path / "none.txt"))
+    assert spoilt.code == 1
+    assert [one for one in plain.json["findings"] if one not in spoilt.json["findings"]] == []
+    assert "checkpoint" in {one["kind"] for one in spoilt.json["findings"]}
+    of_anna = cli("verify", ANNA.therapy, "--json")
+    assert of_anna.code in (0, 1), of_anna.out
+    touched = what not in ("two neighbours", "a record that is gone", "the edge", "the size", "a record of authority")
+    assert not touched or of_anna.code == 1, of_anna.out

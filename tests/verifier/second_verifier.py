@@ -5,9 +5,11 @@ enrols keys that the page calls unsound; both checks are added here. Anyone may 
 
     unbroken events --json > export.jsonl
     python second_verifier.py export.jsonl LOG-ID [PLACE]
+    python second_verifier.py log.db LOG-ID [PLACE] [CHECKPOINT]
 
 Lines of a Kafka topic (page: A record in Kafka) are read in the same way as those of an export. With PLACE, where the
-records are kept, what came after the log had left that place is refused.
+records are kept, what came after the log had left that place is refused; of a file its own word for it is taken. With the
+file of a checkpoint it is said whether the log keeps it.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ import datetime
 import hashlib
 import json
 import re
+import sqlite3
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -32,6 +37,9 @@ MEANINGS = (
     "performed witnessed reviewed approved released rejected given received corrected withdrawn declined authorised "
     "recorded"
 ).split()
+# 88 characters may hold 64, 65 or 66 bytes: it is the form that says which.
+SIGNATURE = rb"[A-Za-z0-9+/]{86}=="
+LONGEST = 2**53 - 1
 
 
 class Bad(Exception):
@@ -49,7 +57,7 @@ def split(value: bytes) -> tuple[bytes, str, bytes]:
     payload, rest = between(rest, b'{"payload":"', b'","payloadType":"' + PAYLOAD_TYPE + b'","signatures":[{"keyid":"')
     keyid, rest = between(rest, b"", b'","sig":"')
     signature, rest = between(rest, b"", b'"}]}')
-    if rest or not re.fullmatch(rb"[0-9a-f]{64}", keyid) or len(signature) != 88:
+    if rest or not re.fullmatch(rb"[0-9a-f]{64}", keyid) or not re.fullmatch(SIGNATURE, signature):
         raise Bad("envelope")
     return debase(payload), keyid.decode(), debase(signature)
 
@@ -381,6 +389,10 @@ def signed(public: bytes, signature: bytes, message: bytes) -> bool:
 # -------------------------------------------------------------------------------------------------------- the authority
 
 
+class AnotherJudge(Exception):
+    """The log asks for a judge that is not on the page: nothing can be said of its records."""
+
+
 class No(Exception):
     """A rule of authority says no."""
 
@@ -482,7 +494,7 @@ def apply(authority: Authority, name: str, body: dict, position: int) -> None:
         key = authority.keys.get(body["key"])
         if key is None or key["until"] is not None:
             raise No
-        key["until"] = position
+        key["until"], key["suspect"] = position, "suspect_since" in body
     elif name == "log.moved.v1":
         if body["origin"] == body["destination"] or {body["origin"], body["destination"]} & authority.left:
             raise No
@@ -513,7 +525,7 @@ def add_key(authority: Authority, account: str, public_key: str, since: int) -> 
     keyid = hashlib.sha256(bytes.fromhex("302a300506032b6570032100") + public).hexdigest()
     if not is_sound(public) or keyid in authority.keys:
         raise No
-    authority.keys[keyid] = {"public": public, "account": account, "since": since, "until": None}
+    authority.keys[keyid] = {"public": public, "account": account, "since": since, "until": None, "suspect": False}
 
 
 # ------------------------------------------------------------------------------------------------------------ the judge
@@ -521,10 +533,14 @@ def add_key(authority: Authority, account: str, public_key: str, since: int) -> 
 
 @dataclass
 class Result:
-    """The verdict on each position, the log's id, the Merkle root, and what the export says wrongly."""
+    """The verdict on each record, the log's id, the Merkle root, and what the export says wrongly; `hole`: the first missing."""
 
     log: str
     verdicts: list[str] = field(default_factory=list)
+    at: dict[int, str] = field(default_factory=dict)
+    values: list[bytes] = field(default_factory=list)
+    keys: list[bytes] = field(default_factory=list)
+    hole: int | None = None
     root: str = ""
     findings: list[tuple[int, str]] = field(default_factory=list)
 
@@ -537,9 +553,10 @@ class Judge:
         self.heads: dict[str, tuple[int, str]] = {}
         self.authority = Authority()
 
-    def verdict(self, value: bytes) -> tuple[str, str | None]:
-        """``accepted`` and the link, or the rule that refuses the record."""
-        position, self.position = self.position, self.position + 1
+    def verdict(self, value: bytes, at: int | None = None) -> tuple[str, str | None]:
+        """``accepted`` and the link, or the rule that refuses the record; `at`: where it stands, if not after the last."""
+        position = self.position if at is None else at
+        self.position = position + 1
         try:
             payload, keyid, signature = split(value)
             found = statement(payload)
@@ -554,6 +571,7 @@ class Judge:
                 return "head", None
             if found.facts[0]["fact"] != "log.opened.v1":
                 return "authority", None
+            self.is_a_judge_that_we_have(found, link, signature, message)
             try:
                 authority = after(Authority(), found, 0)
             except No:
@@ -576,6 +594,18 @@ class Judge:
         for stream, (number, _) in found.heads.items():
             self.heads[stream] = (number + 1, link)
         return "accepted", link
+
+    def is_a_judge_that_we_have(self, found: Statement, link: str, signature: bytes, message: bytes) -> None:
+        """Stop where this log was opened under another judge; a forger's record 0 does not stop anybody."""
+        number, opened = found.facts[0].get("judge"), found.facts[0].get("root")
+        if not whole(number) or number in READ_BY:
+            return
+        public = str(opened.get("public_key")) if isinstance(opened, dict) else ""
+        ours = link == self.log
+        if not self.log and like(public, HEX64):
+            ours = is_sound(bytes.fromhex(public)) and signed(bytes.fromhex(public), signature, message)
+        if ours:
+            raise AnotherJudge(f"this log asks for judge {number}")
 
     def signature(
         self, authority: Authority, found: Statement, keyid: str, signature: bytes, message: bytes, position: int
@@ -637,42 +667,161 @@ def unbased(text: str | None) -> bytes | None:
 # --------------------------------------------------------------------------------------------------------------- a log
 
 
-def verify(lines: list[str], pinned: str, place: str = "") -> Result:
+def verify(lines: Iterable[str], pinned: str, place: str = "") -> Result:
     """Judge an export, or the messages of a topic, of a log whose id is known from elsewhere."""
-    judge, result, values = Judge(pinned, place), Result(pinned), []
-    for expected, line in enumerate(lines):
+    judge, result = Judge(pinned, place), Result(pinned)
+    for line in lines:
         told = json.loads(line)
-        if "offset" in told:
+        topic = "offset" in told
+        if topic:
             headers = [(name, unbased(held)) for name, held in told["headers"]]
             value = standing(unbased(told["key"]), unbased(told["value"]), headers)
         else:
             value = told["envelope"].encode("latin-1")
-        values.append(value)
-        verdict, link = judge.verdict(value)
-        result.verdicts.append(verdict)
-        if "offset" in told:
-            if told["offset"] != expected:
-                result.findings.append((expected, f"the topic gives offset {told['offset']} here"))
+        expected, at = judge.position, told["offset" if topic else "position"]
+        if at != expected:
+            says = f"the topic gives offset {at} here" if topic else f"the export numbers this record {at}"
+            result.findings.append((expected, says))
+        if not whole(at) or not expected <= at <= LONGEST:
+            continue  # a second record of a position, or one of none, is not judged
+        verdict, link = took(judge, result, at, value)
+        if topic:
             continue
-        if told["position"] != expected:
-            result.findings.append((expected, f"the export numbers this record {told['position']}"))
         if (told["verdict"], told["why"]) != (("accepted", None) if verdict == "accepted" else ("refused", verdict)):
-            result.findings.append((expected, f"the export says {told['verdict']}, the record is {verdict}"))
+            result.findings.append((at, f"the export says {told['verdict']}, the record is {verdict}"))
         if told["link"] != link:
-            result.findings.append((expected, "the export says another link"))
-    if judge.log != pinned:
+            result.findings.append((at, "the export says another link"))
+    return ended(judge, result, pinned)
+
+
+def took(judge: Judge, result: Result, at: int, value: bytes) -> tuple[str, str | None]:
+    """Judge one record where it stands. What is missing before it changes nothing, and ends the Merkle tree."""
+    if result.hole is None and at != judge.position:
+        result.hole = judge.position
+    verdict, link = judge.verdict(value, at)
+    result.verdicts.append(verdict)
+    result.at[at] = verdict
+    result.values.append(value)
+    return verdict, link
+
+
+def ended(judge: Judge, result: Result, pinned: str) -> Result:
+    """The log's id as it was found, and the root over every record that is there."""
+    if pinned and judge.log != pinned:
         result.findings.append((0, f"this log's id is {judge.log}"))
-    result.log, result.root = judge.log, root(values).hex()
+    result.log, result.root = judge.log, root(result.values).hex()
+    result.keys = [key["public"] for key in judge.authority.keys.values()
+                   if "system" in judge.authority.accounts[key["account"]]["roles"] and not key["suspect"]]  # fmt: skip
     return result
+
+
+# -------------------------------------------------------------------------------------------------------------- a file
+
+
+def rows(path: str) -> Iterator[tuple[int, bytes]]:
+    """Where records stand in an SQLite file, and their bytes. Nothing else in it is believed."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        yield from db.execute(
+            "SELECT position, coalesce(CAST(value AS BLOB), X'') FROM records "
+            f"WHERE typeof(position) = 'integer' AND position BETWEEN 0 AND {LONGEST} ORDER BY position"
+        )
+
+
+def place_of(path: str) -> str:
+    """Where the file says that it is kept."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        try:
+            return str(db.execute("SELECT place FROM log").fetchone()[0])
+        except (sqlite3.Error, TypeError):
+            return ""
+
+
+def verify_file(path: str, pinned: str, place: str | None = None) -> Result:
+    """Judge the records of a log's file."""
+    judge, result = Judge(pinned, place_of(path) if place is None else place), Result(pinned)
+    for at, value in rows(path):
+        if at < judge.position:
+            result.findings.append((at, "a second record stands at this position"))
+            result.hole = judge.position if result.hole is None else result.hole
+            continue
+        if at > judge.position:
+            result.findings.append((judge.position, f"the records up to {at - 1} are not there"))
+        took(judge, result, at, value)
+    return ended(judge, result, pinned)
+
+
+# -------------------------------------------------------------------------------------------------------- a checkpoint
+
+
+def checkpoint(note: bytes) -> tuple[str, int, bytes, list[bytes]]:
+    """The log's id, the size, the root, and what stands as signatures under the log's own name.
+
+    Raises:
+        Bad: it is no checkpoint.
+    """
+    try:
+        body, gap, lines = note.decode("utf-8", "strict").rpartition("\n\n")
+    except UnicodeDecodeError:
+        raise Bad("utf-8") from None
+    parts = body.split("\n")
+    if not gap or not lines.endswith("\n") or len(parts) != 3:
+        raise Bad("note")
+    name, size, told = parts
+    if not like(name, "unbroken/" + HEX64) or not like(size, "0|[1-9][0-9]{0,15}") or not like(told, ROOT):
+        raise Bad("checkpoint")
+    found = []
+    for line in lines[:-1].split("\n"):
+        dash, signer, held = line.split(" ") if line.count(" ") == 2 else ("", "", "")
+        if dash != "\u2014" or not signer or WHITE & set(signer) or not like(held, r"[A-Za-z0-9+/]+={0,2}"):
+            raise Bad("signature line")
+        if signer == name and like(held, r"[A-Za-z0-9+/]{91}="):
+            try:
+                found.append(debase(held.encode()))
+            except Bad:
+                continue  # another spelling is no signature
+    return name[9:], int(size), debase(told.encode()), found
+
+
+ROOT = r"[A-Za-z0-9+/]{43}="
+
+
+def keeps(note: bytes, result: Result, keys: Iterable[bytes]) -> bool:
+    """Whether a log keeps a checkpoint that one of these keys signed.
+
+    Raises:
+        Bad: it is no checkpoint, or none of the keys signed it.
+    """
+    log, size, told, signatures = checkpoint(note)
+    name = f"unbroken/{log}".encode()
+    text = note.rpartition(b"\n\n")[0] + b"\n"
+    for key in keys:
+        hint = hashlib.sha256(name + b"\n\x01" + key).digest()[:4]
+        if any(held[:4] == hint and signed(key, held[4:], text) for held in signatures):
+            break
+    else:
+        raise Bad("nobody signed it")
+    whole_up_to = len(result.values) if result.hole is None else result.hole
+    return log == result.log and size <= whole_up_to and root(result.values[:size]) == told
 
 
 def main() -> None:
     """Print verdicts that are not plain, the root, and what the export says wrongly."""
-    with open(sys.argv[1], encoding="utf-8") as export:
-        result = verify(list(export), *sys.argv[2:4])
-    for position, verdict in enumerate(result.verdicts):
+    path, pinned, *more = sys.argv[1:]
+    try:
+        if path.endswith(".db"):
+            result = verify_file(path, pinned, *more[:1])
+        else:
+            with open(path, encoding="utf-8") as export:
+                result = verify(export, pinned, *more[:1])
+    except AnotherJudge as problem:
+        sys.exit(f"CANNOT TELL: {problem}")
+    for position, verdict in result.at.items():
         if verdict != "accepted":
             print(f"{position}: refused ({verdict})")
+    if more[1:]:
+        with open(more[1], "rb") as note:
+            if not keeps(note.read(), result, result.keys):
+                result.findings.append((0, "the log does not keep the checkpoint"))
     for position, says in result.findings:
         print(f"{position}: FINDING: {says}")
     print(f"log {result.log}, {len(result.verdicts)} records, root {result.root}")

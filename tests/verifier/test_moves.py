@@ -133,7 +133,7 @@ def test_the_record_of_the_move_stands_where_it_leaves_even_beside_what_an_admin
 
 def _file(path: Path, place: str, stand: int) -> SqliteLog:
     """The log as far as it stands at this place, in a file there."""
-    Store.begin(path, LOG.values[0], place, keeps_refused=False)
+    Store.begin(path, LOG.values[0], place)
     log = SqliteLog(path)
     for value in LOG.values[1:stand]:
         log.append(value)
@@ -156,9 +156,10 @@ def test_each_file_is_clean_and_those_that_were_left_take_nothing_more(tmp_path:
 
 
 @pytest.mark.parametrize("place", [A, B])
-def test_a_place_that_keeps_refused_records_is_clean_with_what_came_after_the_move(tmp_path: Path, place: str) -> None:
+def test_where_refused_records_are_kept_what_came_after_the_move_is_no_finding(tmp_path: Path, place: str) -> None:
+    """A topic keeps whatever is sent to it; in a log's own file nothing that was refused is ever found."""
     path = tmp_path / "log.db"
-    Store.begin(path, LOG.values[0], place, keeps_refused=True)
+    Store.begin(path, LOG.values[0], place)
     log = Store(path)
     _keep(log, LOG.values[1:])
     stored = list(log.read())
@@ -166,7 +167,11 @@ def test_a_place_that_keeps_refused_records_is_clean_with_what_came_after_the_mo
         None if position < EVERY[place] else "sealed" for position in range(9)
     ]
     found = verify(SqliteLog(path), LOG.id)
-    assert (found.findings, found.accepted) == ([], EVERY[place])
+    after = list(range(EVERY[place], 9))
+    assert (found.refused, found.accepted) == (len(after) if place == B else 0, EVERY[place])
+    assert [(one.kind, one.position) for one in found.findings] == (
+        [] if place == B else [("refused", position) for position in after]
+    )
     log.close()
 
 
