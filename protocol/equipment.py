@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
 from events.errors import Corrupt
@@ -16,7 +17,7 @@ from events.facts import site
 from events.facts.base import Fact
 from events.heads import Head
 from events.reading import Record
-from protocol.surroundings import Device, Lot
+from protocol.surroundings import Device, Lot, Validity
 
 KEPT = 1024
 """Streams that one process remembers."""
@@ -39,7 +40,7 @@ class Known(NamedTuple):
 @dataclass
 class _Kept:
     head: Head
-    facts: list[tuple[int, Fact]] = field(default_factory=list)
+    facts: list[tuple[int, datetime, Fact]] = field(default_factory=list)
     therapies: dict[str, int] = field(default_factory=dict)
 
 
@@ -60,20 +61,25 @@ class Equipment:
         device: Device | None = None
         recalled = ""
         kept = self._read(f"lot/{code}")
-        for position, fact in (*kept.facts, *self._read(f"device/{code}").facts):
+        released: list[Validity] = []
+        calibrated: list[Validity] = []
+        for position, recorded, fact in (*kept.facts, *self._read(f"device/{code}").facts):
             if before is not None and position >= before:
                 continue
             match fact:
                 case site.LotReleased():
+                    released.append(Validity(recorded, fact.expires))
                     lot = Lot(fact.item, fact.expires)
                 case site.LotRecalled():
                     recalled = fact.reason
                 case site.DeviceCalibrated():
+                    calibrated.append(Validity(recorded, fact.due))
                     device = Device(fact.item, fact.due)
                 case _:
                     pass
         # A recall stands, whatever is released under the code afterwards.
-        lot = lot._replace(recalled=recalled) if lot else None
+        lot = lot._replace(recalled=recalled, released=tuple(released)) if lot else None
+        device = device._replace(calibrated=tuple(calibrated)) if device else None
         users = tuple(sorted(name for name, first in kept.therapies.items() if before is None or first < before))
         return Known(lot, device, recalled, users)
 
@@ -88,7 +94,8 @@ class Equipment:
             if subject.startswith("therapy/"):
                 kept.therapies.setdefault(subject.removeprefix("therapy/"), record.position)
             elif subject == stream:
-                kept.facts += [(record.position, fact) for fact in self._facts(record)]
+                recorded = record.statement.recorded
+                kept.facts += [(record.position, recorded, fact) for fact in self._facts(record)]
             kept.head = Head(kept.head.number + 1, record.link)
         self._kept[stream] = kept
         while len(self._kept) > KEPT:

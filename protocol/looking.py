@@ -21,7 +21,7 @@ from protocol.commands import Perform, TellHappened
 from protocol.decision import code_stream, lot_stream, room_stream, slot_stream, therapy_stream
 from protocol.evolve import head_of
 from protocol.state import Therapy
-from protocol.surroundings import Actor, Interval, Surroundings
+from protocol.surroundings import Actor, Interval, Surroundings, Validity
 
 if TYPE_CHECKING:
     from protocol.reader import Reader
@@ -48,7 +48,7 @@ class Looking:
         if command.taken_over is not None:
             self.person(command.taken_over.account)
         if command.paper is not None and (when := command.started or command.ended) is not None:
-            self.as_of(when, [command.paper.performed_by, command.paper.second_by or ""])
+            self.as_of(when, [command.paper.performed_by, command.paper.second_by or ""], command.ended)
         if command.room:
             self.room(command.room)
         for slot in command.slots:
@@ -61,7 +61,7 @@ class Looking:
             self.lot_or_device(code)
         if command.room:
             self.room(command.room)
-        self.as_of(command.started, command.performed_by)
+        self.as_of(command.started, command.performed_by, command.ended)
         for name in dict.fromkeys(self.around.owners.values()):
             self.around.protocols[name] = self.reader.protocol_of(self.therapy(name))
 
@@ -70,24 +70,29 @@ class Looking:
         code = read_code(given)
         self.around.rooms[code], self.seen[room_stream(code)] = self.reader.room(code, self.before)
 
-    def as_of(self, when: datetime, accounts: Iterable[str]) -> None:
-        """The people behind accounts with the roles of that time; and the training of the first, as recorded by then."""
+    def as_of(self, when: datetime, accounts: Iterable[str], ended: datetime | None = None) -> None:
+        """The people behind accounts with the roles of that time, held until it ended; and the training of the first, as recorded
+        by then."""
         known, before = self.reader.log.authority(), self.reader.authority_at(when, self.before)
+        then = self.reader.authority_at(ended, self.before) if ended else before
         for number, account in enumerate(accounts):
             person = known.people.get(account)
             if person is None:
                 continue
-            self.around.people[account] = Actor(account, person.person, person.roles_at(before), when)
+            self.around.people[account] = Actor(
+                account, person.person, person.roles_at(before) & person.roles_at(then), when
+            )
             if number == 0:
-                self.around.trained_then.update(self.trained(person.person, when))
+                self.around.trained_then.update(self.trained(person.person, ended or when))
 
-    def trained(self, person: str, when: datetime | None = None) -> dict[str, datetime]:
-        """Until when somebody is trained in what; as it was recorded by `when`, if that is given."""
-        return {
-            fact.topic: fact.until
-            for record, fact in self.reader.believed(f"training/{person}", self.before)
-            if isinstance(fact, site_facts.TrainingRecorded) and (when is None or record.statement.recorded <= when)
-        }
+    def trained(self, person: str, when: datetime | None = None) -> dict[str, tuple[Validity, ...]]:
+        """What somebody is trained in, and when; as it was recorded by `when`, if that is given."""
+        found: dict[str, tuple[Validity, ...]] = {}
+        for record, fact in self.reader.believed(f"training/{person}", self.before):
+            recorded = record.statement.recorded
+            if isinstance(fact, site_facts.TrainingRecorded) and (when is None or recorded <= when):
+                found[fact.topic] = (*found.get(fact.topic, ()), Validity(recorded, fact.until))
+        return found
 
     def cohort(self, therapy: Therapy, named: str, choices: Mapping[str, str]) -> None:
         """The patient's dose cohort, where the step looks at it."""

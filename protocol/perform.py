@@ -40,6 +40,7 @@ from protocol.logger.deciding import read_out, said_by_log
 from protocol.model import Consequence, Step, StudyProtocol, Visit
 from protocol.monitoring import attached
 from protocol.out_of_specification import opened_by_result
+from protocol.readiness import ended_meanwhile
 from protocol.readings import Breach, breaches, read_values
 from protocol.recheck import late_failures
 from protocol.refusals import refuse
@@ -101,6 +102,7 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
     )
     found = [*_value_breaches(act, fact, log.names), *differing(therapy, act.step, act.at, fact.readings)]
     found += [*_time_breaches(therapy, protocol, act), *log.breaches]
+    found += ended_meanwhile(act.step, act.used, act.started, act.ended, then)
     found += room_breaches(therapy, protocol, command, act, around)
     entered = {(act.at, r.name): r.value for r in fact.readings}
     check_storage(therapy, protocol, act.step, fact.readings, entered)

@@ -1,15 +1,20 @@
-"""Readiness: lots released and unexpired, devices in calibration, training current. Asked before a step is recorded."""
+"""Readiness: lots released and unexpired, devices in calibration, training current, from a step's start to its end.
+
+What does not hold at the start is refused; what ended in between is recorded with a deviation, because it has happened. Both are
+asked of what had been recorded by then: a calibration that was renewed afterwards does not reach back.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from events.facts.base import Used
 from events.identifiers import read_code
-from protocol.model import Step
+from protocol.model import Consequence, Step
+from protocol.readings import Breach
 from protocol.refusals import refuse
-from protocol.surroundings import Surroundings
+from protocol.surroundings import Surroundings, Validity
 
 
 def check_readiness(step: Step, used: Mapping[str, str], on: datetime, around: Surroundings) -> tuple[Used, ...]:
@@ -56,6 +61,7 @@ def _named(step: Step, what: str, name: str, used: Mapping[str, str]) -> str:
 
 def _lot(step: Step, name: str, code: str, on: datetime, around: Surroundings) -> Used:
     lot = around.lots.get(code)
+    what_to_do = "Take another lot; QA releases lots with `unbroken lot release`."
     problem = ""
     if lot is None:
         problem = "is not released for use"
@@ -63,17 +69,13 @@ def _lot(step: Step, name: str, code: str, on: datetime, around: Surroundings) -
         problem = f"is a lot of {lot.item}"
     elif lot.recalled:
         problem = f"was recalled ({lot.recalled})"
-    elif lot.expires <= on:
-        problem = f"expired at {lot.expires:%Y-%m-%d %H:%M} UTC"
+        what_to_do = "Take another lot. What was done with it before that was known is told: `unbroken happened`."
+    elif (known := known_at(lot.released, on)) is None:
+        problem = f"was released at {lot.released[0].since:%Y-%m-%d %H:%M} UTC, after that"
+    elif known.until <= on:
+        problem = f"expired at {known.until:%Y-%m-%d %H:%M} UTC"
     if problem:
-        raise refuse(
-            "readiness.lot",
-            f"Lot {code} of {name} {problem}.",
-            "Take another lot; QA releases lots with `unbroken lot release`.",
-            step=step.id,
-            lot=code,
-            at=on,
-        )
+        raise refuse("readiness.lot", f"Lot {code} of {name} {problem}.", what_to_do, step=step.id, lot=code, at=on)
     return Used(what="lot", name=name, code=code)
 
 
@@ -84,8 +86,10 @@ def _device(step: Step, name: str, code: str, on: datetime, around: Surroundings
         problem = "is not known to be in calibration"
     elif device.item != name:
         problem = f"is a {device.item}"
-    elif device.due <= on:
-        problem = f"was due for calibration at {device.due:%Y-%m-%d %H:%M} UTC"
+    elif (known := known_at(device.calibrated, on)) is None:
+        problem = f"was in calibration from {device.calibrated[0].since:%Y-%m-%d %H:%M} UTC, after that"
+    elif known.until <= on:
+        problem = f"was due for calibration at {known.until:%Y-%m-%d %H:%M} UTC"
     if problem:
         raise refuse(
             "readiness.device",
@@ -109,9 +113,12 @@ def check_training(step: Step, on: datetime, around: Surroundings) -> None:
 
 
 def _check_current(step: Step, topic: str, on: datetime, around: Surroundings) -> None:
-    until = around.training.get(topic)
-    if until is None or until <= on:
-        since = "never recorded" if until is None else f"current until {until:%Y-%m-%d}"
+    recorded = around.training.get(topic, ())
+    known = known_at(recorded, on)
+    if known is None or known.until <= on:
+        since = f"current until {known.until:%Y-%m-%d}" if known else "never recorded"
+        if known is None and recorded:
+            since = f"recorded at {recorded[0].since:%Y-%m-%d %H:%M} UTC, after that"
         raise refuse(
             "readiness.training",
             f"{around.actor.account} may not do {step.id}: training {topic} is {since}.",
@@ -120,3 +127,53 @@ def _check_current(step: Step, topic: str, on: datetime, around: Surroundings) -
             topic=topic,
             person=around.actor.person,
         )
+
+
+# ------------------------------------------------------------------ in force when it began, and ended before it was over
+
+
+def known_at(recorded: Sequence[Validity], when: datetime) -> Validity | None:
+    """What was in force at a time, as it had been recorded by then; None where nothing had."""
+    return next((one for one in reversed(recorded) if one.since <= when), None)
+
+
+def lapsed(recorded: Sequence[Validity], started: datetime, ended: datetime) -> datetime | None:
+    """When what was in force at the start ended before the end, and nothing had been recorded in time to follow it."""
+    known = known_at(recorded, started)
+    later = [one for one in recorded if started < one.since <= ended]
+    for following in later:
+        if known is not None and known.until < following.since:
+            break
+        known = following
+    return known.until if known is not None and started < known.until <= ended else None
+
+
+def ended_meanwhile(
+    step: Step, used: Sequence[Used], started: datetime, ended: datetime, around: Surroundings
+) -> list[Breach]:
+    """Each lot, calibration and training that was in force when the act began and not any more when it was over.
+
+    The act has happened, so it is recorded, and the deviation says which, and when: QA assesses what it means.
+    """
+    found: list[tuple[str, str, datetime]] = []
+    for one in used:
+        if one.what == "lot" and (lot := around.lots.get(one.code)) is not None:
+            until, said = lapsed(lot.released, started, ended), f"lot {one.code} of {one.name} expired"
+        elif one.what == "device" and (device := around.devices.get(one.code)) is not None:
+            until, said = lapsed(device.calibrated, started, ended), f"the calibration of {one.code} ({one.name}) ended"
+        else:
+            continue
+        found += [(one.what, said, until)] if until else []
+    for topic in step.needs.training:
+        if until := lapsed(around.training.get(topic, ()), started, ended):
+            found.append(("training", f"the training {topic} of {around.actor.account} lapsed", until))
+    return [
+        Breach(
+            f"readiness.{what}",
+            (Consequence(what="deviation", grade="major"),),
+            f"in force from {started:%Y-%m-%d %H:%M} to {ended:%Y-%m-%d %H:%M} UTC",
+            f"until {until:%Y-%m-%d %H:%M} UTC",
+            f"{said} at {until:%Y-%m-%d %H:%M} UTC, while {step.id} was under way; assess what that means for what was done after it",
+        )
+        for what, said, until in found
+    ]

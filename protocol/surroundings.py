@@ -22,19 +22,28 @@ class Actor:
     then: datetime | None = None
 
 
+class Validity(NamedTuple):
+    """Something is in force from when it was recorded until it ends, or the next such record comes."""
+
+    since: datetime
+    until: datetime
+
+
 class Lot(NamedTuple):
-    """A lot as the log knows it."""
+    """A lot as the log knows it; `released`: each release of it, in the log's order."""
 
     item: str
     expires: datetime
     recalled: str = ""
+    released: tuple[Validity, ...] = ()
 
 
 class Device(NamedTuple):
-    """A device as the log knows it."""
+    """A device as the log knows it; `calibrated`: each calibration of it, in the log's order."""
 
     item: str
     due: datetime
+    calibrated: tuple[Validity, ...] = ()
 
 
 class Interval(NamedTuple):
@@ -170,12 +179,12 @@ class Surroundings:
     known_as: dict[str, dict[str, str]] = field(default_factory=dict)
     lots: dict[str, Lot] = field(default_factory=dict)
     devices: dict[str, Device] = field(default_factory=dict)
-    training: dict[str, datetime] = field(default_factory=dict)
+    training: dict[str, tuple[Validity, ...]] = field(default_factory=dict)
     rooms: dict[str, Room] = field(default_factory=dict)
     booked: dict[str, tuple[Interval, ...]] = field(default_factory=dict)
     therapies: dict[str, Therapy] = field(default_factory=dict)
     protocols: dict[str, StudyProtocol] = field(default_factory=dict)
     people: dict[str, Actor] = field(default_factory=dict)
     versions: tuple[StudyProtocol, ...] = ()
-    trained_then: dict[str, datetime] = field(default_factory=dict)
+    trained_then: dict[str, tuple[Validity, ...]] = field(default_factory=dict)
     cohort: Cohort | None = None

@@ -31,7 +31,7 @@ from protocol.labels import check_accounted, check_answers, must_stand
 from protocol.mismatch import check_standing_still
 from protocol.model import Step, StudyProtocol
 from protocol.perform import told_breaches
-from protocol.readiness import check_named, check_readiness
+from protocol.readiness import check_named, check_readiness, ended_meanwhile
 from protocol.readings import Breach, breaches, read_values
 from protocol.refusals import refuse
 from protocol.roles import check_role
@@ -273,25 +273,30 @@ def _act(
     broken.ask(lambda: check_same_item(therapy, protocol, step, there))
     consumed = tuple(code for code in consumed_by(therapy, step, at, there) if code in live)
     broken.ask(lambda: check_accounted(therapy, protocol, step, {at.material, *moves, *consumed, *live}))
-    used = _used(step, command, doers, times[0], around, broken)
+    used = _used(step, command, doers, times, around, broken)
     return Admitted(at, step, times[0], times[1], there, used, moves, consumed)
 
 
 def _used(
-    step: Step, command: TellHappened, doers: tuple[Actor, ...], on: datetime, around: Surroundings, broken: Broken
+    step: Step,
+    command: TellHappened,
+    doers: tuple[Actor, ...],
+    times: tuple[datetime, datetime],
+    around: Surroundings,
+    broken: Broken,
 ) -> tuple[Used, ...]:
     check_named(step, command.used)  # a slip of the pen is refused; what was used and was not fit for it is noted
     then = replace(around, actor=doers[0] if doers else around.actor, training=around.trained_then)
-    try:
-        return check_readiness(step, command.used, on, then)
-    except Refused as refused:
-        broken.note(refused.rule, refused.says)
     named = [("lot", name) for name in step.needs.lots] + [("device", name) for name in step.needs.devices]
-    return tuple(
+    used = tuple(
         Used.model_validate({"what": what, "name": name, "code": read_code(command.used[name])})
         for what, name in named
         if name in command.used
     )
+    broken.ask(lambda: check_readiness(step, command.used, times[0], then))
+    for breach in ended_meanwhile(step, used, *times, then):
+        broken.note(breach.rule, f"{breach.says[:1].upper()}{breach.says[1:]}.")
+    return used
 
 
 def _special(

@@ -1,4 +1,4 @@
-"""Readiness: lots released and unexpired, equipment in calibration, training current, when the step began.
+"""Readiness: lots released and unexpired, equipment in calibration, training current, from its start to its end.
 
 A step is done with released, unexpired lots, equipment in calibration, and people whose training is current.
 
@@ -7,12 +7,21 @@ Source: 21 CFR 211.84, 211.68, 211.25; 21 CFR 11.10(i)
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 
 from console.rehearsal import device_code, lot_code
-from tests.stage import Stage
+from events.facts.base import RawFile
+from events.facts.happened import ActHappened
+from events.facts.quality import DeviationOpened
+from protocol import administration
+from protocol.audit import audit_all
+from protocol.commands import PaperEntry, TellHappened
+from protocol.desk import Receipt
+from protocol.reader import Reader
+from tests.stage import Stage, Staged, names
 
 pytestmark = pytest.mark.story
 
@@ -41,13 +50,152 @@ def test_an_expired_lot_is_not_used(stage: Stage) -> None:
     site.perform("apheresis")
 
 
-def test_a_step_that_began_before_the_lot_expired_is_told_afterwards(stage: Stage) -> None:
+def test_a_step_that_was_over_before_the_lot_expired_is_told_afterwards(stage: Stage) -> None:
     """What counts is when the step was done, not when it was typed in."""
     site = stage.at("apheresis")
     began = site.clock()
-    site.release_lot("anticoagulant", began + timedelta(hours=1))
+    site.release_lot("anticoagulant", began + timedelta(hours=3))
     site.pass_(hours=5)
-    site.perform("apheresis", started=began, ended=began + timedelta(hours=3))
+    receipt = site.perform("apheresis", started=began, ended=began + timedelta(hours=2, minutes=59))
+    assert "deviation.opened" not in names(receipt.facts)
+
+
+ENDS: dict[str, tuple[Callable[[Staged, datetime], object], str, str]] = {
+    "a lot": (
+        lambda site, until: site.release_lot("anticoagulant", until),
+        "readiness.lot", "lot LOT-ANTICOAGULANT of anticoagulant expired at",
+    ),
+    "a calibration": (
+        lambda site, until: site.calibrate("cell_separator", until),
+        "readiness.device", "the calibration of DEV-CELL-SEPARATOR (cell_separator) ended at",
+    ),
+    "a training": (
+        lambda site, until: site.train(site.person("apheresis.nurse.1"), "apheresis", until),
+        "readiness.training", "the training apheresis of apheresis.nurse.1 lapsed at",
+    ),
+}  # fmt: skip
+
+
+def opened(receipt: Receipt) -> list[DeviationOpened]:
+    """The deviations of a record."""
+    return [fact for fact in receipt.facts if isinstance(fact, DeviationOpened)]
+
+
+@pytest.mark.parametrize("renewed", [False, True], ids=["and stays so", "and is renewed afterwards"])
+@pytest.mark.parametrize(("end", "rule", "says"), ENDS.values(), ids=ENDS)
+def test_what_ends_while_a_step_is_under_way_is_recorded_with_a_deviation(
+    stage: Stage, end: Callable[[Staged, datetime], object], rule: str, says: str, renewed: bool
+) -> None:
+    """It was in force when the nurse began and not when she was done. The collection stands, and QA hears what ended and when."""
+    site = stage.at("apheresis")
+    began = site.clock()
+    end(site, began + timedelta(hours=1))
+    site.pass_(hours=4)
+    if renewed:  # that reaches back to nothing
+        end(site, began + timedelta(days=300))
+    receipt = site.perform("apheresis", by="apheresis.nurse.1", started=began, ended=began + timedelta(hours=3))
+    (deviation,) = opened(receipt)
+    assert (deviation.rule, deviation.grade) == (rule, "major")
+    assert f"{says} {began + timedelta(hours=1):%Y-%m-%d %H:%M} UTC, while apheresis was under way" in deviation.says
+    site.witness()
+    assert site.now.deviations["D-1"].grade == "major"
+    assert audit_all(Reader(site.log)) == []
+
+
+@pytest.mark.parametrize(("end", "rule", "says"), ENDS.values(), ids=ENDS)
+def test_up_to_the_very_minute(stage: Stage, end: Callable[[Staged, datetime], object], rule: str, says: str) -> None:
+    """It holds until before it ends: done in the minute before, nothing follows; at that moment, it does; begun then, it is refused."""
+    site = stage.at("apheresis")
+    began = site.clock()
+    end(site, began + timedelta(hours=1))
+    site.pass_(hours=2)
+    before = site.form("apheresis", started=began, ended=began + timedelta(minutes=59))
+    at_once = before.model_copy(update={"ended": began + timedelta(minutes=60)})
+    for form, found in ((before, []), (at_once, [rule])):
+        facts = site.desk.may("T-1", form, "apheresis.nurse.1").facts
+        assert [fact.rule for fact in facts if isinstance(fact, DeviationOpened)] == found, says
+    with site.refused(rule):
+        site.perform("apheresis", by="apheresis.nurse.1", started=began + timedelta(hours=1), ended=site.clock())
+
+
+@pytest.mark.parametrize(("end", "rule", "says"), ENDS.values(), ids=ENDS)
+def test_what_is_renewed_in_time_has_no_gap(
+    stage: Stage, end: Callable[[Staged, datetime], object], rule: str, says: str
+) -> None:
+    """Renewed while the step was under way and before it ended: it was in force throughout."""
+    site = stage.at("apheresis")
+    began = site.clock()
+    end(site, began + timedelta(hours=1))
+    site.pass_(minutes=30)
+    end(site, began + timedelta(days=300))
+    site.pass_(hours=4)
+    receipt = site.perform("apheresis", by="apheresis.nurse.1", started=began, ended=began + timedelta(hours=3))
+    assert opened(receipt) == [], (rule, says)
+
+
+@pytest.mark.parametrize(("end", "rule", "says"), ENDS.values(), ids=ENDS)
+def test_what_was_put_in_order_after_the_step_began_was_not_in_order(
+    stage: Stage, end: Callable[[Staged, datetime], object], rule: str, says: str
+) -> None:
+    """It had ended when she began; renewed an hour later it is fit for the next step, not for that one."""
+    site = stage.at("apheresis")
+    end(site, site.clock())
+    began = site.clock()
+    site.pass_(hours=1)
+    end(site, began + timedelta(days=300))
+    with site.refused(rule) as told:
+        site.perform("apheresis", by="apheresis.nurse.1", started=began, ended=site.clock())
+    assert f"{began:%Y-%m-%d}" in told.says, says
+    site.perform("apheresis", by="apheresis.nurse.1")
+
+
+@pytest.mark.parametrize(("end", "rule", "says"), ENDS.values(), ids=ENDS)
+def test_on_paper_and_told_afterwards_it_is_the_same(
+    stage: Stage, end: Callable[[Staged, datetime], object], rule: str, says: str
+) -> None:
+    """From a sheet the same deviation opens; told by another, it is one of the rules that were broken, in the same words."""
+    sheet = PaperEntry(
+        file=RawFile(sha256="a" * 64, size=9, what="paper record"), performed_by="apheresis.nurse.1",
+        second_by="apheresis.nurse.2", why="the network was down",
+    )  # fmt: skip
+    site = stage.at("apheresis")
+    began = site.clock()
+    end(site, began + timedelta(hours=1))
+    site.pass_(hours=4)
+    form = site.form("apheresis", started=began, ended=began + timedelta(hours=3))
+    entered = site.desk.may("T-1", form.model_copy(update={"paper": sheet}), "qa.releaser.1")
+    assert [f.rule for f in entered.facts if isinstance(f, DeviationOpened)] == [rule]
+    told = TellHappened(
+        step="apheresis", started=began, ended=form.ended, performed_by=("apheresis.nurse.1", "apheresis.nurse.2"),
+        scans=form.scans, used=form.used, readings=form.readings, says="told by the supervisor",
+    )  # fmt: skip
+    receipt = site.act(told, "qa.releaser.1")
+    (happened,) = [fact for fact in receipt.facts if isinstance(fact, ActHappened)]
+    assert [says[1:] in broken.says for broken in happened.broken if broken.rule == rule] == [True]
+    assert audit_all(Reader(site.log)) == []
+
+
+def test_a_role_that_ends_while_the_step_is_under_way_is_not_held_on_paper(stage: Stage) -> None:
+    """Whoever signed on the sheet held the role from the start to the end of it."""
+    site = stage.at("apheresis")
+    began = site.clock()
+    site.pass_(hours=1)
+    known = administration.known_roles([site.protocol])
+    site.desk.authorise(
+        lambda actor, authority: [
+            administration.change_roles(actor, authority, known, "apheresis.nurse.1", ("courier",), "moved to the road")
+        ],
+        site.sits("admin"),
+    )
+    site.pass_(hours=3)
+    sheet = PaperEntry(
+        file=RawFile(sha256="a" * 64, size=9, what="paper record"), performed_by="apheresis.nurse.1",
+        second_by="apheresis.nurse.2", why="the network was down",
+    )  # fmt: skip
+    form = site.form("apheresis", started=began, ended=began + timedelta(hours=3), paper=sheet)
+    with site.refused("authority.role"):
+        site.act(form, "qa.releaser.1")
+    site.act(form.model_copy(update={"ended": began + timedelta(minutes=59)}), "qa.releaser.1")
 
 
 def test_a_recalled_lot_is_not_used(stage: Stage) -> None:
