@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from events.facts.base import TherapyFact
 from events.facts.dose import DoseGiven
 from events.facts.steps import ProductInfused
+from protocol.between import Between, known, plausible
 from protocol.consequences import follow
 from protocol.model import Dose, StudyProtocol
 from protocol.readings import Breach
@@ -19,28 +21,50 @@ Verdict = Literal["within", "below", "above", "unknown"]
 
 
 class BagDose(NamedTuple):
-    """What one bag gave; None where a value that it takes has not been recorded."""
+    """What one bag gave, as far as the values that it takes have been recorded."""
 
     code: str
-    given: Decimal | None
+    between: Between
+
+    @property
+    def given(self) -> Decimal | None:
+        """What it gave; None where a value is missing."""
+        return self.between.exact
 
 
 class GivenDose(NamedTuple):
     """The dose of the bags that were infused, the window that it should lie in, and the bags that are left."""
 
     bags: tuple[BagDose, ...]
-    value: Decimal | None
+    between: Between | None
     unit: str
     low: Decimal
     high: Decimal
     left: tuple[str, ...]
 
     @property
+    def value(self) -> Decimal | None:
+        """The dose; None where a value of it is missing."""
+        return self.between.exact if self.between else None
+
+    @property
     def verdict(self) -> Verdict:
-        """Where the dose lies; unknown while a value of it is missing."""
-        if self.value is None:
+        """Where the dose lies; unknown while a value is missing that can change it."""
+        if self.between is None:
             return "unknown"
-        return "below" if self.value < self.low else "above" if self.value > self.high else "within"
+        if self.between.high < self.low:
+            return "below"
+        if self.between.low > self.high:
+            return "above"
+        return "within" if self.low <= self.between.low and self.between.high <= self.high else "unknown"
+
+    @property
+    def shown(self) -> str:
+        """The dose in figures, or between which it lies; nothing where nothing is known of it."""
+        if self.between is None:
+            return ""
+        low, high = map(readable, self.between)
+        return low if self.value is not None else f"{low} to {high}"
 
     @property
     def passes(self) -> str:
@@ -50,9 +74,11 @@ class GivenDose(NamedTuple):
     @property
     def told(self) -> str:
         """All of it in a line."""
-        shown = "unknown" if self.value is None else f"{readable(self.value)} {self.unit}"
+        shown = f"{self.shown} {self.unit}" if self.value is not None or self.verdict != "unknown" else "unknown"
         bags = f"{len(self.bags)} bag{'' if len(self.bags) == 1 else 's'}"
-        left = f"; still there: {', '.join(self.left)}" if self.left else f"; {self.verdict} {self.passes}"
+        # What is in the patient does not come out again: a dose that is too high is so whatever is left.
+        told = f"; {self.verdict} {self.passes}" if not self.left or self.verdict == "above" else ""
+        left = f"{told}; still there: {', '.join(self.left)}" if self.left else told
         return f"{shown} from {bags}{left}"
 
 
@@ -76,13 +102,13 @@ def dose_given(therapy: Therapy, protocol: StudyProtocol, *, also: str = "") -> 
     infused = sorted(m.code for m in therapy.materials.values() if m.kind == product and m.ended == "infused")
     if not infused and not also:
         return None
-    bags = [BagDose(code, _of_bag(therapy, spec, product, code)) for code in infused]
+    bags = [BagDose(code, _of_bag(therapy, protocol, spec, product, code)) for code in infused]
     if also:
-        bags.append(BagDose(also, _reading(therapy, spec.of, product, also)))
+        bags.append(BagDose(also, _value(therapy, protocol, spec.of, product, also)))
     margin = target.value * spec.percent / 100
     return GivenDose(
         tuple(bags),
-        _divided(therapy, spec, [bag.given for bag in bags]),
+        _divided(therapy, protocol, spec, [bag.between for bag in bags]),
         spec.unit,
         target.value - margin,
         target.value + margin,
@@ -90,28 +116,42 @@ def dose_given(therapy: Therapy, protocol: StudyProtocol, *, also: str = "") -> 
     )
 
 
-def _divided(therapy: Therapy, spec: Dose, given: list[Decimal | None]) -> Decimal | None:
-    if None in given:
-        return None
-    value = sum((one for one in given if one is not None), Decimal(0))
+def _divided(therapy: Therapy, protocol: StudyProtocol, spec: Dose, given: list[Between]) -> Between | None:
+    low, high = (sum((one[end] for one in given), Decimal(0)) for end in (0, 1))
     for source in spec.divide:
         step, _, name = source.partition(".")
         found = [now.value for (at, reading), now in therapy.readings.items() if (at.step, reading) == (step, name)]
-        if not found or not Decimal(found[-1]):
+        divisor = known(found[-1]) if found else plausible(protocol, source)
+        if divisor is None or divisor.low <= 0:
             return None
-        value /= Decimal(found[-1])
-    return value
+        low, high = low / divisor.high, high / divisor.low
+    return Between(low, high)
 
 
-def _of_bag(therapy: Therapy, spec: Dose, product: str, code: str) -> Decimal | None:
-    filled = _reading(therapy, spec.of, product, code)
-    if filled is None or spec.volume is None or not spec.residue:
+def _of_bag(therapy: Therapy, protocol: StudyProtocol, spec: Dose, product: str, code: str) -> Between:
+    """A bag gives no less than nothing, and no more than was filled."""
+    filled = _value(therapy, protocol, spec.of, product, code)
+    if spec.volume is None or not spec.residue:
         return filled
-    volume = _reading(therapy, spec.volume, product, code)
-    left = [found for source in spec.residue if (found := _reading(therapy, source, product, code)) is not None]
-    if not volume or not left:
-        return None
-    return filled * (1 - min(left[-1] / volume, Decimal(1)))
+    volume = _value(therapy, protocol, spec.volume, product, code)
+    told = [found for source in spec.residue if (found := _reading(therapy, source, product, code)) is not None]
+    left = known(told[-1]) if told else _widest(plausible(protocol, source) for source in spec.residue)
+    most = min(left.high / volume.low, Decimal(1)) if volume.low > 0 else Decimal(1)
+    least = min(max(left.low, Decimal(0)) / volume.high, Decimal(1)) if volume.high > 0 else Decimal(0)
+    return Between(filled.low * (1 - most), filled.high * (1 - least))
+
+
+def _widest(of: Iterable[Between | None]) -> Between:
+    bounds = [one for one in of if one is not None]
+    return Between(min(one.low for one in bounds), max(one.high for one in bounds))
+
+
+def _value(therapy: Therapy, protocol: StudyProtocol, source: str, product: str, code: str) -> Between:
+    """What stands of this bag, or what may."""
+    found = _reading(therapy, source, product, code)
+    may_be = known(found) if found is not None else plausible(protocol, source)
+    assert may_be is not None  # a dose is computed from numbers, or the study's file is refused
+    return Between(*(max(end, Decimal(0)) for end in may_be))
 
 
 def _reading(therapy: Therapy, source: str, product: str, code: str) -> Decimal | None:
@@ -142,7 +182,7 @@ def dose_due(therapy: Therapy, protocol: StudyProtocol, before: list[TherapyFact
     over = therapy.died is not None or "treatment" in therapy.withdrawn
     if dose is None or dose.left or waiting or over or protocol.dose is None:
         return []
-    shown = "" if dose.value is None else readable(dose.value)
+    shown = dose.shown if dose.verdict != "unknown" else ""
     bags = tuple(bag.code for bag in dose.bags)
     fact = DoseGiven(
         therapy=therapy.id, bags=bags, given=shown, unit=dose.unit, passes=dose.passes, verdict=dose.verdict

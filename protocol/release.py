@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import NamedTuple
 
 from events.facts.base import Criterion
+from protocol.between import Between, known, plausible
 from protocol.due import applies, could_apply, of_step
 from protocol.environment import criterion as environment_criterion
 from protocol.model import Measure, ReleaseCriterion, StudyProtocol
@@ -77,18 +77,16 @@ def _verdict(
         if wrong or not found:
             return ("failed", wrong[0]) if wrong else ("pending", "")
         return ("pending" if lacks else "passed"), found[-1][1].value
-    record = protocol.by_id[criterion.measure.of.partition(".")[0]].record_by_name[
-        criterion.measure.of.partition(".")[2]
-    ]
-    known = [(at, Between(Decimal(now.value), Decimal(now.value))) for at, now in found]
-    unknown = [(at, Between(*record.plausible)) for at in lacks] if record.plausible else []
-    if not known:
+    there = [(at, known(now.value)) for at, now in found]
+    may_be = plausible(protocol, criterion.measure.of)
+    rest = [(at, may_be) for at in lacks] if may_be else []
+    if not there:
         return "pending", ""
     passed, shown = True, ""
-    for results in _held_together(protocol, criterion.measure, [*known, *unknown]):
+    for results in _held_together(protocol, criterion.measure, [*there, *rest]):
         value = _measured(therapy, criterion, results)
         sides = {_side(therapy, protocol, criterion, end) for end in value} if value else {None}
-        if value is not None and any(one.low == one.high for one in results):
+        if value is not None and any(one.exact is not None for one in results):
             shown = _told(value, criterion.unit)
         if sides in ({-1}, {1}):
             return "failed", shown
@@ -96,15 +94,8 @@ def _verdict(
     return ("passed" if passed else "pending"), shown
 
 
-class Between(NamedTuple):
-    """A number as far as it is known: the lowest and the highest that it may be."""
-
-    low: Decimal
-    high: Decimal
-
-
 def _told(value: Between, unit: str | None) -> str:
-    number = _plain(value.low) if value.low == value.high else f"{_plain(value.low)} to {_plain(value.high)}"
+    number = _plain(value.low) if value.exact is not None else f"{_plain(value.low)} to {_plain(value.high)}"
     return f"{number} {unit or ''}".strip()
 
 
@@ -198,8 +189,8 @@ def _measured(therapy: Therapy, criterion: ReleaseCriterion, results: list[Betwe
     ends = [_combined([value[end] for value in results], measure.combine) for end in (0, 1)]
     for sources, divides in ((measure.multiply, False), (measure.divide, True)):
         for source in sources:
-            known = readings_of(therapy, source)
-            factor = Decimal(known[-1].value) if known else None
+            told = readings_of(therapy, source)
+            factor = Decimal(told[-1].value) if told else None
             if factor is None or (divides and not factor):
                 return None
             ends = [end / factor if divides else end * factor for end in ends]

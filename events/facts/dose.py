@@ -9,7 +9,8 @@ class DoseGiven(TherapyFact):
     """The system's own: no bag is left to be infused, and this is the dose of those that were.
 
     Args:
-        bags: the bags that were infused. given: their sum as the study computes it; empty where a value of it is missing.
+        bags: the bags that were infused. given: their sum as the study computes it; between
+            which two it lies, where a value is missing that cannot change the verdict; empty where it can.
         passes: what the study asks for, in words.
     """
 

@@ -321,6 +321,21 @@ def test_a_dose_above_its_target_is_a_deviation_too(stage: Stage) -> None:
     settled(site)
 
 
+def test_a_dose_that_is_too_high_already_is_so_whatever_is_left(stage: Stage) -> None:
+    """One bag held far more than planned: the status says so before the other is thawed."""
+    heavy = Patient(6, "T-6", {"dose_level": "low"}, bags=2, values={**DORA.values, ("freeze", "cells"): "5e8"})
+    site, first, second = before(stage, "match", heavy)
+    give(site, first)
+    assert told(site).endswith(f"from 1 bag; above 1.6e6 to 2.4e6 cells/kg; still there: {second}")
+    site.pass_(days=2)
+    give(site, second)
+    assert site.now.dose is None
+    site.system()
+    assert site.now.dose is not None
+    assert site.now.dose.verdict == "above"
+    settled(site)
+
+
 def test_the_dose_of_a_patient_who_withdrew_is_shown_and_not_held_against_anybody(stage: Stage) -> None:
     """After the first bag the patient withdraws: the bag that is left is disposed of, and no deviation opens for the dose."""
     site, first, second = before(stage, "match")
