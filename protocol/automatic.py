@@ -83,7 +83,7 @@ def _counts_from(therapy: Therapy, protocol: StudyProtocol, seen: Detected, due:
     if seen.start is not None:
         begun = moment(therapy, protocol, seen.start, due.at.material)
         return (begun, str(seen.start)) if begun else None
-    slot = next((s for s in reversed(therapy.slots) if s.resource == seen.slot), None)
+    slot = therapy.slot(seen.slot or "")
     made = [therapy.acts[m.made_in].fact.ended for m in _materials(therapy, due)]
     if slot is None or not made or max(made) >= seen.late.after(slot.starts):
         return None

@@ -35,7 +35,9 @@ def moment(therapy: Therapy, protocol: StudyProtocol, what: Moment, material: st
     step = protocol.by_id[what.step]
     if step.kind == "collection" and (own := _collected(therapy, material)):
         return min(_edge(act, what) for act in own)
-    acts = [a for a in therapy.of_step(what.step) if not (step.for_each and material) or a.at.material == material]
+    known = therapy.materials.get(material)
+    each = known is not None and known.kind == step.for_each
+    acts = [a for a in therapy.of_step(what.step) if not each or a.at.material == material]
     if len(acts) < (step.repeat.at_least if step.repeat else 1):
         return None
     return max(_edge(act, what) for act in acts)

@@ -15,6 +15,7 @@ from protocol.model import Grading, Sign, StudyProtocol
 from protocol.open_signs import Outcome, attributed, groups, lacking, shown, span, together
 from protocol.state import Instance, Therapy
 from protocol.state.safety import Graded
+from protocol.study_order import in_order
 
 
 class Computed(NamedTuple):
@@ -114,7 +115,7 @@ def propose(
     visits[at] = _Visit(started, ended, {**known, **{r.name: r.value for r in readings}})
     found: list[GradeProposed] = []
     for name in names:
-        for where, visit in sorted(visits.items(), key=lambda item: (item[1].started, str(item[0]))):
+        for where, visit in sorted(visits.items(), key=lambda item: (item[1].started, in_order(protocol, item[0]))):
             grading = next((g for g in gradings_of(signed.get(where, protocol)) if g.id == name), None)
             if grading is None or grading.step != at.step:
                 continue

@@ -322,8 +322,9 @@ def again_wanted(therapy: Therapy, protocol: StudyProtocol) -> str:
     markers = look(therapy, infection)
     if markers.status in ("pending", "not_tested") or markers.that_are("pending", "not_tested"):
         return markers.told()
-    for slot in therapy.slots if infection.age else ():
-        if infection.age and slot.resource in infection.age.of and not therapy.of_step(slot.resource):
+    for resource in dict.fromkeys(slot.resource for slot in therapy.slots) if infection.age else ():
+        slot = therapy.slot(resource)
+        if infection.age and slot and slot.resource in infection.age.of and not therapy.of_step(slot.resource):
             old = list(age_breaches(therapy, protocol, slot.resource, slot.starts))
             if old:
                 return f"too old on {slot.starts:%Y-%m-%d}, when {slot.resource} is booked: drawn {old[0].found}"

@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from events.facts.base import Slot
+from events.facts.steps import SlotsBooked
 from protocol import safety_reports
 from protocol.clocks import begun_of
 from protocol.clocks import moment as clock_moment
-from protocol.due import Due, Standing, could_apply, instances
+from protocol.due import Due, Standing, belongs, could_apply, how_often, instances, of_step
 from protocol.model import Moment, Step, StudyProtocol
-from protocol.state import Act, Instance, Therapy
+from protocol.state import Instance, Therapy
 from protocol.stranded import hearers, says, stranded
+from protocol.study_order import in_order
 
 HAPPENED, PLANNED = "happened", "planned"
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -44,7 +46,13 @@ def schedule(therapy: Therapy, protocol: StudyProtocol) -> list[Entry]:
         *_off_the_path(therapy, protocol),
         *_Planner(therapy, protocol).entries(),
     ]
-    return sorted(entries, key=lambda e: (e.standing != "alert", _when(e) is None, _when(e) or _NEVER, str(e.at)))
+    return sorted(entries, key=lambda e: _in_turn(e, protocol))
+
+
+def _in_turn(entry: Entry, protocol: StudyProtocol) -> tuple[object, ...]:
+    """By time; at the same time, and where none is known, in the study's order."""
+    when = _when(entry)
+    return entry.standing != "alert", when is None, when or _NEVER, in_order(protocol, entry.at)
 
 
 def _reports(therapy: Therapy, protocol: StudyProtocol) -> list[Entry]:
@@ -115,12 +123,16 @@ def _when(entry: Entry) -> datetime | None:
     return entry.happened[0] if entry.happened else entry.planned
 
 
+Placed = tuple[datetime | None, datetime | None, datetime | None, str]
+
+
 class _Planner:
     """Plans each step once, from the steps before it; what happened replaces what was planned."""
 
     def __init__(self, therapy: Therapy, protocol: StudyProtocol) -> None:
         self.therapy, self.protocol = therapy, protocol
-        self.ends: dict[tuple[str, bool], tuple[datetime | None, str]] = {}
+        self.ends: dict[tuple[str, bool, str], tuple[datetime | None, str]] = {}
+        self.placed: dict[Instance, Placed] = {}
 
     def entries(self) -> list[Entry]:
         found = [self.entry(due) for due in instances(self.therapy, self.protocol)]
@@ -138,12 +150,18 @@ class _Planner:
     def entry(self, due: Due) -> Entry:
         act = self.therapy.acts.get(due.at) or self.therapy.waiting(due.at)
         happened = (act.fact.started, act.fact.ended) if act else None
-        earliest, planned, latest, why = self.place(due, act)
+        earliest, planned, latest, why = self.place(due)
         roles = due.step.performed_by
         why = f"{why}; {act.late}" if act and act.late else why
         return Entry(due.at, due.step.title, roles, due.standing, earliest, planned, latest, happened, why)
 
-    def place(self, due: Due, act: Act | None) -> tuple[datetime | None, datetime | None, datetime | None, str]:
+    def place(self, due: Due) -> Placed:
+        """From when it may be, when it is planned, until when it must be, and why; each computed once."""
+        if due.at not in self.placed:
+            self.placed[due.at] = self.placing(due)
+        return self.placed[due.at]
+
+    def placing(self, due: Due) -> Placed:
         if due.visit is not None and due.step.visits_from is not None:
             begun, sure = self.moment(due.step.visits_from)
             if begun is None:
@@ -183,77 +201,113 @@ class _Planner:
         return self.protocol.by_id[what.step]
 
     def planned(self, step: Step, at: Instance) -> tuple[datetime | None, str]:
-        first = self.therapy.acts.get(at._replace(occurrence="1")) if at.occurrence != "1" else None
-        if first is not None and step.repeat is not None and step.repeat.every is not None:
-            when = self.nth(step, at, first.fact.started)
-            return when, f"every {step.repeat.every} after the first ({first.fact.started:%Y-%m-%d %H:%M}, {HAPPENED})"
-        slot = next((s for s in self.therapy.slots if s.resource == step.id), None)
+        begun, why = self.by_itself(step, at)
+        if step.visits or at.occurrence == "1":
+            return begun, why
+        previous = at._replace(occurrence=str(int(at.occurrence) - 1))
+        after, sure = self.done_before(step, previous)
+        every = step.repeat.every if step.repeat else None
+        if after is not None and every is not None and not self.booked_since(step, previous):
+            return every.after(after), f"every {every}: after {previous} ({after:%Y-%m-%d %H:%M}, {sure})"
+        if after is not None and (begun is None or begun < after):
+            return after, f"after {previous} ({after:%Y-%m-%d %H:%M}, {sure})"
+        return begun, why
+
+    def booked_since(self, step: Step, previous: Instance) -> bool:
+        """Whether the step's slot was booked after this occurrence of it was done: then it is a later one's."""
+        slot, act = self.therapy.slot(step.id), self.therapy.acts.get(previous)
+        bookings = (a for a in self.therapy.acts.values() if isinstance(a.fact, SlotsBooked) and slot in a.fact.slots)
+        return act is not None and any(booking.by.number > act.by.number for booking in bookings)
+
+    def done_before(self, step: Step, previous: Instance) -> tuple[datetime | None, str]:
+        """When the occurrence before began, or is planned to."""
+        act = self.therapy.acts.get(previous) or self.therapy.waiting(previous)
+        if act is not None:
+            return act.fact.started, HAPPENED
+        for number in range(
+            1, int(previous.occurrence)
+        ):  # from the first on, so that none waits for a long row of others
+            self.place(Due(previous._replace(occurrence=str(number)), step, "waiting"))
+        return self.place(Due(previous, step, "waiting"))[1], PLANNED
+
+    def by_itself(self, step: Step, at: Instance) -> tuple[datetime | None, str]:
+        """Where a step stands by its slot, its plan, or what comes before it."""
+        slot = self.therapy.slot(step.id)
         if slot is not None:
             return self.booked(step, at, slot)
         if step.plan is not None:
             begun, sure = self.moment(step.plan.start, at.material)
             if begun is not None:
                 text = f"{step.plan.after} after {step.plan.start} ({begun:%Y-%m-%d %H:%M}, {sure})"
-                return self.nth(step, at, step.plan.after.after(begun)), text
-        known = self.before(step)
+                return step.plan.after.after(begun), text
+        known = self.before(step, at.material)
         if not known:
             return (self.therapy.opened_at, "the first step") if not step.predecessors else (None, "not planned yet")
-        latest, name, sure = max(known)
-        return self.nth(step, at, latest), f"after {name} ({latest:%Y-%m-%d %H:%M}, {sure})"
+        latest, name, sure = self.last(known)
+        return latest, f"after {name} ({latest:%Y-%m-%d %H:%M}, {sure})"
 
-    def before(self, step: Step) -> list[tuple[datetime, str, str]]:
-        """When what comes before a step ends: (time, step, happened or planned)."""
+    def last(self, known: list[tuple[datetime, str, str]]) -> tuple[datetime, str, str]:
+        """The latest; of several at one time the one that is the last in the study."""
+        order = list(self.protocol.by_id)
+        return max(known, key=lambda one: (one[0], order.index(one[1])))
+
+    def before(self, step: Step, material: str) -> list[tuple[datetime, str, str]]:
+        """When what comes before a step ends, on this material if it is one: (time, step, happened or planned)."""
         on_path = [(name, first) for name, first in step.predecessors if self.comes(self.protocol.by_id[name])]
-        ends = [(self.end_of(name, first), name) for name, first in on_path or step.predecessors]
+        ends = [(self.end_of(name, first, material), name) for name, first in on_path or step.predecessors]
         return [(when, name, sure) for (when, sure), name in ends if when is not None]
 
     def booked(self, step: Step, at: Instance, slot: Slot) -> tuple[datetime, str]:
         """The booked slot, unless what comes before it has moved beyond it."""
-        latest, _, sure = max(self.before(step), default=(slot.starts, "", ""))
+        known = self.before(step, at.material)
+        latest, _, sure = self.last(known) if known else (slot.starts, "", "")
         if latest > slot.starts:
-            when = self.nth(step, at, latest)
-            return when, f"{slot.code} was booked for {slot.starts:%Y-%m-%d %H:%M}, what comes before it moved ({sure})"
-        return self.nth(step, at, slot.starts), f"booked: {slot.code}"
-
-    def nth(self, step: Step, at: Instance, first: datetime) -> datetime:
-        """When the occurrence of a step that repeats `every` so often comes."""
-        if step.repeat is None or step.repeat.every is None:
-            return first
-        for _ in range(1, int(at.occurrence)):
-            first = step.repeat.every.after(first)
-        return first
+            return (
+                latest,
+                f"{slot.code} was booked for {slot.starts:%Y-%m-%d %H:%M}, what comes before it moved ({sure})",
+            )
+        return slot.starts, f"booked: {slot.code}"
 
     def moment(self, what: Moment, material: str = "") -> tuple[datetime | None, str]:
-        """When a moment happened, or is planned to."""
-        if material and self.of(what).kind == "collection":
-            own = clock_moment(self.therapy, self.protocol, what, material)
-            if own is not None:
-                return own, HAPPENED
-        acts = self.therapy.of_step(what.step)
-        if self.of(what).for_each and material:
-            acts = [a for a in acts if a.at.material == material] or acts
-        if acts:
-            return max(a.fact.started if what.edge == "start" else a.fact.ended for a in acts), HAPPENED
-        return self.end_of(what.step, False)
+        """When a moment happened, or is planned to: of a step done on each material, that of this one."""
+        happened = clock_moment(self.therapy, self.protocol, what, material)
+        return (happened, HAPPENED) if happened is not None else self.end_of(what.step, False, material)
 
-    def end_of(self, name: str, first: bool) -> tuple[datetime | None, str]:
-        """When a step ends, with its last occurrence that is needed, or with its first."""
-        key = (name, first)
+    def end_of(self, name: str, first: bool, material: str = "") -> tuple[datetime | None, str]:
+        """When a step ends, with its last occurrence that is needed, or with its first; on this material if it is one."""
+        step = self.protocol.by_id[name]
+        known = self.therapy.materials.get(material)
+        own = material if known is not None and known.kind == step.for_each else ""
+        key = (name, first, own)
         if key not in self.ends:
             self.ends[key] = (None, PLANNED)  # a step that is planned from itself has no date
-            self.ends[key] = self.end(self.protocol.by_id[name], first)
+            self.ends[key] = (
+                self.end(step, first, own) if own or step.for_each is None else self.end_of_each(step, first)
+            )
         return self.ends[key]
 
-    def end(self, step: Step, first: bool) -> tuple[datetime | None, str]:
-        acts = self.therapy.of_step(step.id)
+    def end_of_each(self, step: Step, first: bool) -> tuple[datetime | None, str]:
+        """When a step that is done on each material ends: on the first of them, or on all."""
+        codes = dict.fromkeys(
+            d.at.material for d in of_step(self.therapy, self.protocol, step) if d.standing != "closed"
+        )
+        ends = [self.end(step, first, code) for code in codes or ("",)]
+        happened = [when for when, sure in ends if when is not None and sure == HAPPENED]
+        if happened and (first or len(happened) == len(ends)):
+            return (min(happened) if first else max(happened)), HAPPENED
+        known = [when for when, _ in ends if when is not None]
+        return (min(known) if first else max(known)) if known else None, PLANNED
+
+    def end(self, step: Step, first: bool, material: str) -> tuple[datetime | None, str]:
+        acts = [a for a in self.therapy.of_step(step.id) if not material or a.at.material == material]
         visits = [v for v in step.visits if all(self.therapy.option(c) in (None, *o) for c, o in v.when.items())]
-        needed = 1 if first else (step.repeat.at_least if step.repeat else len(visits) or 1)
+        needed = 1 if first else (len(visits) or how_often(self.therapy, step, material)[0])
         if len(acts) >= needed:
             ends = [a.fact.ended for a in acts]
             return (min(ends) if first else max(ends)), HAPPENED
-        if not could_apply(step, self.therapy):
-            return max((when for when, _, _ in self.before(step)), default=None), PLANNED
+        if not could_apply(step, self.therapy) or (material and not belongs(step, self.therapy, material)):
+            return max((when for when, _, _ in self.before(step, material)), default=None), PLANNED
         if visits:
             visit = visits[0] if first else visits[-1]
-            return self.place(Due(self.therapy.at(step.id, visit.id), step, "waiting", visit=visit), None)[1], PLANNED
-        return self.place(Due(self.therapy.at(step.id, str(needed)), step, "waiting"), None)[1], PLANNED
+            return self.place(Due(self.therapy.at(step.id, visit.id), step, "waiting", visit=visit))[1], PLANNED
+        return self.place(Due(self.therapy.at(step.id, str(needed), material), step, "waiting"))[1], PLANNED

@@ -124,6 +124,10 @@ class Therapy:
         """Whether a reserve step has been offered: for this material, or for any where none is named."""
         return any(offer.concerns(material) for offer in self.offers.get(step, ()))
 
+    def slot(self, resource: str) -> Slot | None:
+        """The slot of a resource as it is booked now: the one that was booked last of those not given back."""
+        return next((slot for slot in reversed(self.slots) if slot.resource == resource), None)
+
     def of_step(self, step: str) -> list[Act]:
         """The acts of a step that stand, in the order in which they were signed."""
         return sorted((act for at, act in self.acts.items() if at.step == step), key=lambda act: act.by.number)

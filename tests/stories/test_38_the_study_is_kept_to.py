@@ -6,12 +6,13 @@ Source: docs/protocol-file.md.
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from console.rehearsal import Patient
-from events.facts.base import Fact
+from events.facts.base import Fact, Slot
 from events.facts.course import StepOffered
 from protocol.audit import audit_all
 from protocol.commands import ChooseOption, ReportIncident
@@ -19,6 +20,7 @@ from protocol.due import instances
 from protocol.file import read_protocol
 from protocol.model import StudyProtocol
 from protocol.reader import Reader
+from protocol.schedule import Entry, schedule
 from tests.stage import Stage, Staged
 
 pytestmark = pytest.mark.story
@@ -132,3 +134,87 @@ def test_a_series_begins_anew_with_each_offer(stage: Stage) -> None:
         site.do("series")
     assert to_do(site, "series") == []
     settled(site)
+
+
+# ------------------------------------------------------------------ 2, 3, 7: the calendar
+
+
+def planned(site: Staged, step: str, material: str = "") -> list[Entry]:
+    """The lines of the calendar for a step, in its order."""
+    return [e for e in schedule(site.now, site.protocol) if e.at.step == step and material in ("", e.at.material)]
+
+
+def slots(start: datetime, *resources: str, name: str = "A") -> tuple[Slot, ...]:
+    """A slot of eight hours for each resource."""
+    ends = start + timedelta(hours=8)
+    return tuple(Slot(resource=r, code=f"{r.upper()}-{name}", starts=start, ends=ends) for r in resources)
+
+
+def test_a_slot_that_is_booked_again_moves_the_calendar(stage: Stage) -> None:
+    """The first slot stays on record; the calendar follows the one that was booked last, and the first again where that is given back."""
+    site = before(stage, "give")
+    first = planned(site, "days")[0]
+    assert "booked: " in first.why or "no sooner" in first.why
+    site.act(ReportIncident(name="no_courier", says="nobody came"), "nurse.1")
+    site.act(ChooseOption(incident="I-1", option="again", why="we wait"), "doctor.1")
+    later = datetime(2026, 6, 1, 8, tzinfo=UTC)
+    site.do("rebook", slots=slots(later, "courier", "days"))
+    moved = planned(site, "days")
+    assert [e.planned for e in moved] == [later + timedelta(days=n) for n in range(3)]
+    assert moved[0].why == "booked: DAYS-A"
+    assert min(e.planned for e in planned(site, "carry") if e.planned) == later + timedelta(days=2)
+    # Another pick-up is wanted: the slots that are still to come are given back, and nothing is booked for the days now.
+    site.act(ReportIncident(name="no_courier", says="nobody came again"), "nurse.1")
+    site.act(ChooseOption(incident="I-2", option="again", why="we wait"), "doctor.1")
+    assert site.now.slot("days") is None
+    assert planned(site, "days")[0].planned != later
+    site.do("rebook", slots=slots(later + timedelta(days=9), "courier", "days", name="B"))
+    assert planned(site, "days")[0].planned == later + timedelta(days=9)
+    settled(site)
+
+
+def test_days_that_lie_apart_stay_apart(stage: Stage) -> None:
+    """The first day comes no sooner than a limit allows; each further one is planned a day after the one before, planned or done."""
+    site = before(stage, "days")
+    days = [e.planned for e in planned(site, "days")]
+    decided = site.now.of_step("disposition")[0].fact.ended
+    assert days[0] is not None
+    assert days[0] >= decided + timedelta(days=3)
+    assert days == [days[0] + timedelta(days=n) for n in range(3)]
+    site.do("days")
+    begun = site.now.of_step("days")[0].fact.started
+    assert [e.planned for e in planned(site, "days")][1:] == [begun + timedelta(days=n) for n in (1, 2)]
+    # Only the first day is done: what counts from the end of the last one is not counted from this one.
+    assert all(e.earliest == begun + timedelta(days=4) for e in planned(site, "infusion"))
+    # The second day comes a day late, and so does the third.
+    site.pass_(days=2)
+    site.do("days")
+    late = site.now.of_step("days")[1].fact.started
+    assert planned(site, "days")[2].planned == late + timedelta(days=1)
+    assert planned(site, "days")[2].why == f"every 1 d: after days 2 ({late:%Y-%m-%d %H:%M}, happened)"
+
+
+def test_a_reason_names_the_act_on_the_same_bag(stage: Stage) -> None:
+    """Two bags: the first is thawed. The infusion of the second is not planned after a thaw that was not its own."""
+    site = before(stage, "thaw")
+    first, second = sorted(m.code for m in site.now.live("bag"))
+    site.do("thaw", material=first)
+    thawed = site.now.of_step("thaw")[0].fact.ended
+    (own,), (other,) = planned(site, "infusion", first), planned(site, "infusion", second)
+    assert own.why.startswith(("1 h after thaw.end", "no sooner"))
+    assert own.planned == max(thawed + timedelta(hours=1), own.earliest or thawed)
+    assert f"{thawed:%Y-%m-%d %H:%M}, happened" not in other.why
+
+
+def test_what_stands_at_one_time_stands_in_the_study_s_order(stage: Stage) -> None:
+    """Two tests after one step, zeta before alpha in the file; visits Z1 before A2; bags by their code."""
+    site = before(stage, "drive")
+    at = [e.at for e in schedule(site.now, site.protocol) if e.planned is not None and e.happened is None]
+    steps = [one.step for one in at]
+    assert steps.index("zeta") < steps.index("alpha")
+    assert [one.occurrence for one in at if one.step == "visits"] == ["Z1", "A2"]
+    after = next(e for e in schedule(site.now, site.protocol) if e.at.step == "disposition")
+    assert after.why.startswith("after alpha")  # of what ends at one time, what is the last in the study
+    unknown = [e.at.step for e in schedule(before(stage, "screening").now, site.protocol) if e.happened is None]
+    order = list(site.protocol.by_id)
+    assert unknown == sorted(unknown, key=order.index)
