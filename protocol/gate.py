@@ -11,7 +11,7 @@ from protocol.clocks import moment
 from protocol.cohorts import check_cohort
 from protocol.commands import Perform
 from protocol.due import Due
-from protocol.handling import check_materials, check_same_item, consumed_by, known_codes
+from protocol.handling import check_materials, check_same_item, check_used_up, consumed_by, known_codes
 from protocol.happened import check_assessed
 from protocol.infection import check_plan
 from protocol.labels import check_accounted
@@ -78,6 +78,7 @@ def admit(therapy: Therapy, protocol: StudyProtocol, command: Perform, around: S
     check_materials(therapy, step, due.at, scanned, moves, started)
     check_same_item(therapy, protocol, step, scanned)
     consumed = consumed_by(therapy, step, due.at, scanned)
+    check_used_up(therapy, step, due.at, consumed, started)
     check_accounted(therapy, protocol, step, {due.at.material, *moves, *consumed, *known_codes(scanned)})
     used = check_readiness(step, command.used, started, around)
     return Admitted(due.at, step, started, ended, scanned, used, moves, consumed)

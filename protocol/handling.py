@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from protocol.custody import PLACE, elsewhere
 from protocol.model import Step, StudyProtocol
 from protocol.refusals import refuse
 from protocol.scans import Scanned
@@ -20,7 +21,10 @@ def check_materials(
     for code in dict.fromkeys([*codes, *moves, *([at.material] if at.material else [])]):
         check_usable(step, therapy.materials[code], started)
     for code in moves:
-        _check_place(step, therapy.materials[code])
+        _check_given_from(step, therapy.materials[code])
+    for code in dict.fromkeys(codes):
+        _check_there(therapy, step, at, code, started)
+    for code in moves:
         if code not in codes:
             raise refuse(
                 "identity.scan-present",
@@ -89,11 +93,36 @@ def check_usable(step: Step, material: Material, started: datetime | None = None
         )
 
 
-def _check_place(step: Step, material: Material) -> None:
+def check_used_up(therapy: Therapy, step: Step, at: Instance, consumed: tuple[str, ...], started: datetime) -> None:
+    """Refuse to use up what is somewhere else, scanned or not.
+
+    Raises:
+        Refused: naming both places.
+    """
+    for code in consumed:
+        _check_there(therapy, step, at, code, started)
+
+
+def _check_there(therapy: Therapy, step: Step, at: Instance, code: str, started: datetime) -> None:
+    place = elsewhere(therapy, code, step.at, started)
+    if place:
+        holder = therapy.materials[code].holder
+        raise refuse(
+            PLACE,
+            f"{code} is at {place}, held by {holder}; {at} is done at {step.at}.",
+            f"Bring it to {step.at} first, by a step that hands it over or moves it there; then nobody has to ask where it was. "
+            "What was done there all the same is told with `unbroken happened`.",
+            code=code,
+            place=place,
+            expected=step.at,
+        )
+
+
+def _check_given_from(step: Step, material: Material) -> None:
     # Custody is given from where the material is: a hand-over from another place would leave a gap.
     if step.at is not None and material.place and material.place != step.at:
         raise refuse(
-            "custody.place",
+            PLACE,
             f"{material.code} is at {material.place}, held by {material.holder}; {step.id} gives it from {step.at}.",
             "Hand it over to that place first, so that custody has no gap.",
             code=material.code,

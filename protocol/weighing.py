@@ -23,7 +23,7 @@ from protocol.cohorts import check_cohort
 from protocol.commands import Perform, TellHappened
 from protocol.comparison import differing
 from protocol.gate import Admitted, check_independent, check_sequence
-from protocol.handling import check_materials, check_same_item, consumed_by, known_codes
+from protocol.handling import check_materials, check_same_item, check_used_up, consumed_by, known_codes
 from protocol.happened import STANDS, Broken, check_assessed, may_stand
 from protocol.infection import check_plan, check_storage
 from protocol.kinds import room_breaches, special_fields
@@ -272,6 +272,7 @@ def _act(
     broken.ask(lambda: check_materials(therapy, step, at, there, moves, times[0]))
     broken.ask(lambda: check_same_item(therapy, protocol, step, there))
     consumed = tuple(code for code in consumed_by(therapy, step, at, there) if code in live)
+    broken.ask(lambda: check_used_up(therapy, step, at, consumed, times[0]))
     broken.ask(lambda: check_accounted(therapy, protocol, step, {at.material, *moves, *consumed, *live}))
     used = _used(step, command, doers, times, around, broken)
     return Admitted(at, step, times[0], times[1], there, used, moves, consumed)

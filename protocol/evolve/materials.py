@@ -5,17 +5,37 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from protocol.state import FOUND_AGAIN, Act, Cause, CustodyEntry, Material, Signed, Therapy
+from protocol.custody import elsewhere
+from protocol.state import FOUND_AGAIN, NOT_BROUGHT, Act, Cause, CustodyEntry, Material, Signed, Therapy
 
 
 def create(therapy: Therapy, act: Act) -> Therapy:
     materials, custody = dict(therapy.materials), list(therapy.custody)
-    place = act.fact.place or ""
     for new in act.fact.created:
+        # Where a step names no place, what it makes is where its parent is.
+        parent = materials.get(new.parent or "")
+        place = act.fact.place or (parent.place if parent else "")
         made = Material(new.code, new.kind, new.parent, act.at, place, act.performer, also=new.also)
         materials[new.code] = held(made, therapy.quarantined_early.get(new.code, ()))
         how = f"came into being in {act.at}{_late(act)}"
         custody.append(CustodyEntry(new.code, act.fact.ended, place, act.performer, how, "", act.by.link))
+    return replace(therapy, materials=materials, custody=tuple(custody))
+
+
+def show_place(therapy: Therapy, act: Act) -> Therapy:
+    """What was done at a place to which nobody had brought the material: the trail says so, and goes on from there."""
+    materials, custody = dict(therapy.materials), list(therapy.custody)
+    codes = dict.fromkeys([*(scan.code for scan in act.fact.scans), *act.fact.consumed, *act.fact.moves])
+    for code in codes:
+        if code in materials and elsewhere(therapy, code, act.fact.place, act.fact.started):
+            since, place, holder = (
+                _no_sooner(therapy, code, act.fact.started),
+                act.fact.place or "",
+                materials[code].holder,
+            )
+            how = f"{NOT_BROUGHT} {place}, where {act.at} was done{_late(act)}"
+            custody.append(CustodyEntry(code, since, place, act.performer, how, holder, act.by.link))
+            materials[code] = replace(materials[code], place=place, holder=act.performer)
     return replace(therapy, materials=materials, custody=tuple(custody))
 
 

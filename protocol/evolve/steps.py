@@ -8,7 +8,7 @@ from typing import assert_never
 from events.facts import course, steps
 from protocol.evolve.happened import confirmed, dropped
 from protocol.evolve.labels import give_fates
-from protocol.evolve.materials import create, move, set_status, use_up
+from protocol.evolve.materials import create, move, set_status, show_place, use_up
 from protocol.state import Act, Current, Signed, Therapy, instance
 
 StepFacts = (
@@ -64,6 +64,7 @@ def _stands(therapy: Therapy, act: Act) -> Therapy:
     # A value reported or corrected while the act waited is later than the act, and stays.
     readings = {**new, **therapy.readings}
     therapy = replace(therapy, acts={**therapy.acts, act.at: act}, readings=readings, last_happened=fact.ended)
+    therapy = show_place(therapy, act)
     therapy = create(therapy, act)
     therapy = use_up(therapy, act, "infused" if isinstance(fact, steps.ProductInfused) else "consumed", now)
     if fact.moves and fact.to_place:

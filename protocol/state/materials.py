@@ -75,6 +75,8 @@ class CustodyEntry(NamedTuple):
 
 FOUND_AGAIN = "found again"
 """How the custody of a material goes on that had been lost."""
+NOT_BROUGHT = "nobody brought it to"
+"""How the custody of a material goes on that was used where it had never been brought."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from console.rehearsal import Patient
 from events.facts.base import Fact, Slot
 from events.facts.course import StepOffered
 from protocol.audit import audit_all
-from protocol.commands import ChooseOption, ReportIncident
+from protocol.commands import ChooseOption, ReportIncident, TellHappened, Witness
+from protocol.custody import custody_trail, elsewhere, gaps
 from protocol.due import instances
 from protocol.file import read_protocol
 from protocol.model import StudyProtocol
@@ -218,3 +219,77 @@ def test_what_stands_at_one_time_stands_in_the_study_s_order(stage: Stage) -> No
     unknown = [e.at.step for e in schedule(before(stage, "screening").now, site.protocol) if e.happened is None]
     order = list(site.protocol.by_id)
     assert unknown == sorted(unknown, key=order.index)
+
+
+# ------------------------------------------------------------------ 5: a step is done where its material is
+
+
+def away(stage: Stage, step: str, place: str) -> Staged:
+    """The patient about to come to a step that this version of the study does at another place than where its material is."""
+    lines = kept().text.split("\n")
+    first = next(n for n, line in enumerate(lines) if f"id: {step}" in line)
+    at = next(n for n in range(first, len(lines)) if "at: " in lines[n])
+    for old in ("at: plant", "at: ward"):
+        lines[at] = lines[at].replace(old, f"at: {place}")
+    site = stage.site(read_protocol("\n".join(lines)), EVA)
+    site.play(EVA, step, late=False)
+    return site
+
+
+def test_no_step_is_done_away_from_its_material(stage: Stage) -> None:
+    """The bags are at the plant; a test on the ward, a thaw in the van are refused, and both places are named."""
+    site = away(stage, "zeta", "ward")
+    first, _ = sorted(m.code for m in site.now.live("bag"))
+    with site.refused("custody.place") as told:
+        site.perform("zeta", material=first)
+    assert (told.values["place"], told.values["expected"]) == ("plant", "ward")
+    assert told.says.startswith(f"{first} is at plant, held by maker")
+    assert "Bring it to ward first" in told.advice
+    site = away(stage, "thaw", "van")
+    with site.refused("custody.place") as told:
+        site.perform("thaw", material=sorted(m.code for m in site.now.live("bag"))[0])
+    assert (told.values["place"], told.values["expected"]) == ("ward", "van")
+    settled(site)
+
+
+def test_what_is_used_up_is_there_too(stage: Stage) -> None:
+    """The cells came to the plant; a process in the van would use up what is not in the van."""
+    site = away(stage, "make", "van")
+    with site.refused("custody.place"):
+        site.perform("make")
+
+
+def test_what_was_done_away_from_its_material_is_told_and_the_trail_shows_the_gap(stage: Stage) -> None:
+    """It happened all the same: it is told with the rule that stood against it; trail and audit say where nobody brought it."""
+    site = away(stage, "infusion", "plant")
+    first, _ = sorted(m.code for m in site.now.live("bag"))
+    form = site.form("infusion", material=first)
+    told = TellHappened(
+        step="infusion", material=first, started=site.clock(), performed_by=("nurse.1", "doctor.1"), scans=form.scans,
+        readings=form.readings, says="given in the plant",
+    )  # fmt: skip
+    with site.refused("custody.place"):
+        site.perform("infusion", material=first)
+    receipt = site.act(told, "nurse.1")
+    (occurred,) = site.now.occurred.values()
+    assert "custody.place" in [rule.rule for rule in occurred.fact.broken]
+    assert any("is at ward" in gap for gap in gaps(site.now))
+    site.act(Witness(act=receipt.link), "doctor.1")
+    assert site.now.materials[first].ended == "infused"
+    line = next(
+        line for line in custody_trail(site.now, first) if line.place == "plant" and "nobody brought" in line.how
+    )
+    assert line.how == f"nobody brought it to plant, where infusion of {first} was done (told afterwards by another)"
+    assert gaps(site.now) == [f"{first} was at ward: {line.how}"]
+    assert [finding.kind for finding in audit_all(Reader(site.log))] == ["custody"]
+
+
+def test_a_test_that_is_signed_after_the_bag_has_left_was_done_where_it_was(stage: Stage) -> None:
+    """What counts is where the material was when the step began, not where it is when somebody signs."""
+    site = before(stage, "check")
+    (act,) = [a for a in site.now.of_step("zeta") if a.at.material == sorted(m.code for m in site.now.live("bag"))[0]]
+    code = act.at.material
+    assert elsewhere(site.now, code, "plant", act.fact.started) == ""
+    assert elsewhere(site.now, code, "plant", site.clock()) == "ward"
+    assert elsewhere(site.now, code, "ward", site.clock()) == ""
+    assert gaps(site.now) == []
