@@ -6,9 +6,9 @@ records (verdicts, links, streams, size, tree) is computed again, and where the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from events.authority import STREAM, Authority
 from events.checkpoint import Checkpoint, Note, keys_of
@@ -18,6 +18,7 @@ from events.evidence import Evidence, Row
 from events.grammar import Malformed
 from events.heads import Head
 from events.judge import JUDGE_VERSION, Accepted, Rejected, judge, read
+from events.keys import is_sound
 from events.log import EventLog
 from events.merkle import Tree
 from events.store import keeps_refused
@@ -349,15 +350,11 @@ def _judge_that_is_asked_for(value: bytes, pinned: str | None) -> int | None:
         return None
     if pinned is not None:
         return asked if record.link == pinned else None
-    return asked if record.signed_by(_public_key(root)) else None
-
-
-def _public_key(root: Any) -> bytes:
     told = root.get("public_key") if isinstance(root, dict) else None
-    try:
-        return bytes.fromhex(told) if isinstance(told, str) and len(told) == 64 else bytes(32)
-    except ValueError:
-        return bytes(32)
+    if not isinstance(told, str) or not re.fullmatch("[0-9a-f]{64}", told, re.ASCII):
+        return None
+    public = bytes.fromhex(told)
+    return asked if is_sound(public) and record.signed_by(public) else None
 
 
 def _link(value: bytes) -> str:

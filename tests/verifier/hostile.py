@@ -6,9 +6,11 @@ The verdict is the second judge's; `UNDER_THE_FIRST` has those on which the firs
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from events.envelope import Envelope, open_envelope, pre_authentication, seal
@@ -39,6 +41,17 @@ def case(name: str, verdict: str) -> Callable[[Callable[[Small], bytes]], Callab
 def plain(log: Small) -> dict[str, Any]:
     """A document that would be accepted: a deviation by the nurse."""
     return log.document("nurse", ["therapy/T-7"], [deviation()])
+
+
+def _sig(value: bytes) -> bytes:
+    """The bytes of a record's signature."""
+    return open_envelope(value).signature
+
+
+def _with_length(count: int, value: bytes) -> bytes:
+    """The record with so many bytes in place of its signature, which begin as it does; 64, 65 and 66 are as many characters."""
+    spelled = base64.b64encode((_sig(value) + bytes(2))[:count])
+    return value[: value.index(b'"sig":"') + 7] + spelled + b'"}]}'
 
 
 def by_nurse(log: Small, document: dict[str, Any] | bytes) -> bytes:
@@ -367,6 +380,8 @@ reshaped("stray bits at the end of a signature", "grammar", lambda v: v[:-7] + _
 reshaped("padding too few", "grammar", lambda v: v[:-5] + v[-4:])
 reshaped("an empty payload", "grammar", lambda v: v.replace(v[12 : v.index(b'","payloadType')], b""))
 reshaped("not ASCII", "grammar", lambda v: v.replace(b"payload", "päyload".encode(), 1))
+for count in (62, 63, 65, 66):
+    reshaped(f"a signature of {count} bytes", "grammar", partial(_with_length, count))
 reshaped("a flipped signature", "signature", lambda v: v[:-40] + (b"A" if v[-40:-39] != b"A" else b"B") + v[-39:])
 
 

@@ -564,6 +564,8 @@ class Judge:
             return "grammar", None
         message = b"DSSEv1 %d %s %d %s" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE, len(payload), payload)
         link = hashlib.sha256(message).hexdigest()
+        if position == 0 and found.facts[0]["fact"] == "log.opened.v1":
+            self.is_a_judge_that_we_have(found, link, signature, message)
         if found.log != (self.log if position else None):
             return "log", None
         if position == 0:
@@ -571,7 +573,6 @@ class Judge:
                 return "head", None
             if found.facts[0]["fact"] != "log.opened.v1":
                 return "authority", None
-            self.is_a_judge_that_we_have(found, link, signature, message)
             try:
                 authority = after(Authority(), found, 0)
             except No:

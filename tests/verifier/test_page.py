@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from events import grammar, shapes, statement
+from events import checkpoint, evidence, grammar, shapes, statement, store
 from events.authority import ADMINISTRATOR, STREAM, SYSTEM
 from events.envelope import PAYLOAD_TYPE
 from events.facts.base import Fact, Value
@@ -17,6 +20,7 @@ from events.judge import JUDGE_VERSION, Why, read
 from events.kafka import frame
 from events.kafka.frame import framed
 from events.keys import SPKI_PREFIX, key_id
+from events.log_sqlite import SqliteLog
 from tests.verifier import page, second_verifier
 from tests.verifier.hostile import LARGEST_PAYLOAD
 
@@ -75,10 +79,31 @@ def test_every_value_that_a_fact_is_made_of_is_on_the_page() -> None:
         (8, f"the stream `{STREAM}`"),
         (8, f"holds `{ADMINISTRATOR}`"),
         (8, f"contains `{SYSTEM}`"),
+        (9, f"`{checkpoint._SIZE}`"),
+        (10, f"{evidence.LARGEST} ORDER BY position"),
+        (10, f"`PRAGMA application_id` is {re.findall('application_id = ([0-9]+)', store._SCHEMA)[0]}"),
+        (10, f"`user_version` {re.findall('user_version = ([0-9]+)', store._SCHEMA)[0]}"),
     ],
 )
 def test_limits_and_patterns(number: int, said: str) -> None:
     assert said in section(number)
+
+
+def test_the_layout_of_the_file(tmp_path: Path) -> None:
+    """Every table and column that a file has stands on the page, and no other."""
+    path = tmp_path / "log.db"
+    SqliteLog.create(path, page.example_log().values[0]).close()
+    with closing(sqlite3.connect(path)) as db:
+        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        made = {(table, column) for table in tables for _, column, *_ in db.execute(f"PRAGMA table_info({table})")}
+        others = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type <> 'table' AND sql <> ''")}
+    rows = re.findall(r"^\| `(\w+)` \| (`\w+`.*?) \|", section(10), re.MULTILINE)
+    assert {
+        (table, column) for table, cell in rows for column in re.findall(r"`(\w+)`", cell) if table in tables
+    } == made
+    assert all(f"`{name}`" in section(10) for name in others)
+    shown = section(10).partition("SELECT position")[2].partition("```")[0]
+    assert list(second_verifier.rows(str(path))) == sqlite3.connect(path).execute("SELECT position" + shown).fetchall()
 
 
 def test_the_meanings() -> None:
