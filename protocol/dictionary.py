@@ -49,9 +49,10 @@ class Unreadable(Exception):
 
 
 class Dictionary(NamedTuple):
-    """The terms of a dictionary as it spells them, each with the grades that exist, in its own order."""
+    """The terms of a dictionary as it spells them, each with the grades that exist, in its own order. `sha256`: of its file."""
 
     title: str
+    sha256: str
     grades: Mapping[str, tuple[int, ...]]
 
     def spelled(self, term: str) -> str | None:
@@ -147,12 +148,12 @@ def built_in(name: str) -> Dictionary:
             values={"file": meant.file, "sha256": found, "meant": meant.sha256},
             advice="Install the program anew.",
         )
-    return Dictionary(meant.title, read_terms(data.decode()))
+    return Dictionary(meant.title, meant.sha256, read_terms(data.decode()))
 
 
 @lru_cache(maxsize=8)
 def _adopted(title: str, terms: str) -> Dictionary:
-    return Dictionary(title, read_terms(terms))
+    return Dictionary(title, hashlib.sha256(terms.encode()).hexdigest(), read_terms(terms))
 
 
 def dictionary_of(protocol: StudyProtocol) -> Dictionary:

@@ -13,6 +13,7 @@ from console.show import Screen, as_json, line, pairs, table
 from console.signin import sit
 from console.study_files import read_study
 from protocol.check import staffing_gaps
+from protocol.dictionary import dictionary_of
 from protocol.file import read_protocol, warnings_of
 from protocol.model import StudyProtocol
 
@@ -34,13 +35,17 @@ def check(file: FileArg, json: Json = False) -> None:
     told = warnings_of(protocol)
     gaps = _gaps(protocol) if here.folder() is not None else []
     head = protocol.protocol
+    terms = dictionary_of(protocol) if protocol.safety and protocol.safety.events else None
     if json:
+        named = {"title": terms.title, "terms": len(terms.grades), "sha256": terms.sha256} if terms else None
         as_json({"protocol": head.id, "version": head.version, "digest": protocol.digest, "steps": len(protocol.steps),
-                 "warnings": [one._asdict() for one in told], "staffing_gaps": gaps})  # fmt: skip
+                 "dictionary": named, "warnings": [one._asdict() for one in told], "staffing_gaps": gaps})  # fmt: skip
         return
     line(
         f"{file}: protocol {head.id} {head.version} can be adopted; {len(protocol.steps)} steps, digest {protocol.digest}."
     )
+    if terms:
+        line(f"Adverse events: {terms.title}, terms: {len(terms.grades)}, SHA-256 {terms.sha256}.")
     for warning in [*told, *gaps]:
         line(f"Warning: {warning}")
 
@@ -52,9 +57,8 @@ def adopt(file: FileArg, account: As = None, secret: Secret = None, json: Json =
     """
     site = here.site()
     study = read_study(file)
-    read_protocol(
-        study.text, study.name, terms=study.terms
-    )  # what is wrong in the file is told before a passphrase is asked
+    # What is wrong in the file is told before a passphrase is asked.
+    read_protocol(study.text, study.name, terms=study.terms)
     sitting = sit(site, account, secret)
     before = site.log.size()
     protocol = site.desk().adopt(study.text, sitting, study.name, terms=study.terms)

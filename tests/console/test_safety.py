@@ -107,7 +107,8 @@ def test_a_sponsors_dictionary_lies_beside_the_studys_file_and_is_adopted_with_i
     cli.refused("protocol.file", "protocol", "adopt", str(file), by="quality.1")
     assert "sha256: is not that of ours/terms.csv" in cli("protocol", "check", str(file)).err
     (tmp_path / "ours" / "terms.csv").write_text(terms, encoding="utf-8")
-    assert "can be adopted" in cli.ok("protocol", "check", str(file)).out
+    said = cli.ok("protocol", "check", str(file)).out
+    assert f"Adverse events: Our terms, terms: 1, SHA-256 {sha256(terms.encode()).hexdigest()}." in said
     cli.ok("protocol", "adopt", str(file), by="quality.1")
     (tmp_path / "ours" / "terms.csv").unlink()
     assert cli.ok("protocol", "show", "--terms").out == terms
