@@ -47,7 +47,7 @@ def _remake(study: Study, path: Path, way: Remake) -> Iterator[Problem]:
         )
     anew = set(done_anew(study.protocol, way))
     dispositions = {step.id for _, step in study.of_kind("disposition")}
-    if not dispositions <= anew:
+    if any(name != start.id and start.id not in study.before[name] for name in dispositions):
         yield Problem(
             (*path, "from"), f"the disposition does not come after {start.id}; the next batch would have none"
         )

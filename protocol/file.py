@@ -10,24 +10,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from events.errors import Refused
 from protocol.check import check_protocol
+from protocol.mending import further_problems
 from protocol.model import StudyProtocol
 from protocol.plain_yaml import Document, NotPlain, read_plain
 from protocol.problems import Problem
 from protocol.warn import warn
-from protocol.wording import in_words
+from protocol.wording import COMPUTED, in_words
 
 MAX_BYTES = 150_000
 """The size of the largest file; its whole text stands in the log when it is adopted."""
-MAX_TOLD = 20
-COMPUTED = ("digest", "text", "terms", "earlier")
 _DICTIONARY = ("safety", "events", "dictionary")
-"""Fields of the model that are computed here and never stand in a file."""
 
 
 class Told(NamedTuple):
@@ -100,7 +98,7 @@ def read_protocol(
         The protocol with `text` and `digest`, the SHA-256 of the text's UTF-8 bytes.
 
     Raises:
-        Refused: `protocol.file`, with line, field and reason of every problem (up to 20) in `says`, one a line, and in
+        Refused: `protocol.file`, with line, field and reason of every problem in `says`, one a line, and in
             `values["problems"]`.
     """
     try:
@@ -109,25 +107,33 @@ def read_protocol(
         raise _refused(name, [Told(1, "", "the text is not UTF-8; save the file as UTF-8")]) from None
     if (size := len(data) + len(terms.encode())) > MAX_BYTES:
         raise _refused(name, [_too_long(size, " with its dictionary" if terms else "")])
+    passed: list[NotPlain] = []
     try:
-        document = read_plain(text)
+        document = read_plain(text, passed)
     except NotPlain as wrong:
-        raise _refused(name, [Told(wrong.line, wrong.field, wrong.reason)]) from None
-    if own := [part for part in COMPUTED if part in document.root]:
-        told = _tell(document, [Problem((part,), "the program computes it; remove it") for part in own])
-        raise _refused(name, told)
+        raise _refused(name, [Told(one.line, one.field, one.reason) for one in (*passed, wrong)]) from None
+    told = [Told(one.line, one.field, one.reason) for one in passed]
+    problems = [Problem((p,), "the program computes it; remove it") for p in COMPUTED if p in document.root]
     if terms and own_dictionary(text) is None:
-        raise _refused(
-            name, _tell(document, [Problem(_DICTIONARY, "names no file, and a dictionary came with the study")])
-        )
+        problems.append(Problem(_DICTIONARY, "names no file, and a dictionary came with the study"))
+    computed = {"digest": hashlib.sha256(data).hexdigest(), "text": text, "terms": terms}
+    root = {part: value for part, value in document.root.items() if part not in COMPUTED}
+    protocol: StudyProtocol | None = None
+
+    def read(tree: dict[str, Any]) -> StudyProtocol:
+        return StudyProtocol.model_validate({**tree, **computed})
+
     try:
-        protocol = StudyProtocol.model_validate(
-            {**document.root, "digest": hashlib.sha256(data).hexdigest(), "text": text, "terms": terms}
-        )
+        protocol = read(root)
     except ValidationError as problem:
-        raise _refused(name, _tell(document, in_words(problem))) from None
-    if not adopted and (problems := check_protocol(protocol)):
-        raise _refused(name, _tell(document, problems))
+        problems += [*in_words(problem), *([] if adopted else further_problems(root, read, problem))]
+    if protocol is not None and not adopted:
+        problems += check_protocol(protocol)
+    # What stands on a line that was not read as it is written says nothing.
+    lines = {one.line for one in told}
+    told += [one for one in _tell(document, problems) if one.line not in lines]
+    if told or protocol is None:
+        raise _refused(name, sorted(dict.fromkeys(told), key=lambda one: one.line))
     return protocol
 
 
@@ -146,13 +152,10 @@ def _tell(document: Document, problems: Iterable[Problem]) -> list[Told]:
 
 
 def _refused(name: str, told: list[Told]) -> Refused:
-    lines = [str(one) for one in told[:MAX_TOLD]]
-    if len(told) > MAX_TOLD:
-        lines.append(f"and {len(told) - MAX_TOLD} more")
     count = "1 problem" if len(told) == 1 else f"{len(told)} problems"
     return Refused(
         "protocol.file",
-        "\n  ".join([f"{name} has {count}:", *lines]),
-        values={"file": name, "count": len(told), "problems": [one._asdict() for one in told[:MAX_TOLD]]},
+        "\n  ".join([f"{name} has {count}:", *map(str, told)]),
+        values={"file": name, "count": len(told), "problems": [one._asdict() for one in told]},
         advice="Correct the file; docs/protocol-file.md explains every field.",
     )

@@ -70,10 +70,15 @@ class _Open:
     part: dict[str, Any] | list[Any]
     lines: dict[str | int, int]
     key: str | None = None
+    drops: bool = False
 
 
-def read_plain(text: str) -> Document:
+def read_plain(text: str, wrong: list[NotPlain] | None = None) -> Document:
     """Read a text as plain YAML.
+
+    Args:
+        wrong: takes what is no plain YAML and can be passed over (an anchor, alias, merge key, tag, duplicate field), so that
+            the rest is read all the same; without it the first of them is raised.
 
     Raises:
         NotPlain: no YAML, more or less than one document, an anchor, alias, merge key, tag or duplicate field, nested
@@ -81,15 +86,16 @@ def read_plain(text: str) -> Document:
     """
     document = Document()
     stack: list[_Open] = []
+    passed: list[NotPlain] = []
     try:
-        for event in _events(text):
+        for event in _events(text, passed):
             line = event.start_mark.line + 1
-            if isinstance(event, yaml.ScalarEvent):
-                _place(event.value, line, stack)
+            if isinstance(event, (yaml.ScalarEvent, yaml.AliasEvent)):
+                _place(getattr(event, "value", ""), line, stack, passed)
             elif isinstance(event, yaml.CollectionStartEvent):
                 part: dict[str, Any] | list[Any] = {} if isinstance(event, yaml.MappingStartEvent) else []
                 if stack or not isinstance(part, dict):
-                    _place(part, line, stack)
+                    _place(part, line, stack, passed)
                 else:
                     document.root = part
                 stack.append(_Open(part, document.lines.setdefault(id(part), {})))
@@ -97,19 +103,26 @@ def read_plain(text: str) -> Document:
                     raise NotPlain(line, f"is nested deeper than {MAX_DEPTH}")
             elif isinstance(event, yaml.CollectionEndEvent):
                 stack.pop()
-    except NotPlain as wrong:
-        wrong.field = document.field(wrong.path)
+            for one in passed:
+                one.field = one.field or document.field(one.path)
+            if passed and wrong is None:
+                raise passed[0]
+    except NotPlain as stops:
+        stops.field = stops.field or document.field(stops.path)
         raise
     except yaml.MarkedYAMLError as problem:
         raise _not_yaml(text, problem) from None
     except yaml.YAMLError as problem:
         at = getattr(problem, "position", 0)
         raise NotPlain(text.count("\n", 0, at) + 1, "holds a character that no text has") from None
+    finally:
+        if wrong is not None:
+            wrong += passed
     return document
 
 
-def _events(text: str) -> Iterator[Any]:
-    """The events of one document, none of which lets one place of the file stand for another."""
+def _events(text: str, passed: list[NotPlain]) -> Iterator[Any]:
+    """The events of one document; what lets one place of the file stand for another goes to `passed`."""
     documents = 0
     event: Any
     for event in yaml.parse(text, _Loader):
@@ -118,9 +131,9 @@ def _events(text: str) -> Iterator[Any]:
         if anchor is not None:
             sign = "*" if isinstance(event, yaml.AliasEvent) else "&"
             reason = f"{sign}{anchor} makes one place of the file stand for another; write it out"
-            raise NotPlain(line, reason)
+            passed.append(NotPlain(line, reason))
         if getattr(event, "tag", None) is not None:
-            raise NotPlain(line, f"has the tag {event.tag}; tags are not read here")
+            passed.append(NotPlain(line, f"has the tag {event.tag}; tags are not read here"))
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
@@ -130,7 +143,7 @@ def _events(text: str) -> Iterator[Any]:
         raise NotPlain(1, "the file is empty")
 
 
-def _place(value: Any, line: int, stack: list[_Open]) -> None:
+def _place(value: Any, line: int, stack: list[_Open], passed: list[NotPlain]) -> None:
     """Put a value where it stands: a field's name, a field's value, or the next of a list."""
     if not stack:
         raise NotPlain(line, "the file must begin with fields, such as `protocol:`")
@@ -138,16 +151,21 @@ def _place(value: Any, line: int, stack: list[_Open]) -> None:
     if isinstance(top.part, list):
         top.lines[len(top.part)] = line
         top.part.append(value)
+    elif top.drops:
+        top.drops = False
     elif top.key is not None:
         top.part[top.key] = value
         top.key = None
     elif not isinstance(value, str):
         raise NotPlain(line, "a field's name must be a word", _path(stack))
     elif value == "<<":
-        raise NotPlain(line, "<< makes one place of the file stand for another; write it out", _path(stack))
+        reason = "<< makes one place of the file stand for another; write it out"
+        passed.append(NotPlain(line, reason, _path(stack)))
+        top.drops = True
     elif value in top.part:
         reason = f"stands twice; the first is on line {top.lines[value]}"
-        raise NotPlain(line, reason, (*_path(stack), value))
+        passed.append(NotPlain(line, reason, (*_path(stack), value)))
+        top.drops = True
     else:
         top.lines[value] = line
         top.key = value
@@ -156,7 +174,8 @@ def _place(value: Any, line: int, stack: list[_Open]) -> None:
 def _path(stack: list[_Open]) -> Path:
     """The path of the part that is open: each part is the last of the one around it."""
     return tuple(
-        next(reversed(around.part)) if isinstance(around.part, dict) else len(around.part) - 1 for around in stack[:-1]
+        next(reversed(around.part), "") if isinstance(around.part, dict) else len(around.part) - 1
+        for around in stack[:-1]
     )
 
 

@@ -39,14 +39,24 @@ class Study:
         found: dict[str, frozenset[str]] = {}
         for step in self.protocol.steps:
             seen: set[str] = set()
-            todo = [name for name, _ in step.predecessors]
+            todo = self._directly_before(step)
             while todo:
                 name = todo.pop()
-                if name in seen or name not in self.protocol.by_id:
+                if name in seen:
                     continue
                 seen.add(name)
-                todo += [before for before, _ in self.protocol.by_id[name].predecessors]
+                todo += self._directly_before(self.protocol.by_id[name])
             found[step.id] = frozenset(seen)
+        return found
+
+    def _directly_before(self, step: Step) -> list[str]:
+        """The steps that it names. A name that is none is told where it stands, and not once more of every step after it: it
+        counts as the one that it is nearly, or else as all that stand above it in the file.
+        """
+        found: list[str] = []
+        for name, _ in step.predecessors:
+            near = [name] if name in self.protocol.by_id else get_close_matches(name, self.ids, 1, 0.6)
+            found += near or self.ids[: self.ids.index(step.id)]
         return found
 
     def way(self, start: str, end: str) -> list[str]:

@@ -11,12 +11,37 @@ from pydantic import BaseModel, ValidationError
 from protocol.model import StudyProtocol
 from protocol.problems import Path, Problem
 
+COMPUTED = ("digest", "text", "terms", "earlier")
+"""Fields of the model that the program computes; they never stand in a file."""
 _NAME = "1 to 64 letters, digits, _ . + -, and the first a letter or digit"
 
 
 def in_words(problem: ValidationError, whole: type[BaseModel] = StudyProtocol) -> list[Problem]:
-    """Every error with its path in the file and its reason; `whole` is the part that the file is."""
-    return [Problem(_path(error["loc"]), _reason(error, whole)) for error in problem.errors(include_url=False)]
+    """Every error with its path in the file and its reason; `whole` is the part that the file is.
+
+    A field that is missing because its name is misspelt is told once: by the misspelt one.
+    """
+    errors = problem.errors(include_url=False)
+    meant = {
+        (*error["loc"][:-1], nearest_field(error["loc"], whole))
+        for error in errors
+        if error["type"] == "extra_forbidden"
+    }
+    return [
+        Problem(_path(error["loc"]), _reason(error, whole))
+        for error in errors
+        if not (error["type"] == "missing" and error["loc"] in meant) and not _only_wrong_ones(error)
+    ]
+
+
+def _only_wrong_ones(error: Any) -> bool:
+    """Whether a list is called too short only because what it holds is wrong, which is told of each."""
+    given = error.get("input")
+    return (
+        error["type"] == "too_short"
+        and isinstance(given, (list, tuple))
+        and len(given) >= error.get("ctx", {}).get("min_length", 0)
+    )
 
 
 def _path(loc: tuple[int | str, ...]) -> Path:
@@ -72,20 +97,39 @@ def _shown(given: object) -> str:
 
 
 def _one_of(given: str, expected: str) -> str:
-    options = [word.strip(" '") for part in expected.split(" or ") for word in part.split(",")]
+    options = _options(expected)
     near = get_close_matches(given, options, 1, 0.6)
     return f"{given!r} is none of {', '.join(options)}" + (f"; did you mean {near[0]}?" if near else "")
 
 
-def _unknown_field(loc: tuple[int | str, ...], whole: type[BaseModel]) -> str:
+def _options(expected: str) -> list[str]:
+    return [word.strip(" '") for part in expected.split(" or ") for word in part.split(",")]
+
+
+def nearest_option(error: Any) -> str:
+    """The word that was surely meant instead of one that is no option; nothing where none is near."""
+    expected = error.get("ctx", {}).get("expected", "")
+    return next(iter(get_close_matches(str(error.get("input")), _options(expected), 1, 0.75)), "")
+
+
+def nearest_field(loc: tuple[int | str, ...], whole: type[BaseModel] = StudyProtocol) -> str:
+    """The field that was surely meant instead of one that the part has not; nothing where none is near."""
+    return next(iter(get_close_matches(str(loc[-1]), _fields_at(loc, whole), 1, 0.6)), "")
+
+
+def _fields_at(loc: tuple[int | str, ...], whole: type[BaseModel]) -> list[str]:
     part = _part_at(loc[:-1], whole)
-    if part is None:
+    fields = [field.alias or name for name, field in part.model_fields.items()] if part else []
+    return [name for name in fields if part is not StudyProtocol or name not in COMPUTED]
+
+
+def _unknown_field(loc: tuple[int | str, ...], whole: type[BaseModel]) -> str:
+    fields = _fields_at(loc, whole)
+    if not fields:
         return "is no field"
-    fields = [field.alias or name for name, field in part.model_fields.items()]
-    fields = [name for name in fields if part is not StudyProtocol or name not in ("digest", "text")]
-    near = get_close_matches(str(loc[-1]), fields, 1, 0.6)
+    near = nearest_field(loc, whole)
     if near:
-        return f"is no field here; did you mean {near[0]}?"
+        return f"is no field here; did you mean {near}?"
     return f"is no field here; the fields are {', '.join(fields)}"
 
 

@@ -12,8 +12,9 @@ import yaml
 from events.errors import Refused
 from protocol import model
 from protocol.commands import Perform
-from protocol.file import COMPUTED, read_protocol
+from protocol.file import read_protocol
 from protocol.model import KINDS, Consequence, Part, Record
+from protocol.wording import COMPUTED
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "protocol-file.md").read_text()
 HEADINGS: dict[type[Part], str] = {
