@@ -23,11 +23,23 @@ DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 LARGEST_FORMAT = 20_000
 """Bytes of a file that declares a format."""
 
+MOST_COLUMNS = 500
+"""The last place at which a column without a heading can be named."""
 LONGEST_CANONICAL = 2000
 """Characters of a declaration on one line: it stands in the record of each log that is read by it."""
 
 Words = Annotated[tuple[Title, ...], BeforeValidator(listed)]
 """One text, or a list of them."""
+
+
+def _number(text: str) -> str:
+    if not re.fullmatch(r"[+-]?[0-9]{1,12}(?:\.[0-9]{1,12})?", text, re.ASCII):
+        raise ValueError(f"{text!r} is no number; write it with a decimal point, such as 85.0 or -127")
+    return text
+
+
+Numbers = Annotated[tuple[Annotated[Title, AfterValidator(_number)], ...], BeforeValidator(listed)]
+"""One number, or a list of them, in the unit of the file."""
 
 
 def _zone(text: str) -> str:
@@ -115,8 +127,11 @@ class Declaration(Part):
     interval: Length | Literal["stated"] | None = None
     rows: Literal["rising", "falling"] = "rising"
     missing: Words = ()
+    failures: Numbers = ()
     marks: Words = ()
     empty: Literal["unknown", "event"] = "unknown"
+    free_text: Words = ()
+    trailing: Literal["rows", "heading"] | None = None
     ends: Words = ()
     clock: ClockError | None = None
 
@@ -124,17 +139,34 @@ class Declaration(Part):
     def _fits(self) -> Declaration:
         self.stamps()
         if self.header == "none":
-            for name in ("time", "temperature", "date", "unit"):
-                for text in getattr(self.columns, name):
-                    if not text.isdigit() or not 1 <= int(text) <= 500:
-                        raise ValueError(f"columns.{name}: without a heading a column is named by its place, such as 2")
+            self._places()
         if self.columns.unit and self.unit != STATED:
             raise ValueError("unit: a file with a column of units states it; write `unit: stated`")
         if len(self.canonical()) > LONGEST_CANONICAL:
             raise ValueError(
-                "says so much that it does not fit into the record; shorten title, source and alternatives"
+                f"says so much that it does not fit into the record: more than {LONGEST_CANONICAL:,} characters on one line; "
+                "shorten title, source and alternatives"
             )
         return self
+
+    def _places(self) -> None:
+        """Without a heading, every column is named by its place.
+
+        Raises:
+            ValueError: one is not, or a column that is needed stands behind free text.
+        """
+        columns = {f"columns.{name}": getattr(self.columns, name) for name in ("time", "temperature", "date", "unit")}
+        for name, texts in {**columns, "free_text": self.free_text}.items():
+            for text in texts:
+                if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= MOST_COLUMNS:
+                    raise ValueError(
+                        f"{name}: without a heading a column is named by its place, such as 2, at most {MOST_COLUMNS}"
+                    )
+        needed = max(int(text) for texts in columns.values() for text in texts)
+        if any(int(text) <= needed for text in self.free_text):
+            raise ValueError(f"free_text: only columns behind the {needed}th can be free text")
+        if self.trailing:
+            raise ValueError("trailing: without a heading there is nothing to hold the rows against")
 
     def stamps(self) -> Stamps:
         """The reader of its times.

@@ -18,11 +18,13 @@ from typing import NamedTuple
 
 from protocol.logger.clocks import ZoneClock, correction
 from protocol.logger.declaration import Declaration
+from protocol.logger.heading import find_table
 from protocol.logger.refusing import refuse_line, shown
 from protocol.logger.spans import Span
 from protocol.logger.stamps import NoSuchTime, Stamps
-from protocol.logger.table import Table, cells_of, check_kind, decoded, find_table, flat, numbered
+from protocol.logger.table import Table, cells_of, check_kind, decoded, flat, numbered
 from protocol.logger.values import Values, cell
+from protocol.logger.width import Width
 
 MOST_ROWS = 500_000
 
@@ -74,8 +76,8 @@ def read_log(data: bytes, declared: Declaration) -> Log:
     """
     check_kind(data)
     lines = numbered(decoded(data, declared.encoding))
-    table = find_table(lines, declared)
     stamps = declared.stamps()
+    table, lines = find_table(lines, declared, stamps)
     reader = _Rows(declared, table, stamps)
     zone = ZoneClock(declared, table, stamps.states_zone)
     rows = reader.rows(lines)
@@ -101,6 +103,7 @@ class _Rows:
     def __init__(self, declared: Declaration, table: Table, stamps: Stamps) -> None:
         self._declared, self._table, self._stamps = declared, table, stamps
         self._values = Values(declared, table)
+        self._width = Width(declared, table, stamps)
         self._before = self._after = self._events = 0
         self._ended: tuple[int, str] | None = None
         self._first = ""
@@ -119,8 +122,12 @@ class _Rows:
         )
 
     def remarks(self) -> list[str]:
-        """Lines that are no readings."""
-        told = []
+        """Lines that are no readings, and readings that a person should look at.
+
+        Raises:
+            Refused: see `Width.remarks`.
+        """
+        told = [*self._values.remarks(), *self._width.remarks()]
         if self._before:
             told.append(f"{_lines(self._before)} between the heading and the first reading not read")
         if self._after and (ended := self._ended or self._over):
@@ -144,16 +151,23 @@ class _Rows:
                 self._after += 1
                 continue
             cells = self._cells(number, line)
+            if not any(each.strip() for each in cells):
+                continue  # a blank line, as a spreadsheet pads it
             stamp = self._stamp(number, cells)
             if stamp is None:
+                self._width.shifted(number, cells)
                 self._no_row(number, line, count)
                 continue
             if self._ended is not None:
                 raise self._goes_on(number)
+            self._width.check(number, cells)
             count += 1
             if count > MOST_ROWS:
                 raise refuse_line(
-                    "logger.size", number, f"more than {MOST_ROWS:,} readings", "Export this transport's days only."
+                    "logger.size",
+                    number,
+                    f"more than {MOST_ROWS:,} readings, which is the most",
+                    "Export this transport's days only.",
                 )
             value, why = self._values.read(number, cells)
             if value is None and not why:

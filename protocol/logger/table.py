@@ -8,14 +8,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from protocol.logger.declaration import Declaration
-from protocol.logger.refusing import refuse_line, shown
+from protocol.logger.refusing import refuse_line
 
 LARGEST_FILE = 16 * 1024 * 1024
 """Bytes of the largest temperature log that is read: more than a reading a second for three days."""
-LONGEST_PREAMBLE = 500
-"""Lines among which the heading must be found."""
 LONGEST_LINE = 20_000
+"""Characters of the longest line that is read."""
 
 _KINDS: tuple[tuple[bytes, str], ...] = (
     (b"%PDF", "a PDF"),
@@ -42,6 +40,7 @@ _NO_TEMPERATURE = re.compile(
 _ZONE = re.compile(
     r"(?:UTC|GMT)\s*[+\-−]\s*[0-9]{1,2}(?::?[0-9]{2})?|(?<![A-Za-z])(?:UTC|GMT)(?![A-Za-z])", re.IGNORECASE
 )
+_UNIT_WORD = re.compile(r"\bunits?\b|einheit|unit[ée]\b|unidad|\bscale\b|skala", re.IGNORECASE)
 _ZONE_WORD = re.compile(r"zone|\bTZ\b", re.IGNORECASE)
 _SPACES = re.compile(r"[\s\u00a0\u202f]+")
 
@@ -54,7 +53,9 @@ class Table:
         heading: the cells of the heading; empty where the format has none.
         line: the line of the heading; 0 where there is none.
         date, time, temperature, unit: places of the columns, from 0; None where there is none.
+        free: the place from which on a row holds free text; None where it holds none.
         zones: what the heading and the lines before it say of a time zone, with their lines.
+        units: the units of temperature that lines before the first row speak of, with their lines.
     """
 
     heading: tuple[str, ...]
@@ -63,7 +64,9 @@ class Table:
     temperature: int
     date: int | None
     unit: int | None
-    zones: tuple[tuple[int, str], ...]
+    free: int | None = None
+    zones: tuple[tuple[int, str], ...] = ()
+    units: tuple[tuple[int, str], ...] = ()
 
     @property
     def widest(self) -> int:
@@ -157,7 +160,8 @@ def numbered(text: str) -> Iterator[tuple[int, str]]:
     """
     for number, line in enumerate(io.StringIO(text, newline=None), 1):
         if len(line) > LONGEST_LINE:
-            raise refuse_line("logger.kind", number, f"has {len(line):,} characters", "This is no table of readings.")
+            reason = f"has {len(line):,} characters; {LONGEST_LINE:,} is the most"
+            raise refuse_line("logger.kind", number, reason, "This is no table of readings.")
         yield number, line.rstrip("\n")
 
 
@@ -187,6 +191,17 @@ def unit_in(text: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+def units_in(before: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
+    """The units that lines beside a table speak of, each with its line: with a degree sign, by name, or where a unit is the subject."""
+    found = []
+    for number, text in before:
+        told = {(one or word[:1]).upper() for one, word, _ in _UNIT.findall(text)} - {""}
+        if not told and _UNIT_WORD.search(text) and (unit := unit_in(text)):
+            told = {unit}
+        found += [(number, unit) for unit in sorted(told)]
+    return found
+
+
 def other_unit_in(text: str) -> str | None:
     """The unit that a heading states where it is none of temperature that is read: ``°X``, ``(mV)``, ``[%RH]``; else None."""
     found = None if unit_in(text) else _NO_TEMPERATURE.search(text)
@@ -197,108 +212,3 @@ def zones_in(before: Sequence[tuple[int, str]], headings: Sequence[str]) -> list
     """The zones that are stated as an offset: in the headings of times, and in lines before that speak of a zone."""
     spoken = [text for _, text in before if _ZONE_WORD.search(text)]
     return [zone for text in (*spoken, *headings) for zone in _ZONE.findall(text)]
-
-
-def find_table(lines: Iterator[tuple[int, str]], declared: Declaration) -> Table:
-    """Read on to the heading; the next line is the first after it.
-
-    Raises:
-        Refused: `logger.heading` or `logger.columns`.
-    """
-    if declared.header == "none":
-        places = {name: _place(getattr(declared.columns, name)) for name in ("date", "time", "temperature", "unit")}
-        return Table((), 0, places["time"] or 0, places["temperature"] or 0, places["date"], places["unit"], ())
-    before: list[tuple[int, str]] = []
-    best: tuple[int, int, list[str]] = (0, 0, [])
-    for number, line in lines:
-        cells = _lenient(line, declared.cell)
-        found = {name: _fitting(cells, names) for name, names in _wanted(declared)}
-        have = [name for name, places in found.items() if places]
-        if len(have) == len(found):
-            return _table(declared, number, cells, found, before)
-        if len(have) > best[0]:
-            best = (len(have), number, [name for name in found if name not in have])
-        before.append((number, line))
-        if number >= LONGEST_PREAMBLE:
-            break
-    raise _no_heading(declared, best, before)
-
-
-def _wanted(declared: Declaration) -> list[tuple[str, tuple[str, ...]]]:
-    columns = declared.columns
-    named = [
-        ("date", columns.date),
-        ("time", columns.time),
-        ("temperature", columns.temperature),
-        ("unit", columns.unit),
-    ]
-    return [(name, texts) for name, texts in named if texts]
-
-
-def _place(texts: Sequence[str]) -> int | None:
-    return int(texts[0]) - 1 if texts else None
-
-
-def _lenient(line: str, delimiter: str) -> list[str]:
-    """The cells of a line before the table, where anything may stand."""
-    try:
-        return cells_of(line, delimiter)
-    except csv.Error:
-        return []
-
-
-def _fitting(cells: Sequence[str], names: Sequence[str]) -> list[int]:
-    for name in names:
-        wanted, begins = flat(name.removesuffix("*")), name.endswith("*")
-        found = [
-            at for at, cell in enumerate(map(flat, cells)) if cell == wanted or (begins and cell.startswith(wanted))
-        ]
-        if found:
-            return found
-    return []
-
-
-def _table(
-    declared: Declaration, line: int, cells: list[str], found: dict[str, list[int]], before: list[tuple[int, str]]
-) -> Table:
-    for name, places in found.items():
-        if len(places) > 1:
-            told = ", ".join(shown(cells[at]) for at in places)
-            raise refuse_line(
-                "logger.columns",
-                line,
-                f"{len(places)} columns fit {name}: {told}",
-                "Declare the whole heading of the one that is meant: which probe was beside the product?",
-                column=name,
-            )
-    place = {name: places[0] for name, places in found.items()}
-    if len(set(place.values())) < len(place):
-        raise refuse_line(
-            "logger.columns", line, "one column fits two of the declared ones", "Name each column by itself."
-        )
-    zones = [(number, zone) for number, text in before for zone in zones_in([(number, text)], [])]
-    zones += [(line, zone) for name in ("date", "time") if name in place for zone in zones_in([], [cells[place[name]]])]
-    return Table(
-        tuple(cells), line, place["time"], place["temperature"], place.get("date"), place.get("unit"), tuple(zones)
-    )
-
-
-def _no_heading(declared: Declaration, best: tuple[int, int, list[str]], before: list[tuple[int, str]]) -> Exception:
-    _, line, lacks = best
-    named = "; ".join(f"{name}: {' or '.join(texts)}" for name, texts in _wanted(declared))
-    if line:
-        near = next(text for number, text in before if number == line)
-        reason = (
-            f"{shown(near, 100)} comes nearest to the heading of format {declared.id}, and lacks {', '.join(lacks)}"
-        )
-    else:
-        reason = f"no line is the heading of format {declared.id} ({named}), cells parted by {declared.delimiter}"
-        line = 0
-    return refuse_line(
-        "logger.heading",
-        line or None,
-        reason if line else f"is another kind of file: {reason}",
-        "Is it the right format, and the right file? `unbroken logger detect FILE` proposes what it sees.",
-        format=declared.id,
-        columns=named,
-    )

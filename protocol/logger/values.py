@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from decimal import Context, Decimal, localcontext
 
 from protocol.logger.declaration import STATED, Declaration
+from protocol.logger.failing import known_failure
 from protocol.logger.refusing import refuse_line, shown
+from protocol.logger.spans import plain
 from protocol.logger.table import Table, other_unit_in, unit_in
 
 EXACT = Context(prec=28)
 """Every computation on readings; the same digits on every machine."""
 ABSOLUTE_ZERO = Decimal("-273.15")
 _NUMBER = re.compile(r"([+-]?[0-9]{1,12}(?:[.,][0-9]{1,12})?(?:[eE][+-]?[0-9]{1,2})?)\s*(.*)", re.ASCII | re.DOTALL)
-_DIGITS = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _ODD_SIGNS = str.maketrans({"−": "-", "–": "-", "\u00a0": " ", "\u202f": " "})
 
 
@@ -23,9 +25,12 @@ class Values:
     def __init__(self, declared: Declaration, table: Table) -> None:
         self._declared, self._table = declared, table
         self._unit = self._unit_of_all()
-        self._kept: dict[str, Decimal] = {}
+        self._kept: dict[str, tuple[Decimal, Decimal]] = {}
         self._missing = {word.casefold() for word in declared.missing}
         self._marks = {word.casefold() for word in declared.marks}
+        self._failures = {Decimal(text) for text in declared.failures}
+        self._failed: Counter[Decimal] = Counter()
+        self._known: dict[Decimal, tuple[str, int]] = {}
 
     def _unit_of_all(self) -> str | None:
         """The unit of every value; None where each row states its own."""
@@ -52,11 +57,23 @@ class Values:
                 f"{shown(heading)} states {other}, which is no unit of temperature that is read",
                 "C, F and K are read. Is it the right column, and the right file?",
             )
+        if stated is None:
+            self._check_said(declared.unit)
         return declared.unit
+
+    def _check_said(self, unit: str) -> None:
+        """A heading without a unit is held against what the lines before the first row say, if they all say the same."""
+        said = self._table.units
+        if said and {told for _, told in said} == {told := said[0][1]} and told != unit:
+            raise refuse_line(
+                "logger.unit",
+                said[0][0],
+                f"it speaks of {told}, the declaration says {unit}, and the heading states none",
+                "Look at the logger, not at the values, and declare the unit that the file is in.",
+            )
 
     def read(self, number: int, cells: list[str]) -> tuple[Decimal | None, str]:
         """Degrees Celsius, or None and why the logger knows nothing; None and nothing for an event."""
-        self._check_width(number, cells)
         text = cell(cells, self._table.temperature).translate(_ODD_SIGNS).strip()
         unit = cell(cells, self._table.unit) if self._table.unit is not None else ""
         if not text:
@@ -66,20 +83,30 @@ class Values:
         key = f"{text}\0{unit}"
         if key not in self._kept:
             self._kept[key] = self._number(number, text, unit)
-        return self._kept[key], ""
+        written, celsius = self._kept[key]
+        if written in self._failures:
+            self._failed[written] += 1
+            return None, f"{shown(text)}, a declared failure value of the sensor"
+        if written not in self._known and known_failure(written, celsius):
+            self._known[written] = text, number
+        return celsius, ""
 
-    def _check_width(self, number: int, cells: list[str]) -> None:
-        heading = self._table.heading
-        for extra in cells[len(heading) :] if heading else ():
-            if _DIGITS.fullmatch(extra.strip()):
-                raise refuse_line(
-                    "logger.row",
-                    number,
-                    f"it has more cells than the heading, and one of them is the number {extra.strip()}",
-                    "Is a decimal comma taken for a comma between cells? Declare the delimiter that the file has.",
-                )
+    def remarks(self) -> list[str]:
+        """Failure values: those that are declared, and those that only may be some."""
+        told = []
+        if self._failed:
+            counted = ", ".join(f"{plain(value)} {_times(count)}" for value, count in self._failed.items())
+            told.append(f"declared failure values of the sensor, counted as unknown: {counted}")
+        if self._known:
+            seen = ", ".join(f"{text} (line {number})" for text, number in self._known.values())
+            told.append(
+                f"LOOK: {seen}: some sensors give this when they have measured nothing; it is counted as a temperature "
+                "unless the format declares it under `failures`"
+            )
+        return told
 
-    def _number(self, number: int, text: str, unit: str) -> Decimal:
+    def _number(self, number: int, text: str, unit: str) -> tuple[Decimal, Decimal]:
+        """A temperature as it is written, and in degrees Celsius."""
         match = _NUMBER.fullmatch(text)
         if match is None:
             raise refuse_line(
@@ -100,7 +127,8 @@ class Values:
         stated = self._rest(number, text, rest)
         if unit:
             stated = self._row_unit(number, unit)
-        return _celsius(Decimal(digits.replace(",", ".")), self._settled(number, text, stated))
+        written = Decimal(digits.replace(",", "."))
+        return written, _celsius(written, self._settled(number, text, stated))
 
     def _rest(self, number: int, text: str, rest: str) -> str | None:
         """The unit behind a number; a mark that the format declares is passed over.
@@ -149,6 +177,10 @@ class Values:
         elif self._table.unit is not None and self._unit is None:
             self._unit = unit
         return unit
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def _celsius(value: Decimal, unit: str) -> Decimal:

@@ -11,6 +11,7 @@ import pytest
 
 from events.errors import Refused
 from protocol.logger.declaration import Declaration, read_declaration
+from protocol.logger.heading import LONGEST_PREAMBLE
 from protocol.logger.read import MOST_ROWS, read_log
 from protocol.logger.table import LARGEST_FILE
 from tests.logs import figures, plain, rows, shipped, written
@@ -62,6 +63,7 @@ BAD = [
     Bad("UTF-16 without a mark", GOOD.encode("utf-16-le"), "logger.kind", 1, "zero character"),
     # ---- columns
     Bad("two probes", GOOD.replace("Temperature", "Temp 1,Temp 2", 1), "logger.columns", 1, "2 columns fit temperature: 'Temp 1', 'Temp 2'"),
+    Bad("a heading behind more lines than are looked at", "x\n" * LONGEST_PREAMBLE + GOOD, "logger.heading", None, "no line of the first 10,000"),
     # ---- decimal marks
     Bad("a decimal comma in quotes", GOOD.replace("07:30:00,5", '07:30:00,"5,5"'), "logger.decimal", 5, "decimal point, as declared"),
     Bad("a decimal comma that parts cells", GOOD.replace("07:30:00,5", "07:30:00,5,5"), "logger.row", 5, "more cells than the heading"),
@@ -82,6 +84,9 @@ BAD = [
     Bad("a column with an unknown unit", "Date/Time,Unit,Value\n01/03/26 8:00:00 AM,R,5\n", "logger.unit", 2, "'R' is no unit",
         shipped("unit-column", zone="UTC")),
     Bad("Fahrenheit values read as Celsius, far from plausible", rows(["-238"] * 6), "logger.implausible", 2, "implausible"),
+    Bad("a preamble that speaks of Fahrenheit", "Unit: F\n" + US, "logger.unit", 1, "it speaks of F, the declaration says C"),
+    Bad("limits in Fahrenheit before the table", "High alarm: 46.4 °F\n" + US, "logger.unit", 1, "it speaks of F"),
+    Bad("a row of units under the heading", US.replace("Temperature\n", "Temperature\n,°F\n"), "logger.unit", 2, "it speaks of F"),
     # ---- words
     Bad("a word nobody declared", GOOD.replace("07:30:00,5", "07:30:00,kaputt"), "logger.value", 5, "'kaputt' is no temperature"),
     Bad("beyond the sensor", GOOD.replace("07:30:00,5", "07:30:00,>60"), "logger.value", 5, "'>60' is no temperature"),
