@@ -59,7 +59,8 @@ def _evaluate(
 ) -> Criterion:
     lacks = outstanding(therapy, protocol, criterion.measure.of, others)
     verdict, shown = _verdict(therapy, criterion, protocol, lacks)
-    missing = f"(missing: {', '.join(map(str, lacks))})" if verdict == "pending" and shown else ""
+    factors = [source for source in sources_of(criterion)[1:] if not readings_of(therapy, source)]
+    missing = f"(missing: {', '.join([*map(str, lacks), *factors])})" if verdict == "pending" and shown else ""
     found = f"{shown} {missing} {_corrected(therapy, criterion)} {_invalidated(therapy, criterion)}"
     found = " ".join(found.split())
     passes = describe(criterion, therapy, protocol)
@@ -84,8 +85,8 @@ def _verdict(
         return "pending", ""
     passed, shown = True, ""
     for results in _held_together(protocol, criterion.measure, [*there, *rest]):
-        value = _measured(therapy, criterion, results)
-        sides = {_side(therapy, protocol, criterion, end) for end in value} if value else {None}
+        value = _measured(therapy, protocol, criterion.measure, results)
+        sides: set[int | None] = {_side(therapy, protocol, criterion, end) for end in value} if value else {None}
         if value is not None and any(one.exact is not None for one in results):
             shown = _told(value, criterion.unit)
         if sides in ({-1}, {1}):
@@ -184,17 +185,18 @@ def _in_order(at: Instance) -> tuple[int, str, str]:
     return (int(at.occurrence) if at.occurrence.isdigit() else 0, at.occurrence, at.material)
 
 
-def _measured(therapy: Therapy, criterion: ReleaseCriterion, results: list[Between]) -> Between | None:
-    measure = criterion.measure
-    ends = [_combined([value[end] for value in results], measure.combine) for end in (0, 1)]
-    for sources, divides in ((measure.multiply, False), (measure.divide, True)):
-        for source in sources:
-            told = readings_of(therapy, source)
-            factor = Decimal(told[-1].value) if told else None
-            if factor is None or (divides and not factor):
-                return None
-            ends = [end / factor if divides else end * factor for end in ends]
-    return Between(*sorted(ends))
+def _measured(therapy: Therapy, protocol: StudyProtocol, measure: Measure, results: list[Between]) -> Between | None:
+    """What a criterion looks at; None where a divisor may be nothing."""
+    value = Between(*(_combined([one[end] for one in results], measure.combine) for end in (0, 1)))
+    factors = [(source, False) for source in measure.multiply] + [(source, True) for source in measure.divide]
+    for source, divides in factors:
+        told = readings_of(therapy, source)
+        factor = known(told[-1].value) if told else plausible(protocol, source)
+        if factor is None or (divides and factor.low <= 0 <= factor.high):
+            return None
+        ends = [one / other if divides else one * other for one in value for other in factor]
+        value = Between(min(ends), max(ends))
+    return value
 
 
 def _combined(values: list[Decimal], how: str) -> Decimal:
@@ -220,18 +222,16 @@ def _target(therapy: Therapy, protocol: StudyProtocol, criterion: ReleaseCriteri
     return target.value - margin, target.value + margin
 
 
-def _side(therapy: Therapy, protocol: StudyProtocol, criterion: ReleaseCriterion, value: Decimal) -> int:
-    """Whether a number is too low (-1), passes (0), or is too high (1)."""
-    low, high = _target(therapy, protocol, criterion) or (value, value)
-    above, below = criterion.above, criterion.below
-    if value < max(low, value if criterion.at_least is None else criterion.at_least) or (
-        above is not None and value <= above
-    ):
+def _side(therapy: Therapy, protocol: StudyProtocol, criterion: ReleaseCriterion, value: Decimal) -> int | None:
+    """Whether a number is too low (-1), passes (0), or is too high (1); None where nobody has chosen the target yet."""
+    target = _target(therapy, protocol, criterion)
+    if criterion.within is not None and target is None:
+        return None
+    lows = [bound for bound in (criterion.at_least, target[0] if target else None) if bound is not None]
+    highs = [bound for bound in (criterion.at_most, target[1] if target else None) if bound is not None]
+    if any(value < low for low in lows) or (criterion.above is not None and value <= criterion.above):
         return -1
-    return int(
-        value > min(high, value if criterion.at_most is None else criterion.at_most)
-        or (below is not None and value >= below)
-    )
+    return int(any(value > high for high in highs) or (criterion.below is not None and value >= criterion.below))
 
 
 def describe(criterion: ReleaseCriterion, therapy: Therapy, protocol: StudyProtocol) -> str:

@@ -414,3 +414,19 @@ def test_a_sum_over_bags_is_decided_as_soon_as_no_missing_bag_can_change_it(stag
     site, first, second = over_all(stage, (cells, least.replace("1e9", "1e8").replace("at_least: 1e8, ", "")))
     site.do("freeze", material=first, values={"cells": "1e8 cells"})
     assert stands(site, "cells") == ("failed", "1.00e+8 to 1.00e+11 cells"), "one cell more is too many"
+
+
+def test_a_criterion_whose_factor_is_missing_falls_as_soon_as_no_factor_saves_it(stage: Stage) -> None:
+    """Cells for each millilitre: the volume comes late. So many cells are too many in the largest bag, and few enough in none."""
+    cells = "measure: freeze.cells, unit: cells, at_least: 1e7, each_bag: true,"
+    each = "measure: {of: freeze.cells, divide: freeze.volume, combine: sum}, unit: cells/mL, at_most: 1e6,"
+    late = (
+        "unit: mL, plausible: [1, 500]}\n      - {name: cells",
+        "unit: mL, plausible: [1, 500], late: true}\n      - {name: cells",
+    )
+    site, first, second = over_all(stage, (cells, each), late)
+    for bag, held in ((first, "4e7 cells"), (second, "5e7 cells")):
+        site.do("freeze", material=bag, values={"cells": held, "volume": None})
+    assert stands(site, "cells") == ("pending", "180000 to 9.00e+7 cells/mL (missing: freeze.volume)")
+    site.correct("freeze", "cells", "6e8 cells", material=second)
+    assert stands(site, "cells") == ("failed", "1.28e+6 to 6.40e+8 cells/mL (corrected)")
