@@ -118,8 +118,8 @@ class Evidence:
             self.troubles.append(f"the file's account of the log does not tell: {', '.join(missing)}")
         return Account(**told)
 
-    def _look_at_the_layout(self) -> None:
-        """What somebody put into the file that would act by itself, and what SQLite says of the file."""
+    def examine(self) -> None:
+        """Add to `troubles` what somebody put into the file that would act by itself, and what SQLite says of the file."""
         for kind, name, sql in self._tried("SELECT type, name, sql FROM sqlite_master") or []:
             if kind in ("trigger", "view") and " ".join(str(sql).split()) not in OURS:
                 self.troubles.append(f"somebody put the {kind} {name} into the file")
@@ -137,7 +137,6 @@ class Evidence:
 
     def rows(self) -> Iterator[Row]:
         """Every record in the order of positions; several rows of one position follow each other."""
-        self._look_at_the_layout()
         if not {"position", "value"} <= self._columns.keys():
             self.troubles.append("the file has no table of records")
             return

@@ -151,6 +151,7 @@ class _Pass:
         self.result.root = self.tree.root()
         self.refusals()
         self.account()
+        self.evidence.examine()
         if self.note:
             self.against_checkpoint()
         for says in self.evidence.troubles:

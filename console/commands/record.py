@@ -1,6 +1,7 @@
 """The record itself: one therapy's history as a person reads it, and every record of the log as stored."""
 
 import json as json_
+from contextlib import closing
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from console.show import Screen, as_json, as_json_line, line, table
 from console.telling import tell
 from events.envelope import open_envelope
 from events.grammar import Malformed
+from events.judge import Rejected, read
 from events.log import Stored
 from events.reading import Record, verified_stream
 from events.statement import read_statement
@@ -87,6 +89,14 @@ def events(
     Example: unbroken events --json --stream therapy/T-7K2QXM
     """
     site = here.site()
+    if json and not stream:
+        # As evidence: whatever has become of the file around them, the records can be taken away and judged elsewhere.
+        evidence, _ = site.evidence()
+        with closing(evidence):
+            for row in evidence.rows():
+                if row.value is not None and row.position >= start:
+                    as_json_line(_as_stored(Stored(row.position, row.value, row.link, row.refused)))
+        return
     stored = site.log.stream(stream) if stream else site.log.read(start)
     if json:
         for record in stored:
@@ -101,17 +111,14 @@ def events(
 
 
 def _as_stored(record: Stored) -> dict[str, Any]:
-    try:
-        statement = json_.loads(open_envelope(record.value).payload)
-    except (Malformed, ValueError):
-        statement = None
+    found = read(record.value)
     return {
         "position": record.position,
         "verdict": "accepted" if record.refused is None else "refused",
-        "why": record.refused,
+        "why": record.refused and record.refused.partition(":")[0],
         "link": record.link,
         "envelope": record.value.decode("latin-1"),
-        "statement": statement,
+        "statement": None if isinstance(found, Rejected) else json_.loads(found.envelope.payload),
     }
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from console.site import Site
+from events.evidence import Evidence
 from events.reading import last_recorded
+from events.verify import verify as judge_again
 from tests.console.cli import ANNA, Cli
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -85,3 +90,49 @@ def test_a_simulated_site_without_its_clock_is_as_late_as_its_last_record(cli: C
 def test_a_clock_that_is_no_time_is_told_with_the_way_out(cli: Cli) -> None:
     (cli.folder / "clock.txt").write_text("noon\n")
     cli.refused("site.clock", "worklist", code=6)
+
+
+def test_a_backup_that_is_older_than_the_checkpoint_has_one_finding(cli: Cli, backup: Path, tmp_path: Path) -> None:
+    """What was signed after the backup is lost: verify says how much, and nothing else; the rebuild follows all the same."""
+    cli.ok("deviation", "open", ANNA.therapy, "--grade", "minor", "--says", "twelve minutes late", by="quality.1")
+    later = tmp_path / "later.txt"
+    cli.ok("checkpoint", "--out", str(later))
+    restored = Cli(tmp_path / "restored")
+    shutil.copytree(backup, restored.folder)
+    verify, rebuild = commands("**A log in a file.**", restored.folder, later)
+    said = restored(*verify, "--json")
+    assert said.code == 1
+    (finding,) = said.json["findings"]
+    assert finding["kind"] == "checkpoint"
+    assert f"{cli.size()} records, {restored.size()} are there" in finding["says"]
+    restored.ok(*rebuild)
+
+
+def test_the_copy_of_a_topic_is_backed_up_by_the_program_on_the_page(cli: Cli, tmp_path: Path) -> None:
+    """The page's own program, on another file; what it writes is a whole log with its verdicts."""
+    (program,) = re.findall(r'python -c "(import sqlite3; .*?)"`', PAGE)
+    kept = tmp_path / "backup.db"
+    program = program.replace('\\"', '"').replace("/srv/unbroken/backup.db", str(kept))
+    subprocess.run(
+        [sys.executable, "-c", program.replace("site/copy.db", str(cli.folder / "log.db"))], check=True, cwd=tmp_path
+    )
+    with closing(Evidence(kept)) as evidence:
+        found = judge_again(evidence, Site.open(cli.folder).log_id)
+    assert (found.clean, found.size) == (True, cli.size())
+
+
+def test_keys_and_people_as_the_page_says(cli: Cli) -> None:
+    """Each inline command of the page about a person's key, with every option that the page names and no other."""
+    told = re.findall(r"`(unbroken (?:person|unlock)[^`]*ACCOUNT[^`]*)`", PAGE)
+    assert len(told) >= 5
+    cli.environment["UNBROKEN_NEW_PASSPHRASE"] = "a new phrase here"
+    late = ("deviation", "open", ANNA.therapy, "--grade", "minor", "--says", "twelve minutes late")
+    for _ in range(5):
+        cli(*late, by="operator.1", passphrase="not the right one")
+    for command in sorted(set(told), key=len):  # the unlocking first, then the new key, then the end of it
+        words = [
+            {"ACCOUNT": "operator.1", "TEXT": "as the page says"}.get(word, word) for word in shlex.split(command)[1:]
+        ]
+        cli.ok(*words, by="supervisor.1" if words[0] == "unlock" else "admin")
+    assert "CLEAN" in cli.ok("verify").out
+    assert cli("person", "revoke", "admin", "--why", "leaves", by="admin").code == 4

@@ -12,8 +12,10 @@ import pytest
 
 from console.driving import _nightly as nightly
 from console.site import Site
+from events.log import Stored
 from events.merkle import Tree
 from tests.console.cli import ANNA, BRUNO, Cli
+from tests.verifier import second_verifier
 
 
 def test_a_clean_log_verifies_wholly_and_by_therapy(cli: Cli) -> None:
@@ -117,6 +119,28 @@ def test_events_are_the_records_to_the_byte(cli: Cli) -> None:
     out = cli.ok("events", "--stream", "authority").out
     assert "log.opened.v1" in out
     assert "authorised" in out
+
+
+def test_an_export_says_of_a_refused_record_what_the_page_says() -> None:
+    """The rule that refused it and nothing more, and no statement where the grammar is broken."""
+    from console.commands.record import _as_stored
+
+    told = _as_stored(Stored(7, b"{}", None, "grammar: envelope: the record is not an envelope"))
+    assert (told["verdict"], told["why"], told["link"], told["statement"]) == ("refused", "grammar", None, None)
+
+
+@pytest.mark.parametrize("gone", ["DROP TABLE log", "DROP TABLE placements", "UPDATE log SET judge = 9, edge = x'00'"])
+def test_the_records_can_be_exported_whatever_became_of_the_file_around_them(
+    cli: Cli, tmp_path: Path, gone: str
+) -> None:
+    """The second verifier finds nothing wrong in them, and reads the file itself too."""
+    before, log = cli.ok("events", "--json").out, cli.ok("log", "show", "--json").json
+    with closing(sqlite3.connect(cli.folder / "log.db")) as db, db:
+        db.executescript(gone)
+    assert cli.ok("events", "--json").out == before
+    told = second_verifier.verify(before.splitlines(), log["log"], log["place"])
+    assert told.findings == []
+    assert second_verifier.verify_file(str(cli.folder / "log.db"), log["log"], log["place"]).at == told.at
 
 
 def test_every_night_the_log_is_verified_and_a_checkpoint_written(cli: Cli) -> None:
