@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from console.files import Files
 from console.given_log import GivenLog
@@ -18,6 +17,7 @@ from events.facts.logger import LogFigures
 from events.grammar import dump_json
 from events.instant import whole_milliseconds
 from events.verify import Finding
+from events.zones import zone_of
 from protocol.choosing import choose
 from protocol.commands import Perform, ReadLogger
 from protocol.decide.signing import standing_act
@@ -120,7 +120,7 @@ def _clock(text: str) -> dict[str, object]:
             advice='Write "90 s fast", "90 s slow at read-out", or two moments: '
             "2026-03-01T08:00Z=2026-03-01T08:00Z,2026-03-02T08:01Z=2026-03-02T08:00Z (the logger's time first).",
         )
-    utc = ZoneInfo("UTC")
+    utc = zone_of("UTC")
     return {"points": [{"logger": read_time(a, utc), "true": read_time(b, utc)} for a, _, b in pairs]}
 
 

@@ -64,8 +64,7 @@ class Screen:
         if moment is None:
             return ""
         local = moment.astimezone(self.site.zone)
-        offset = local.strftime("%z")
-        return f"{local:%Y-%m-%d %H:%M} {offset[:3]}:{offset[3:5]}"
+        return f"{local:%Y-%m-%d %H:%M} {local.isoformat()[-6:]}"
 
     def name(self, account: str) -> str:
         """``Grace Nurse (nurse.1)``."""

@@ -11,13 +11,13 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from events.checkpoint import Checkpoint, write_checkpoint
 from events.errors import Corrupt, Refused, UnbrokenError
 from events.instant import from_wire, to_wire
 from events.keys import FileKey, open_signer
 from events.reading import last_recorded
+from events.zones import zone_of
 
 # The rulebook is imported where somebody acts: a look at a site whose answer is known already needs none of it.
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Site:
         self.folder, self._facts = folder, facts_of_site
         self.name: str = facts_of_site["name"]
         self.code: str = facts_of_site["code"]
-        self.zone = ZoneInfo(facts_of_site["zone"])
+        self.zone = zone_of(facts_of_site["zone"])
         self.log_id: str = facts_of_site["log"]
         self.simulated: bool = facts_of_site["simulated"]
         self.system_account: str = facts_of_site.get("system", SYSTEM_ACCOUNT)
@@ -61,7 +61,7 @@ class Site:
                 values={"folder": folder},
                 advice="Name its folder with --site or UNBROKEN_SITE, or set one up: unbroken site init DIR.",
             ) from None
-        except (ValueError, KeyError, TypeError, ZoneInfoNotFoundError) as problem:
+        except (ValueError, KeyError, TypeError) as problem:
             raise Corrupt(
                 "site.description",
                 f"{path} cannot be read ({problem}).",
@@ -212,7 +212,7 @@ class Site:
         """The door of this site."""
         from protocol.desk import Desk
 
-        return Desk(self.log, self.now, random, site=self.code, simulated=self.simulated)
+        return Desk(self.log, self.now, random, site=self.code, simulated=self.simulated, zone=self.zone.key)
 
     # ------------------------------------------------------------------ people
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ def moment_or_now(site: Site, text: str | None) -> datetime:
 
 
 def read_time(text: str, zone: ZoneInfo) -> datetime:
-    """A time: ``2026-03-01T09:30``, with Z, an offset, or neither (then the site's zone).
+    """A time, in UTC: ``2026-03-01T09:30``, with Z, an offset, or neither (then the site's zone).
 
     Raises:
         Refused: another form, or an hour that the zone skips or repeats when clocks change.
@@ -35,7 +35,7 @@ def read_time(text: str, zone: ZoneInfo) -> datetime:
             advice=f"Write day and time: 2026-03-01T09:30 (in {zone.key}), 2026-03-01T09:30Z, or 2026-03-01T09:30+01:00.",
         )
     if moment.tzinfo is not None:
-        return moment
+        return moment.astimezone(UTC)
     early, late = moment.replace(tzinfo=zone, fold=0), moment.replace(tzinfo=zone, fold=1)
     if early.utcoffset() != late.utcoffset():
         raise Refused(
@@ -44,7 +44,7 @@ def read_time(text: str, zone: ZoneInfo) -> datetime:
             values={"given": text, "zone": zone.key},
             advice=f"Add the offset: {text}{_offset(early)} or {text}{_offset(late)}.",
         )
-    return early
+    return early.astimezone(UTC)
 
 
 def _offset(moment: datetime) -> str:

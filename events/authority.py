@@ -58,13 +58,14 @@ class NotAllowed(Exception):
 class Authority:
     """Everyone who ever could sign. Asked by position, it answers for the past too.
 
-    `judge` is the version of the judge that the log was opened under; `left` maps each place that the log has left to
-    the one where it went on.
+    `judge` is the version of the judge that the log was opened under, `zone` the time zone in which it was; `left` maps
+    each place that the log has left to the one where it went on.
     """
 
     keys: dict[str, Key] = field(default_factory=dict)
     people: dict[str, Person] = field(default_factory=dict)
     judge: int = 1
+    zone: str = "UTC"
     left: dict[str, str] = field(default_factory=dict)
 
     def key_in_force(self, keyid: str, position: int | None = None) -> Key | None:
@@ -124,7 +125,7 @@ def _apply(authority: Authority, fact: dict[str, Any], position: int) -> Authori
             if ADMINISTRATOR not in fact["root"]["roles"]:
                 raise NotAllowed("the root is no administrator: nobody could ever be enrolled")
             # The root's key is in force from genesis itself on.
-            return _enrol(Authority(judge=fact["judge"]), fact["root"], -1)
+            return _enrol(Authority(judge=fact["judge"], zone=fact["zone"]), fact["root"], -1)
         case "person.enrolled.v1":
             return _enrol(authority, fact, position)
         case "roles.changed.v1":

@@ -22,29 +22,61 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Record:
-    """An accepted record, read: where it stands, its link, what was signed, and the facts in it."""
+    """An accepted record, read: where it stands, its link, what was signed, and the facts in it.
+
+    `home`: the time zone in which the log was opened.
+    """
 
     position: int
     link: str
     statement: Statement
+    home: str
 
     @cached_property
     def facts(self) -> tuple[Fact, ...]:
-        """The facts, read and upcast.
+        """The facts, read and upcast; not the one that states the zone.
 
         Raises:
             Corrupt: this program cannot read one of them.
         """
+        return self._read[0]
+
+    @property
+    def zone(self) -> str:
+        """The time zone of the place where the signer stood: as the record states it, or the log's own.
+
+        Raises:
+            Corrupt: it states one that does not exist, or more than one.
+        """
+        return self._read[1] or self.home
+
+    @cached_property
+    def _read(self) -> tuple[tuple[Fact, ...], str]:
         # Whoever only verifies needs no models, and does not wait for them.
         from events.facts.catalogue import read_fact
+        from events.facts.site import ZoneStated
 
-        return tuple(read_fact(raw) for raw in self.statement.facts)
+        facts = tuple(read_fact(raw) for raw in self.statement.facts)
+        last = facts[-1]
+        rest, zone = (facts[:-1], last.zone) if isinstance(last, ZoneStated) else (facts, "")
+        if not rest or any(isinstance(fact, ZoneStated) for fact in rest):
+            raise Corrupt(
+                "record.zone",
+                f"The record at position {self.position} states a time zone otherwise than once, as its last fact.",
+                values={"position": self.position},
+                advice="Nothing can be decided on it. Call QA.",
+            )
+        return rest, zone
 
 
-def read_record(stored: Stored) -> Record:
-    """Read an accepted record without verifying it again."""
+def read_record(stored: Stored, home: str = "UTC") -> Record:
+    """Read an accepted record without verifying it again.
+
+    Args:
+        home: the time zone in which the log was opened; only for who asks for the record's zone.
+    """
     envelope = open_envelope(stored.value)
-    return Record(stored.position, envelope.link, read_statement(envelope.payload))
+    return Record(stored.position, envelope.link, read_statement(envelope.payload), home)
 
 
 def last_recorded(log: EventLog) -> datetime:
@@ -88,7 +120,7 @@ def _verify(stored: Stored, stream: str, head: Head, log: str, authority: Author
             raise _broken(stored, stream, head, "it does not extend the record before it")
         if refusal := check_signature(found, authority, stored.position):
             raise _broken(stored, stream, head, refusal.says)
-    return Record(stored.position, found.link, found.statement)
+    return Record(stored.position, found.link, found.statement, authority.zone)
 
 
 def _broken(stored: Stored, stream: str, head: Head, why: str) -> Corrupt:

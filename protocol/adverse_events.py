@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from events.facts.steps import ProductInfused
 from events.instant import to_wire
+from protocol.duration import Begun
 from protocol.model import EventRules, StudyProtocol
 from protocol.refusals import refuse
 from protocol.state import Therapy
@@ -44,10 +43,10 @@ def known_event(therapy: Therapy, name: str) -> Event:
     return event
 
 
-def first_infusion(therapy: Therapy) -> datetime | None:
-    """When the first infusion began; one that waits for its second signature has begun too."""
+def first_infusion(therapy: Therapy) -> Begun | None:
+    """When and where the first infusion began; one that waits for its second signature has begun too."""
     acts = [*therapy.every_act.values(), *therapy.pending.values()]
-    return min((act.fact.started for act in acts if isinstance(act.fact, ProductInfused)), default=None)
+    return min((act.began for act in acts if isinstance(act.fact, ProductInfused)), default=None)
 
 
 def emergent(therapy: Therapy, event: Event) -> bool:
@@ -56,7 +55,7 @@ def emergent(therapy: Therapy, event: Event) -> bool:
     if begun is None:
         return False
     worse = (fact.at for fact, _ in event.followed if fact.what == "worsened")
-    return event.reported.onset >= begun or any(when >= begun for when in worse)
+    return event.reported.onset >= begun.at or any(when >= begun.at for when in worse)
 
 
 def suspected(event: Event, rules: EventRules) -> bool:

@@ -173,7 +173,7 @@ def _decide_again(reader: Reader, therapy: Therapy, record: Record) -> Decision 
     actor = reader.actor(s.account, record.position)
     if isinstance(command, LetPass) and SYSTEM not in actor.roles:
         return None
-    around, _ = reader.surroundings(command, actor, s.recorded, record.position, therapy)
+    around, _ = reader.surroundings(command, actor, s.recorded, record.zone, record.position, therapy)
     opened = record.facts[0]
     if isinstance(opened, TherapyOpened) and isinstance(command, Perform):
         protocol = reader.current_protocol(record.position)

@@ -11,14 +11,14 @@ from datetime import datetime
 from events.facts.base import TherapyFact
 from events.facts.course import DeadlineMissed, DeadlineSet, SlotsFreed, TherapyCompleted
 from events.facts.quality import ReleaseEvaluated
-from events.statement import MOST_FACTS
 from protocol.clocks import cause_of, moment, strikes, struck
 from protocol.consequences import follow
 from protocol.deadline import Deadline
-from protocol.decision import Decision, slot_stream
+from protocol.decision import MOST_FACTS, Decision, slot_stream
 from protocol.deviations import quality_deadlines
 from protocol.dose import dose_due
 from protocol.due import HOLD, WINDOW, Due, applies, instances, of_step, successor_begun
+from protocol.duration import Begun
 from protocol.endings import unsettled
 from protocol.grading import unsigned
 from protocol.incidents import concerned, report
@@ -72,22 +72,22 @@ def _late_on_the_road(therapy: Therapy, protocol: StudyProtocol) -> Iterator[Dea
             if begun is None or due.standing not in ("ready", "waiting"):
                 continue
             since, told = begun
-            name = f"incident-{incident.id}-{since:%Y%m%dT%H%MZ}"
+            name = f"incident-{incident.id}-{since.at:%Y%m%dT%H%MZ}"
             if (name, due.at) not in therapy.missed:
                 says = f"{due.at} must be signed within {seen.late} of {told}"
-                yield _deadline(therapy, name, due, seen.late.after(since), says, (), incident)
+                yield _deadline(therapy, name, due, seen.late.after(*since), says, (), incident, begun=since.at)
 
 
-def _counts_from(therapy: Therapy, protocol: StudyProtocol, seen: Detected, due: Due) -> tuple[datetime, str] | None:
+def _counts_from(therapy: Therapy, protocol: StudyProtocol, seen: Detected, due: Due) -> tuple[Begun, str] | None:
     """From when it counts, and in words; a slot that was over before the material was there is none of this instance."""
     if seen.start is not None:
         begun = moment(therapy, protocol, seen.start, due.at.material)
         return (begun, str(seen.start)) if begun else None
     slot = therapy.slot(seen.slot or "")
     made = [therapy.acts[m.made_in].fact.ended for m in _materials(therapy, due)]
-    if slot is None or not made or max(made) >= seen.late.after(slot.starts):
+    if slot is None or not made or max(made) >= seen.late.after(*therapy.booked(slot)):
         return None
-    return slot.starts, f"{slot.code}, booked for {slot.starts:%Y-%m-%d %H:%M} UTC"
+    return therapy.booked(slot), f"{slot.code}, booked for {slot.starts:%Y-%m-%d %H:%M} UTC"
 
 
 def _materials(therapy: Therapy, due: Due) -> list[Material]:
@@ -103,10 +103,11 @@ def _deadline(
     then: Consequences,
     incident: Incident | None = None,
     own: tuple[str, ...] = (),
+    begun: datetime | None = None,
 ) -> Deadline:
     materials = ((due.at.material,) if due.at.material else own) or _live(therapy, due)
     rule = f"deadline.{due.step.id}"
-    return Deadline(name, due.at, strikes_at, says, then, rule, materials, due=due, incident=incident)
+    return Deadline(name, due.at, strikes_at, says, then, rule, materials, due=due, incident=incident, begun=begun)
 
 
 def _hold_runs(therapy: Therapy, protocol: StudyProtocol, due: Due) -> bool:
@@ -176,8 +177,7 @@ def _missed(
 
 def _known(therapy: Therapy, deadline: Deadline) -> bool:
     """Whether somebody has reported it before the system saw it: since the slot began, or without a way on chosen yet."""
-    name, late = (deadline.incident.id, deadline.incident.detected) if deadline.incident else ("", None)
-    since = late.late.before(deadline.strikes) if late else deadline.strikes
+    name, since = deadline.incident.id if deadline.incident else "", deadline.begun or deadline.strikes
     reported = (i for i in therapy.incidents.values() if (i.name, i.at) == (name, deadline.at))
     return any(i.when >= since or not i.chosen for i in reported)
 

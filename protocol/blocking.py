@@ -111,7 +111,7 @@ class Shut:
         age = self.protocol.infection.age if self.protocol.infection else None
         if age is None or not any(c.what == "refuse" for c in age.otherwise):
             return ()
-        booked = [(s.resource, s.starts) for s in self.therapy.slots if s.resource in self.ahead]
+        booked = [(s.resource, self.therapy.booked(s)) for s in self.therapy.slots if s.resource in self.ahead]
         old = (name for name, when in booked if list(age_breaches(self.therapy, self.protocol, name, when)))
         return tuple(dict.fromkeys(old))
 

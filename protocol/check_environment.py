@@ -52,6 +52,10 @@ def check_environment(study: Study) -> Iterator[Problem]:
 
 def _value(study: Study, base: Path, value: EnvironmentValue) -> Iterator[Problem]:
     yield from record_problems(base, value.record)
+    if value.after is not None and value.after.months:
+        yield Problem(
+            (*base, "after"), f"{value.after} is no number of hours; write days (of 24 hours), hours or minutes"
+        )
     for at, limit in enumerate(value.limits):
         if limit.same_as is not None or limit.no_older_than is not None:
             yield Problem((*base, "limits", at), "a result is held against bounds or words, not against another value")

@@ -56,7 +56,9 @@ def _lengths(base: Path, spec: LoggerSpec) -> Iterator[Problem]:
     lengths += [(("unknown", at, "longer_than"), limit.longer_than) for at, limit in enumerate(spec.unknown)]
     for where, length in lengths:
         if length is not None and length.months:
-            yield Problem((*base, *where), f"{length} is no number of minutes; write days, hours or minutes")
+            yield Problem(
+                (*base, *where), f"{length} is no number of minutes; write days (of 24 hours), hours or minutes"
+            )
 
 
 def _values(base: Path, step: Step, spec: LoggerSpec) -> Iterator[Problem]:

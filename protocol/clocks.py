@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from events.facts.steps import CellsCollected
+from protocol.duration import Begun
 from protocol.genealogy import origins
 from protocol.model import Clock, ClockLimit, Moment, Step, StudyProtocol
 from protocol.readings import Breach
@@ -25,8 +26,8 @@ class Strike(NamedTuple):
     materials: tuple[str, ...] = ()
 
 
-def moment(therapy: Therapy, protocol: StudyProtocol, what: Moment, material: str = "") -> datetime | None:
-    """When a moment happened (of the step's last occurrence); None while it has not, as often as it must.
+def moment(therapy: Therapy, protocol: StudyProtocol, what: Moment, material: str = "") -> Begun | None:
+    """When and where a moment happened (of the step's last occurrence); None while it has not, as often as it must.
 
     Args:
         material: of a step done on each material, the one for this. A moment of a collection is the one of the collection
@@ -43,8 +44,8 @@ def moment(therapy: Therapy, protocol: StudyProtocol, what: Moment, material: st
     return max(_edge(act, what) for act in acts)
 
 
-def _edge(act: Act, what: Moment) -> datetime:
-    return act.fact.started if what.edge == "start" else act.fact.ended
+def _edge(act: Act, what: Moment) -> Begun:
+    return act.began if what.edge == "start" else act.done
 
 
 def _collected(therapy: Therapy, material: str) -> list[Act]:
@@ -54,7 +55,7 @@ def _collected(therapy: Therapy, material: str) -> list[Act]:
 
 
 class _Start(NamedTuple):
-    begun: datetime
+    begun: Begun
     materials: tuple[str, ...] = ()
     mark: str = ""
 
@@ -77,7 +78,7 @@ def _starts(therapy: Therapy, protocol: StudyProtocol, clock: Clock, step: Step,
     return [] if begun is None else [_Start(begun)]
 
 
-def begun_of(therapy: Therapy, protocol: StudyProtocol, clock: Clock, step: Step, at: Instance) -> datetime | None:
+def begun_of(therapy: Therapy, protocol: StudyProtocol, clock: Clock, step: Step, at: Instance) -> Begun | None:
     """When a clock began to run; one that runs from its own step runs from the bag before this one."""
     if clock.start.step != step.id:
         return moment(therapy, protocol, clock.start, at.material)
@@ -111,7 +112,7 @@ def strikes(therapy: Therapy, protocol: StudyProtocol, step: Step, at: Instance)
                 name = f"{clock.start}-{clock.to}-{limit.at}{'-' if start.mark else ''}{start.mark}".replace(" ", "")
                 of = f" ({start.mark})" if start.mark else ""
                 says = f"{step.id} must {clock.to} within {limit.at} of {clock.start}{of}"
-                due = limit.at.after(start.begun)
+                due = limit.at.after(*start.begun)
                 yield Strike(name, due, limit, says, clock.to, f"{clock.start}{of}", start.materials)
 
 
@@ -162,7 +163,7 @@ def clock_breaches(
         if begun is None or clock.no_sooner is None or clock.sooner is None:
             continue
         edge = ended if clock.to == "end" else started
-        earliest = clock.no_sooner.after(begun)
+        earliest = clock.no_sooner.after(*begun)
         if edge < earliest:
             says = f"{step.id} must not {clock.to} sooner than {clock.no_sooner} after {clock.start}"
             yield Breach(f"clock.{step.id}", clock.sooner, says, f"{earliest - edge} early", says)

@@ -109,9 +109,8 @@ def shut(rules: CohortRules, cohort: Cohort, therapy: str, at: datetime) -> tupl
         if not one.decision:
             return "cohort.decision", f"the DLT decision on {one.therapy} is not signed: {one.told}", None
     infused = [m.infused for m in before if m.infused is not None]
-    if rules.interval is not None and infused and at < rules.interval.after(max(infused)):
-        opens = rules.interval.after(max(infused))
-        says = f"the last infusion of it was {max(infused):%Y-%m-%d %H:%M} UTC, and {rules.interval} lie between two patients"
+    if rules.interval is not None and infused and at < (opens := rules.interval.after(*max(infused))):
+        says = f"the last infusion of it was {max(infused).at:%Y-%m-%d %H:%M} UTC, and {rules.interval} lie between two patients"
         return "cohort.interval", f"{says}, until {opens:%Y-%m-%d %H:%M} UTC", opens
     return "", "", None
 

@@ -17,6 +17,7 @@ class Deadline(NamedTuple):
         name, at: what it is called in the log; both together are unique in a therapy, and it strikes once.
         rule: of what follows. materials: what a quarantine would hold.
         due, incident: the step that it is of, if it is of one; what it tells of, if it is more than late.
+        begun: from when it counts, where that matters when it strikes.
         announced: whether a record says beforehand when it strikes; else that follows from the record of what it is of.
     """
 
@@ -30,3 +31,4 @@ class Deadline(NamedTuple):
     announced: bool = True
     due: Due | None = None
     incident: Incident | None = None
+    begun: datetime | None = None

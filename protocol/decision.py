@@ -9,6 +9,10 @@ from datetime import datetime
 from events.errors import Refused
 from events.facts.base import TherapyFact
 from events.facts.course import SlotsFreed
+from events.statement import MOST_FACTS as MOST_IN_A_RECORD
+
+MOST_FACTS = MOST_IN_A_RECORD - 1
+"""How many facts a decision may have: a record keeps one place for the zone that its signer states."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from events.authority import STREAM, Authority
+from events.authority import STREAM, SYSTEM, Authority
 from events.envelope import seal
 from events.errors import Moved, Refused, Unavailable
 from events.facts.base import Fact
+from events.facts.site import ZoneStated
 from events.heads import Head
 from events.identifiers import read_code
 from events.instant import whole_milliseconds
@@ -67,6 +68,7 @@ class Desk(Reader):
         random: gives that many random bytes.
         site: the site's code, written into each therapy opened here.
         simulated: whether time at this site is a simulation; each therapy says so.
+        zone: the time zone of the place where this desk stands; the log's own where none is named.
     """
 
     def __init__(
@@ -77,9 +79,11 @@ class Desk(Reader):
         *,
         site: str,
         simulated: bool = False,
+        zone: str = "",
     ) -> None:
         super().__init__(log)
         self.clock, self.random, self.site, self.simulated = clock, random, site, simulated
+        self.zone = zone or log.authority().zone
 
     # ------------------------------------------------------------------ acting on a therapy
 
@@ -123,7 +127,7 @@ class Desk(Reader):
             Refused: as `act` would; a wrong item is refused, and not recorded.
         """
         state = self.therapy(therapy)
-        around, _ = self.surroundings(command, self.actor(account), self._now(), therapy=state)
+        around, _ = self.surroundings(command, self.actor(account), self._now(), self.zone, therapy=state)
         decision = self._decide_running(state, command, around)
         if decision.stop is not None:
             raise decision.stop
@@ -156,7 +160,7 @@ class Desk(Reader):
         first: tuple[Fact, ...] | None = None
         for _ in range(MOST_TRIES):
             state = self.therapy(name)
-            around, seen = self.surroundings(command, actor, now, therapy=state)
+            around, seen = self.surroundings(command, actor, now, self.zone, therapy=state)
             decision = decider(state, command, around)
             if not decision.facts:
                 return None
@@ -347,6 +351,13 @@ class Desk(Reader):
     def _now(self) -> datetime:
         return whole_milliseconds(self.clock())
 
+    def _zone_stated(self, actor: Actor, heads: dict[str, Head]) -> tuple[Fact, ...]:
+        """Where the signer stands, where that is in another zone than the log's. The system counts where others acted."""
+        home = self.log.authority().zone
+        if self.zone == home or STREAM in heads or SYSTEM in actor.roles:
+            return ()
+        return (ZoneStated(zone=self.zone),)
+
     def _signing_actor(self, sitting: Sitting) -> Actor:
         actor = self.actor(sitting.account)
         key = self.log.authority().key_in_force(key_id(sitting.signer.public))
@@ -383,7 +394,7 @@ class Desk(Reader):
             key=key_id(sitting.signer.public),
             meaning=decision.meaning,
             rulebook=RULEBOOK,
-            facts=tuple(fact.to_wire() for fact in facts or decision.facts),
+            facts=tuple(fact.to_wire() for fact in (*(facts or decision.facts), *self._zone_stated(actor, heads))),
             protocol=protocol,
         )
         return self.log.append(seal(statement.payload(), sitting.signer).value())

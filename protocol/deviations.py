@@ -136,13 +136,14 @@ def _of_deviations(therapy: Therapy, protocol: StudyProtocol) -> Iterator[Deadli
         # One that opened because an alert went unheard raises no further alert: it would never end.
         if deviation.closed or deviation.rule == UNHEARD:
             continue
-        since = deviation.reopened[-1].recorded if deviation.reopened else deviation.opened
         again = f"-again-{len(deviation.reopened)}" if deviation.reopened else ""
         for limit in handling(protocol, deviation).limits:
             name = f"close-{limit.at}{again}".replace(" ", "")
             says = f"{deviation.code}, {deviation.grade}, must be closed within {limit.at}"
             at = Instance(DEVIATION, deviation.code)
-            yield Deadline(name, at, limit.at.after(since), says, limit.then, "deadline.deviation", announced=False)
+            yield Deadline(
+                name, at, limit.at.after(*deviation.since), says, limit.then, "deadline.deviation", announced=False
+            )
 
 
 def _of_actions(therapy: Therapy) -> Iterator[Deadline]:
@@ -160,4 +161,6 @@ def _of_alerts(therapy: Therapy, protocol: StudyProtocol) -> Iterator[Deadline]:
             name = f"acknowledge-{limit.at}".replace(" ", "")
             says = f"{alert.code} must be acknowledged by {' or '.join(alert.roles)} within {limit.at}"
             at = Instance(ALERT, alert.code)
-            yield Deadline(name, at, limit.at.after(alert.raised), says, limit.then, UNHEARD, announced=False)
+            yield Deadline(
+                name, at, limit.at.after(alert.raised, alert.zone), says, limit.then, UNHEARD, announced=False
+            )

@@ -20,7 +20,7 @@ def window_end(therapy: Therapy, protocol: StudyProtocol) -> datetime | None:
     """When the window ends; None while it has not begun."""
     rules = dlt_rules(protocol)
     begun = moment(therapy, protocol, rules.start) if rules else None
-    return rules.window.after(begun) if rules and begun else None
+    return rules.window.after(*begun) if rules and begun else None
 
 
 def flagged(therapy: Therapy) -> list[Event]:

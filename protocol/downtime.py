@@ -14,6 +14,7 @@ from events.facts.base import DoneBy
 from events.facts.steps import OnPaper
 from protocol.administration import unknown_account
 from protocol.commands import Perform
+from protocol.duration import Begun
 from protocol.gate import known_step
 from protocol.model import Step, StudyProtocol
 from protocol.readings import Breach
@@ -133,11 +134,11 @@ def paper_fields(protocol: StudyProtocol, step: Step, command: Perform, around: 
     }
 
 
-def late_breaches(protocol: StudyProtocol, step: Step, ended: datetime, now: datetime) -> list[Breach]:
+def late_breaches(protocol: StudyProtocol, step: Step, ended: Begun, now: datetime) -> list[Breach]:
     """Entered later than the study lets paper wait."""
     found = []
     for limit in protocol.downtime.limits if protocol.downtime else ():
-        if now > limit.at.after(ended):
+        if now > limit.at.after(*ended):
             says = f"{step.id}, done on paper, was entered later than {limit.at} after it"
             found.append(Breach(RULE, limit.then, str(limit.at), f"{now:%Y-%m-%d %H:%M}", says))
     return found

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from events.facts.base import Criterion, Reading
 from events.facts.steps import ProcessPerformed, StepFact
 from protocol.due import could_apply
+from protocol.duration import Begun
 from protocol.model import Environment, EnvironmentValue, Step, StudyProtocol
 from protocol.readings import Breach, not_kept, shown
 from protocol.state import Instance, Monitored, Therapy, instance
@@ -58,7 +59,7 @@ def room_of(act: StepFact) -> str:
 def concerns(value: EnvironmentValue, act: StepFact, started: datetime, ended: datetime) -> bool:
     """Whether results of this period concern an act: its plates lay there while cells were open, or were pressed right after."""
     since, until = act.started, act.ended
-    until = value.after.after(until) if value.after else until
+    until = until + value.after.exact if value.after else until
     # Two periods that only touch share no time, unless one of them is a moment.
     touching = started == ended or since == until
     return started <= until and since <= ended if touching else started < until and since < ended
@@ -92,7 +93,7 @@ def excursions(
     """The results out of their limits, of those that concern an act: each is a deviation by itself."""
     room, at = room_of(act), instance(act.key)
     for value, reading in named(protocol.environment, readings):
-        for limit, says in not_kept(value.record, reading, ended):
+        for limit, says in not_kept(value.record, reading, Begun(ended, "UTC")):
             told = (
                 f"{reading.name} in {room} was {shown(reading)} ({started:%Y-%m-%d %H:%M} to {ended:%Y-%m-%d %H:%M} UTC) "
                 f"while {at} was open there, the protocol says {says}"
@@ -117,7 +118,7 @@ def _gap(therapy: Therapy, act: StepFact, value: EnvironmentValue) -> Missing | 
     at, room, since, until = instance(act.key), room_of(act), act.started, act.ended
     spans = sorted((m.started, m.ended) for m in _of(therapy, at, room) if value.name in {r.name for r in m.readings})
     if value.after is not None:
-        last = value.after.after(until)
+        last = until + value.after.exact
         taken = any(ended >= until and started <= last for started, ended in spans)
         return None if taken else Missing(at, value, room, until, last)
     reached, seen = since, False

@@ -11,6 +11,7 @@ from protocol.clocks import moment
 from protocol.cohorts import check_cohort
 from protocol.commands import Perform
 from protocol.due import Due
+from protocol.duration import Begun
 from protocol.handling import check_materials, check_same_item, check_used_up, consumed_by, known_codes
 from protocol.happened import check_assessed
 from protocol.infection import check_plan
@@ -33,16 +34,27 @@ HELD = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """What the gate let through: the instance, its times, scans, lots and devices, and the materials it touches."""
+    """What the gate let through: the instance, its times, the zone of its place, scans, lots and devices, the materials it touches."""
 
     at: Instance
     step: Step
     started: datetime
     ended: datetime
+    zone: str
     scanned: Scanned
     used: tuple[Used, ...]
     moves: tuple[str, ...]
     consumed: tuple[str, ...]
+
+    @property
+    def began(self) -> Begun:
+        """When it began, and where."""
+        return Begun(self.started, self.zone)
+
+    @property
+    def done(self) -> Begun:
+        """When it ended, and where."""
+        return Begun(self.ended, self.zone)
 
     @property
     def touched(self) -> tuple[str, ...]:
@@ -81,7 +93,7 @@ def admit(therapy: Therapy, protocol: StudyProtocol, command: Perform, around: S
     check_used_up(therapy, step, due.at, consumed, started)
     check_accounted(therapy, protocol, step, {due.at.material, *moves, *consumed, *known_codes(scanned)})
     used = check_readiness(step, command.used, started, around)
-    return Admitted(due.at, step, started, ended, scanned, used, moves, consumed)
+    return Admitted(due.at, step, started, ended, around.zone, scanned, used, moves, consumed)
 
 
 def check_opened(therapy: Therapy) -> None:
@@ -192,12 +204,12 @@ def check_sequence(therapy: Therapy, protocol: StudyProtocol, step: Step, at: In
     for name, first in step.predecessors:
         edge: Moment = Moment(step=name, edge="end")
         before = moment(therapy, protocol, edge, at.material)
-        if before is not None and started < before and not first:
+        if before is not None and started < before.at and not first:
             raise refuse(
                 "time.sequence",
-                f"{at} started {started:%Y-%m-%d %H:%M} UTC, before {name} ended ({before:%Y-%m-%d %H:%M} UTC).",
+                f"{at} started {started:%Y-%m-%d %H:%M} UTC, before {name} ended ({before.at:%Y-%m-%d %H:%M} UTC).",
                 "Correct the time; a step cannot begin before the one that it follows.",
                 started=started,
-                before=before,
+                before=before.at,
                 follows=name,
             )

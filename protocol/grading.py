@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from events.facts.base import Reading
 from events.facts.safety import GradeProposed
+from protocol.duration import Begun
 from protocol.model import Grading, Sign, StudyProtocol
 from protocol.open_signs import Outcome, attributed, groups, lacking, shown, span, together
 from protocol.state import Instance, Therapy
@@ -90,8 +91,8 @@ def _left_out(sign: Sign) -> str:
 
 
 class _Visit(NamedTuple):
-    started: datetime
-    ended: datetime
+    began: Begun
+    done: Begun
     values: dict[str, str]
 
 
@@ -99,8 +100,8 @@ def propose(
     therapy: Therapy,
     protocol: StudyProtocol,
     at: Instance,
-    started: datetime,
-    ended: datetime,
+    began: Begun,
+    done: Begun,
     readings: Iterable[Reading],
 ) -> list[GradeProposed]:
     """The proposals that new values of a visit change: its own, and those of later visits that it tells of a treatment."""
@@ -112,10 +113,10 @@ def propose(
     signed = {act.at: protocol.of(act.by.protocol) for act in (*therapy.pending.values(), *therapy.acts.values())}
     visits = dict(_visits(therapy, at.step))
     known = visits[at].values if at in visits else {}
-    visits[at] = _Visit(started, ended, {**known, **{r.name: r.value for r in readings}})
+    visits[at] = _Visit(began, done, {**known, **{r.name: r.value for r in readings}})
     found: list[GradeProposed] = []
     for name in names:
-        for where, visit in sorted(visits.items(), key=lambda item: (item[1].started, in_order(protocol, item[0]))):
+        for where, visit in sorted(visits.items(), key=lambda item: (item[1].began, in_order(protocol, item[0]))):
             grading = next((g for g in gradings_of(signed.get(where, protocol)) if g.id == name), None)
             if grading is None or grading.step != at.step:
                 continue
@@ -132,7 +133,7 @@ def _visits(therapy: Therapy, step: str) -> Iterator[tuple[Instance, _Visit]]:
         if act.at.step == step:
             values = {r.name: r.value for r in act.fact.readings}
             values |= {name: now.value for (at, name), now in therapy.readings.items() if at == act.at}
-            yield act.at, _Visit(act.fact.started, act.fact.ended, values)
+            yield act.at, _Visit(act.began, act.done, values)
 
 
 def _waived(grading: Grading, visit: _Visit, visits: Iterable[_Visit]) -> bool:
@@ -140,8 +141,8 @@ def _waived(grading: Grading, visit: _Visit, visits: Iterable[_Visit]) -> bool:
     name = grading.requires.unless_since if grading.requires else None
     if name is None:
         return False
-    days = [v.values[name] for v in visits if v.started <= visit.started and name in v.values]
-    return any(day <= visit.ended.date().isoformat() for day in days)
+    days = [v.values[name] for v in visits if v.began.at <= visit.began.at and name in v.values]
+    return any(day <= visit.done.day.isoformat() for day in days)
 
 
 def _stands(fact: GradeProposed) -> tuple[object, ...]:

@@ -34,7 +34,7 @@ def closed(
         begun = moment(therapy, protocol, option.until.start, happening.at.material)
         if begun is None:
             return f"{option.until.start} has not happened"
-        end = option.until.within.after(begun)
+        end = option.until.within.after(*begun)
         if end < now:
             return f"only within {option.until.within} of {option.until.start}, which ended {length(now - end)} ago"
     for name in option.offers:
@@ -50,7 +50,7 @@ def open_for(
     begun = moment(therapy, protocol, option.until.start, happening.at.material) if option.until else None
     if option.until is None or begun is None:
         return ""
-    return f"{length(option.until.within.after(begun) - now)} left ({option.until.within} of {option.until.start})"
+    return f"{length(option.until.within.after(*begun) - now)} left ({option.until.within} of {option.until.start})"
 
 
 def _not_offered(therapy: Therapy, protocol: StudyProtocol, step: Step, happening: Happening) -> str:

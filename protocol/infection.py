@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import NamedTuple
 
 from events.facts.base import Reading
 from events.facts.steps import ProcessPerformed
+from protocol.duration import Begun
 from protocol.model import Infection, Marker, Step, StudyProtocol
 from protocol.readings import Breach
 from protocol.refusals import refuse
@@ -122,7 +123,7 @@ def on_label(therapy: Therapy, protocol: StudyProtocol, name: str) -> str:
 
 
 def age_breaches(
-    therapy: Therapy, protocol: StudyProtocol, step: str, started: datetime, more: More | None = None
+    therapy: Therapy, protocol: StudyProtocol, step: str, started: Begun, more: More | None = None
 ) -> Iterator[Breach]:
     """Markers that are too old when a collection begins: one breach, which names each with its day."""
     infection = protocol.infection
@@ -135,7 +136,9 @@ def age_breaches(
     ]
     if old:
         asked = f"no older than {infection.age.no_older_than}"
-        says = f"infection markers are too old at {step}, {started:%Y-%m-%d}: drawn {', '.join(old)}; the protocol says {asked}"
+        says = (
+            f"infection markers are too old at {step}, {started.day}: drawn {', '.join(old)}; the protocol says {asked}"
+        )
         yield Breach(f"infection.age.{step}", infection.age.otherwise, asked, ", ".join(old), says)
 
 
@@ -146,13 +149,10 @@ def _tested(markers: Markers) -> Iterator[tuple[Marker, Result]]:
             yield marker, result
 
 
-def _too_old(infection: Infection, result: Result, started: datetime) -> bool:
+def _too_old(infection: Infection, result: Result, started: Begun) -> bool:
     if infection.age is None:
         return False
-    if result.drawn is None:
-        return True
-    midnight = datetime(result.drawn.year, result.drawn.month, result.drawn.day, tzinfo=started.tzinfo)
-    return infection.age.no_older_than.after(midnight) < started
+    return result.drawn is None or infection.age.no_older_than.too_old(result.drawn, *started)
 
 
 # ---------------------------------------------------------------------------------------------------------- storage
@@ -305,8 +305,8 @@ def turned(therapy: Therapy, protocol: StudyProtocol, more: More) -> list[Breach
         begun = sorted({act.at.step for act in therapy.every_act.values() if act.at.step in plan.before})
         found += [f"{step} was begun without {plan.step}" for step in begun]
     for act in (*therapy.every_act.values(), *therapy.pending.values()):
-        now = list(age_breaches(therapy, protocol, act.at.step, act.fact.started, more))
-        if now and not list(age_breaches(therapy, protocol, act.at.step, act.fact.started)):
+        now = list(age_breaches(therapy, protocol, act.at.step, act.began, more))
+        if now and not list(age_breaches(therapy, protocol, act.at.step, act.began)):
             found.append(now[0].says)
     if not found:
         return []
@@ -325,7 +325,7 @@ def again_wanted(therapy: Therapy, protocol: StudyProtocol) -> str:
     for resource in dict.fromkeys(slot.resource for slot in therapy.slots) if infection.age else ():
         slot = therapy.slot(resource)
         if infection.age and slot and slot.resource in infection.age.of and not therapy.of_step(slot.resource):
-            old = list(age_breaches(therapy, protocol, slot.resource, slot.starts))
+            old = list(age_breaches(therapy, protocol, slot.resource, therapy.booked(slot)))
             if old:
-                return f"too old on {slot.starts:%Y-%m-%d}, when {slot.resource} is booked: drawn {old[0].found}"
+                return f"too old on {therapy.booked(slot).day}, when {slot.resource} is booked: drawn {old[0].found}"
     return ""

@@ -217,7 +217,7 @@ def _booking(
                     taken_by=other.therapy,
                 )
         slots.append(Slot(resource=slot.resource, code=slot.code, starts=slot.starts, ends=slot.ends))
-    hold = act.step.hold.after(act.ended) if act.step.hold else None
+    hold = act.step.hold.after(*act.done) if act.step.hold else None
     return {"slots": slots, "hold_until": hold}
 
 
@@ -293,7 +293,7 @@ def _observation(
     if visit is None or act.step.visits_from is None:
         return {}
     begun = moment(therapy, protocol, act.step.visits_from)
-    return {"planned": visit.at.after(begun) if begun else None}
+    return {"planned": visit.at.after(*begun) if begun else None}
 
 
 _KINDS: dict[str, tuple[type[steps.StepFact], Special]] = {

@@ -6,17 +6,17 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from events.errors import Refused
 from events.facts.base import LabelLine, LabelStatement, Reading
 from events.facts.steps import LabelsReconciled
 from events.grammar import dump_json
 from events.identifiers import Bag, Din, one_line
+from events.zones import spelled
 from protocol.clocks import moment
 from protocol.due import applies
 from protocol.due import of_step as due_of_step
+from protocol.duration import Begun
 from protocol.infection import SAYS, on_label
 from protocol.model import LabelField, LabelTemplate, Moment, RequiredStatement, Step, StudyProtocol
 from protocol.refusals import refuse
@@ -278,7 +278,7 @@ def _field(
     step, _, name = field.value_of.partition(".")
     if name in ("start", "end"):
         when = _moment(therapy, protocol, step, name, material)
-        return _spelled(field.plus.after(when) if field.plus else when, template.zone) if when else None
+        return spelled(field.plus.after(*when) if field.plus else when.at, template.zone) if when else None
     found = _standing(therapy, protocol, field.value_of, material)
     return f"{found.value} {found.unit or ''}".strip() if found else None
 
@@ -297,12 +297,12 @@ def _own(therapy: Therapy, protocol: StudyProtocol, what: str, material: Materia
             return therapy.id
 
 
-def _moment(therapy: Therapy, protocol: StudyProtocol, step: str, edge: str, material: Material) -> datetime | None:
+def _moment(therapy: Therapy, protocol: StudyProtocol, step: str, edge: str, material: Material) -> Begun | None:
     if step != MADE:
         what = Moment.model_validate({"step": step, "edge": edge})
         return moment(therapy, protocol, what, material.code)
     made = therapy.every_act.get(material.made_in)
-    return None if made is None else made.fact.started if edge == "start" else made.fact.ended
+    return None if made is None else made.began if edge == "start" else made.done
 
 
 def _standing(therapy: Therapy, protocol: StudyProtocol, source: str, material: Material) -> Current | None:
@@ -315,12 +315,6 @@ def _standing(therapy: Therapy, protocol: StudyProtocol, source: str, material: 
     own = [now for (at, reading), now in therapy.readings.items()
            if (at.step, reading, at.material) == (step, name, material.code)]  # fmt: skip
     return next(iter([*own[-1:], *readings_of(therapy, source)[-1:]]), None)
-
-
-def _spelled(when: datetime, zone: str) -> str:
-    """``2026-03-02 12:40 UTC``, or with the distance from it: ``2026-03-02 13:40 +01:00``."""
-    there = when.astimezone(ZoneInfo(zone))
-    return f"{there:%Y-%m-%d %H:%M} {'UTC' if zone == 'UTC' else there.isoformat()[-6:]}"
 
 
 def _applies(therapy: Therapy, protocol: StudyProtocol, statement: RequiredStatement, material: Material) -> bool:

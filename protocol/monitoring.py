@@ -13,11 +13,12 @@ from typing import NamedTuple
 from events.facts.base import Fact, Reading, TherapyFact
 from events.facts.environment import EnvironmentAttached, EnvironmentReported
 from events.facts.steps import StepFact
-from events.statement import MOST_FACTS, MOST_STREAMS
+from events.statement import MOST_STREAMS
 from protocol import administration
 from protocol.commands.environment import ReportEnvironment
 from protocol.consequences import follow
-from protocol.decision import room_stream, therapy_stream
+from protocol.decision import MOST_FACTS, room_stream, therapy_stream
+from protocol.duration import Begun
 from protocol.environment import concerned, excursions, room_of
 from protocol.genealogy import touched_by
 from protocol.model import Consequence, EnvironmentValue, StudyProtocol
@@ -131,7 +132,7 @@ def _read(command: ReportEnvironment, protocols: Sequence[StudyProtocol], now: d
             room=command.room,
         )
     return tuple(
-        read_value(value.record, command.readings[name], now)
+        read_value(value.record, command.readings[name], Begun(now, "UTC"))  # no result of a room is a day
         for name, value in known.items()
         if name in command.readings
     )

@@ -68,7 +68,7 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
     check_began(act.step, command, then)
     if command.paper is not None:
         check_custody(therapy, act.step, (*act.moves, *act.consumed), act.started)
-    readings = read_values(act.step, command.readings, act.started, computed=said_by_log(act.step, command))
+    readings = read_values(act.step, command.readings, act.done, computed=said_by_log(act.step, command))
     log = read_out(
         therapy,
         protocol,
@@ -106,18 +106,18 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
     found += room_breaches(therapy, protocol, command, act, around)
     entered = {(act.at, r.name): r.value for r in fact.readings}
     check_storage(therapy, protocol, act.step, fact.readings, entered)
-    found += age_breaches(therapy, protocol, act.step.id, act.started, entered)
+    found += age_breaches(therapy, protocol, act.step.id, act.began, entered)
     found += turned(therapy, protocol, entered)
     found += _quarantine_breaches(therapy, act)
     found += _thawed_at_once(therapy, protocol, act)
-    found += late_breaches(protocol, act.step, act.ended, around.now) if command.paper else ()
+    found += late_breaches(protocol, act.step, act.done, around.now) if command.paper else ()
     results, out = attached(protocol, fact, around)
     follows = follow(therapy, protocol, act.at, [*found, *out], act.touched)
     check_answers(act.step, fact.readings, lambda: must_stand(therapy, protocol, act.step, act.at.material))
     follows += of_result(therapy, protocol, act.at, fact, follows)
     if isinstance(fact, DispositionDecided) and not fact.awaits:
         follows += told_at_once(therapy, protocol, fact)
-    follows += propose(therapy, protocol, act.at, fact.started, fact.ended, fact.readings)
+    follows += propose(therapy, protocol, act.at, act.began, act.done, fact.readings)
     if not fact.awaits:
         follows += freed_by(therapy, fact, around.now)
     return Decision(
@@ -151,7 +151,7 @@ def told_breaches(
     entered = {(act.at, r.name): r.value for r in readings}
     return [
         *_visit_breaches(therapy, protocol, act),
-        *age_breaches(therapy, protocol, act.step.id, act.started, entered),
+        *age_breaches(therapy, protocol, act.step.id, act.began, entered),
         *turned(therapy, protocol, entered),
         *_quarantine_breaches(therapy, act),
         *_thawed_at_once(therapy, protocol, act),
@@ -204,7 +204,7 @@ def open_therapy(
         digest=protocol.digest,
         simulated=simulated,
     )
-    ready = Therapy(id=therapy.id, opened=opened)
+    ready = Therapy(id=therapy.id, opened=opened, zone=around.zone)
     consent = perform(ready, protocol, command, around)
     return Decision(
         facts=(opened, *consent.facts),
@@ -234,7 +234,7 @@ def _meaning(fact: StepFact) -> Literal["performed", "given", "released", "rejec
 def _value_breaches(act: Admitted, fact: StepFact, computed: frozenset[str]) -> Iterator[Breach]:
     # What a temperature log says of a value is held against the log's bounds, not against the value's own.
     typed = tuple(r for r in fact.readings if r.name not in computed)
-    for breach in breaches(act.step, typed, act.started):
+    for breach in breaches(act.step, typed, act.began):
         barred = any(c.what == "not_eligible" for c in breach.consequences)
         if barred and isinstance(fact, PatientAssessed) and fact.outcome == "not_eligible":
             continue  # that is what the assessment says
@@ -283,8 +283,8 @@ def window(therapy: Therapy, protocol: StudyProtocol, step: Step, visit: Visit) 
     begun = moment(therapy, protocol, step.visits_from) if step.visits_from else None
     if begun is None:
         return None
-    planned = visit.at.after(begun)
-    return visit.early.before(planned), visit.late.after(planned)
+    opens, _, closes = visit.span(begun)
+    return opens, closes
 
 
 def _window_breaches(

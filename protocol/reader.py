@@ -315,15 +315,17 @@ class Reader:
         command: AnyCommand,
         actor: Actor,
         now: datetime,
+        zone: str,
         before: int | None = None,
         therapy: Therapy | None = None,
     ) -> tuple[Surroundings, dict[str, Head]]:
         """Everything that the command names, looked up, with the heads as they stood when it was.
 
         Args:
+            zone: of the place where the actor stands.
             therapy: whom it is about, as it stands (before that position); its dose cohort is looked up too.
         """
-        looking = Looking(self, Surroundings(now=now, actor=actor), before)
+        looking = Looking(self, Surroundings(now=now, actor=actor, zone=zone), before)
         if isinstance(command, Perform):
             looking.perform(command)
             if therapy is not None and therapy.opened is None:

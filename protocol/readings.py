@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from events.identifiers import read_code
 from events.scanner import symbology_before
 from protocol.code_forms import check_form
 from protocol.commands import Entered
+from protocol.duration import Begun
 from protocol.model import Consequences, Limit, Record, ReleaseCriterion, Step
 from protocol.refusals import refuse
 
@@ -40,7 +41,7 @@ class Breach(NamedTuple):
 def read_values(
     step: Step,
     entered: Mapping[str, Entered],
-    on: datetime,
+    on: Begun,
     *,
     late: bool = False,
     computed: frozenset[str] = frozenset(),
@@ -48,6 +49,7 @@ def read_values(
     """The values of a step as readings, in the file's order.
 
     Args:
+        on: when and where the step was done; a day that is written is a day there, and no later one.
         late: these are values reported after the step; only those marked `late` may come, and none is missed.
         computed: values that nobody need enter, because a temperature log says them.
 
@@ -76,7 +78,7 @@ def read_values(
     return tuple(read_value(r, entered[r.name], on) for r in step.records if r.name in entered)
 
 
-def read_value(record: Record, entered: Entered, on: datetime) -> Reading:
+def read_value(record: Record, entered: Entered, on: Begun) -> Reading:
     """One value.
 
     Raises:
@@ -162,19 +164,20 @@ def _number(record: Record, text: str, unit: str | None) -> Reading:
     return Reading(name=record.name, value=text, unit=unit)
 
 
-def _date(record: Record, text: str, on: datetime) -> str:
+def _date(record: Record, text: str, on: Begun) -> str:
     try:
         day = date.fromisoformat(text)
     except ValueError:
         raise _bad(record, text, "a day written YYYY-MM-DD") from None
-    if day > on.date():
+    if day > on.day:
         raise refuse(
             "time.future",
-            f"{record.name} = {text} lies in the future.",
+            f"{record.name} = {text} lies in the future; it is {on.day} in {on.zone}.",
             "Enter the day on which it happened.",
             name=record.name,
             value=text,
-            now=on,
+            now=on.at,
+            zone=on.zone,
         )
     return day.isoformat()
 
@@ -189,7 +192,7 @@ def _bad(record: Record, text: str, expected: str) -> Exception:
     )
 
 
-def breaches(step: Step, readings: tuple[Reading, ...], on: datetime) -> Iterator[Breach]:
+def breaches(step: Step, readings: tuple[Reading, ...], on: Begun) -> Iterator[Breach]:
     """The limits that these values do not keep. Of several limits of one value that fall, all are told."""
     for reading in readings:
         for limit, says in not_kept(step.record_by_name[reading.name], reading, on):
@@ -197,7 +200,7 @@ def breaches(step: Step, readings: tuple[Reading, ...], on: datetime) -> Iterato
             yield Breach(f"limit.{step.id}.{reading.name}", limit.otherwise, says, shown(reading), text)
 
 
-def not_kept(record: Record, reading: Reading, on: datetime) -> Iterator[tuple[Limit, str]]:
+def not_kept(record: Record, reading: Reading, on: Begun) -> Iterator[tuple[Limit, str]]:
     """The limits that one value does not keep, each with what it asks for in words."""
     for limit in record.limits:
         if says := _breaks(record, limit, reading, on):
@@ -209,11 +212,11 @@ def shown(reading: Reading) -> str:
     return f"{reading.value} {reading.unit or ''}".strip()
 
 
-def _breaks(record: Record, limit: Limit, reading: Reading, on: datetime) -> str:
+def _breaks(record: Record, limit: Limit, reading: Reading, on: Begun) -> str:
     """What the limit asks for, in words, if the value does not keep it; else nothing."""
     if limit.must_be is not None and reading.value not in limit.must_be:
         return " or ".join(limit.must_be)
-    if limit.no_older_than is not None and limit.no_older_than.after(_midnight(reading.value, on)) < on:
+    if limit.no_older_than is not None and limit.no_older_than.too_old(date.fromisoformat(reading.value), *on):
         return f"no older than {limit.no_older_than}"
     if record.type != "number":
         return ""
@@ -231,7 +234,3 @@ def number_breaks(limit: Limit | ReleaseCriterion, value: Decimal, unit: str) ->
     if limit.below is not None and value >= limit.below:
         return f"below {limit.below} {unit}".strip()
     return ""
-
-
-def _midnight(day: str, on: datetime) -> datetime:
-    return datetime.fromisoformat(day).replace(tzinfo=on.tzinfo)

@@ -12,10 +12,10 @@ from typing import NamedTuple
 from events.facts.base import Fact, TherapyFact
 from events.facts.recalls import RecallReached
 from events.facts.site import LotRecallContinued
-from events.statement import MOST_FACTS, MOST_STREAMS
+from events.statement import MOST_STREAMS
 from protocol import administration
 from protocol.consequences import follow
-from protocol.decision import lot_stream, therapy_stream
+from protocol.decision import MOST_FACTS, lot_stream, therapy_stream
 from protocol.genealogy import touched_by
 from protocol.model import Consequence, StudyProtocol
 from protocol.readings import Breach

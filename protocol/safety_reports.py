@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from events.instant import to_wire
 from protocol.deadline import Deadline
+from protocol.duration import Begun
 from protocol.model import EventRules, SafetyReport, StudyProtocol
 from protocol.model.safety import AWARE, Holds
 from protocol.state import Instance, Therapy
@@ -37,9 +38,9 @@ class ReportClock(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """What was known of an event from a moment on."""
+    """What was known of an event from a moment on, there where it became known."""
 
-    since: datetime
+    since: Begun
     related: str
     serious: bool
     criteria: tuple[str, ...]
@@ -60,8 +61,8 @@ def clock(event: Event, report: SafetyReport, rules: EventRules) -> ReportClock 
         before = event.sent.get(report.start)
         if before is None:
             return None
-        since = max(since, before.at)
-    return ReportClock(event, report, since, report.within.after(since))
+        since = max(since, Begun(before.fact.at, before.by.zone))
+    return ReportClock(event, report, since.at, report.within.after(*since))
 
 
 def open_clocks(therapy: Therapy, protocol: StudyProtocol) -> list[ReportClock]:
@@ -109,9 +110,9 @@ def told(therapy: Therapy, protocol: StudyProtocol) -> str:
     return "; ".join(f"{c.event.code} {c.report.id} by {to_wire(c.due)}" for c in open_clocks(therapy, protocol))
 
 
-def _held_since(event: Event, when: tuple[Holds, ...], rules: EventRules) -> datetime | None:
+def _held_since(event: Event, when: tuple[Holds, ...], rules: EventRules) -> Begun | None:
     """Since when all of it holds without a break; None if it does not hold now."""
-    since: datetime | None = None
+    since: Begun | None = None
     for known in _history(event):
         if not all(_holds(known, what, rules) for what in when):
             since = None
@@ -122,11 +123,11 @@ def _held_since(event: Event, when: tuple[Holds, ...], rules: EventRules) -> dat
 
 def _history(event: Event) -> Iterator[_Known]:
     told = event.reported
-    known = _Known(told.aware, told.related, told.serious, told.criteria, told.expected)
+    known = _Known(Begun(told.aware, event.by.zone), told.related, told.serious, told.criteria, told.expected)
     yield known
-    for fact, _ in event.followed:
+    for fact, by in event.followed:
         known = _Known(
-            max(fact.aware, known.since),
+            max(Begun(fact.aware, by.zone), known.since),
             known.related if fact.related is None else fact.related,
             known.serious if fact.serious is None else fact.serious,
             known.criteria if fact.criteria is None else fact.criteria,

@@ -12,6 +12,7 @@ from protocol import safety_reports
 from protocol.clocks import begun_of
 from protocol.clocks import moment as clock_moment
 from protocol.due import Due, Standing, belongs, could_apply, how_often, instances, of_step
+from protocol.duration import Begun
 from protocol.model import Moment, Step, StudyProtocol
 from protocol.state import Instance, Therapy
 from protocol.stranded import hearers, says, stranded
@@ -131,7 +132,7 @@ class _Planner:
 
     def __init__(self, therapy: Therapy, protocol: StudyProtocol) -> None:
         self.therapy, self.protocol = therapy, protocol
-        self.ends: dict[tuple[str, bool, str], tuple[datetime | None, str]] = {}
+        self.ends: dict[tuple[str, bool, str], tuple[Begun | None, str]] = {}
         self.placed: dict[Instance, Placed] = {}
 
     def entries(self) -> list[Entry]:
@@ -166,9 +167,8 @@ class _Planner:
             begun, sure = self.moment(due.step.visits_from)
             if begun is None:
                 return None, None, None, f"{due.visit.at} after {due.step.visits_from}, which is not planned yet"
-            middle = due.visit.at.after(begun)
-            why = f"{due.visit.at} after {due.step.visits_from} ({begun:%Y-%m-%d}, {sure})"
-            return due.visit.early.before(middle), middle, due.visit.late.after(middle), why
+            why = f"{due.visit.at} after {due.step.visits_from} ({begun.day}, {sure})"
+            return *due.visit.span(begun), why
         earliest, latest, limited = self.window(due.step, due.at)
         planned, why = self.planned(due.step, due.at)
         if planned is not None and earliest is not None and planned < earliest:
@@ -189,11 +189,11 @@ class _Planner:
                 self.therapy.of_step(clock.start.step) or could_apply(self.of(clock.start), self.therapy)
             ):
                 continue
-            if clock.no_sooner is not None and (earliest is None or clock.no_sooner.after(begun) > earliest):
-                earliest = clock.no_sooner.after(begun)
+            if clock.no_sooner is not None and (earliest is None or clock.no_sooner.after(*begun) > earliest):
+                earliest = clock.no_sooner.after(*begun)
                 limited = f"no sooner than {clock.no_sooner} after {clock.start}"
             for limit in clock.limits if sure == HAPPENED else ():
-                end = limit.at.after(begun)
+                end = limit.at.after(*begun)
                 latest = end if latest is None else min(latest, end)
         return earliest, latest, limited
 
@@ -208,9 +208,9 @@ class _Planner:
         after, sure = self.done_before(step, previous)
         every = step.repeat.every if step.repeat else None
         if after is not None and every is not None and not self.booked_since(step, previous):
-            return every.after(after), f"every {every}: after {previous} ({after:%Y-%m-%d %H:%M}, {sure})"
-        if after is not None and (begun is None or begun < after):
-            return after, f"after {previous} ({after:%Y-%m-%d %H:%M}, {sure})"
+            return every.after(*after), f"every {every}: after {previous} ({after}, {sure})"
+        if after is not None and (begun is None or begun < after.at):
+            return after.at, f"after {previous} ({after}, {sure})"
         return begun, why
 
     def booked_since(self, step: Step, previous: Instance) -> bool:
@@ -219,16 +219,16 @@ class _Planner:
         bookings = (a for a in self.therapy.acts.values() if isinstance(a.fact, SlotsBooked) and slot in a.fact.slots)
         return act is not None and any(booking.by.number > act.by.number for booking in bookings)
 
-    def done_before(self, step: Step, previous: Instance) -> tuple[datetime | None, str]:
-        """When the occurrence before began, or is planned to."""
+    def done_before(self, step: Step, previous: Instance) -> tuple[Begun | None, str]:
+        """When and where the occurrence before began, or is planned to."""
         act = self.therapy.acts.get(previous) or self.therapy.waiting(previous)
         if act is not None:
-            return act.fact.started, HAPPENED
+            return act.began, HAPPENED
         for number in range(
             1, int(previous.occurrence)
         ):  # from the first on, so that none waits for a long row of others
             self.place(Due(previous._replace(occurrence=str(number)), step, "waiting"))
-        return self.place(Due(previous, step, "waiting"))[1], PLANNED
+        return self.there(self.place(Due(previous, step, "waiting"))[1]), PLANNED
 
     def by_itself(self, step: Step, at: Instance) -> tuple[datetime | None, str]:
         """Where a step stands by its slot, its plan, or what comes before it."""
@@ -238,21 +238,21 @@ class _Planner:
         if step.plan is not None:
             begun, sure = self.moment(step.plan.start, at.material)
             if begun is not None:
-                text = f"{step.plan.after} after {step.plan.start} ({begun:%Y-%m-%d %H:%M}, {sure})"
-                return step.plan.after.after(begun), text
+                text = f"{step.plan.after} after {step.plan.start} ({begun}, {sure})"
+                return step.plan.after.after(*begun), text
         known = self.before(step, at.material)
         if not known:
             return (self.therapy.opened_at, "the first step") if not step.predecessors else (None, "not planned yet")
         latest, name, sure = self.last(known)
-        return latest, f"after {name} ({latest:%Y-%m-%d %H:%M}, {sure})"
+        return latest.at, f"after {name} ({latest}, {sure})"
 
-    def last(self, known: list[tuple[datetime, str, str]]) -> tuple[datetime, str, str]:
+    def last(self, known: list[tuple[Begun, str, str]]) -> tuple[Begun, str, str]:
         """The latest; of several at one time the one that is the last in the study."""
         order = list(self.protocol.by_id)
-        return max(known, key=lambda one: (one[0], order.index(one[1])))
+        return max(known, key=lambda one: (one[0].at, order.index(one[1])))
 
-    def before(self, step: Step, material: str) -> list[tuple[datetime, str, str]]:
-        """When what comes before a step ends, on this material if it is one: (time, step, happened or planned)."""
+    def before(self, step: Step, material: str) -> list[tuple[Begun, str, str]]:
+        """When and where what comes before a step ends, on this material if it is one: (time, step, happened or planned)."""
         on_path = [(name, first) for name, first in step.predecessors if self.comes(self.protocol.by_id[name])]
         ends = [(self.end_of(name, first, material), name) for name, first in on_path or step.predecessors]
         return [(when, name, sure) for (when, sure), name in ends if when is not None]
@@ -260,20 +260,18 @@ class _Planner:
     def booked(self, step: Step, at: Instance, slot: Slot) -> tuple[datetime, str]:
         """The booked slot, unless what comes before it has moved beyond it."""
         known = self.before(step, at.material)
-        latest, _, sure = self.last(known) if known else (slot.starts, "", "")
-        if latest > slot.starts:
-            return (
-                latest,
-                f"{slot.code} was booked for {slot.starts:%Y-%m-%d %H:%M}, what comes before it moved ({sure})",
-            )
+        booked = self.therapy.booked(slot)
+        latest, _, sure = self.last(known) if known else (booked, "", "")
+        if latest.at > slot.starts:
+            return latest.at, f"{slot.code} was booked for {booked}, what comes before it moved ({sure})"
         return slot.starts, f"booked: {slot.code}"
 
-    def moment(self, what: Moment, material: str = "") -> tuple[datetime | None, str]:
-        """When a moment happened, or is planned to: of a step done on each material, that of this one."""
+    def moment(self, what: Moment, material: str = "") -> tuple[Begun | None, str]:
+        """When and where a moment happened, or is planned to: of a step done on each material, that of this one."""
         happened = clock_moment(self.therapy, self.protocol, what, material)
         return (happened, HAPPENED) if happened is not None else self.end_of(what.step, False, material)
 
-    def end_of(self, name: str, first: bool, material: str = "") -> tuple[datetime | None, str]:
+    def end_of(self, name: str, first: bool, material: str = "") -> tuple[Begun | None, str]:
         """When a step ends, with its last occurrence that is needed, or with its first; on this material if it is one."""
         step = self.protocol.by_id[name]
         known = self.therapy.materials.get(material)
@@ -286,7 +284,7 @@ class _Planner:
             )
         return self.ends[key]
 
-    def end_of_each(self, step: Step, first: bool) -> tuple[datetime | None, str]:
+    def end_of_each(self, step: Step, first: bool) -> tuple[Begun | None, str]:
         """When a step that is done on each material ends: on the first of them, or on all."""
         codes = dict.fromkeys(
             d.at.material for d in of_step(self.therapy, self.protocol, step) if d.standing != "closed"
@@ -298,16 +296,22 @@ class _Planner:
         known = [when for when, _ in ends if when is not None]
         return (min(known) if first else max(known)) if known else None, PLANNED
 
-    def end(self, step: Step, first: bool, material: str) -> tuple[datetime | None, str]:
+    def end(self, step: Step, first: bool, material: str) -> tuple[Begun | None, str]:
         acts = [a for a in self.therapy.of_step(step.id) if not material or a.at.material == material]
         visits = [v for v in step.visits if all(self.therapy.option(c) in (None, *o) for c, o in v.when.items())]
         needed = 1 if first else (len(visits) or how_often(self.therapy, step, material)[0])
         if len(acts) >= needed:
-            ends = [a.fact.ended for a in acts]
+            ends = [a.done for a in acts]
             return (min(ends) if first else max(ends)), HAPPENED
         if not could_apply(step, self.therapy) or (material and not belongs(step, self.therapy, material)):
             return max((when for when, _, _ in self.before(step, material)), default=None), PLANNED
         if visits:
             visit = visits[0] if first else visits[-1]
-            return self.place(Due(self.therapy.at(step.id, visit.id), step, "waiting", visit=visit))[1], PLANNED
-        return self.place(Due(self.therapy.at(step.id, str(needed), material), step, "waiting"))[1], PLANNED
+            due = Due(self.therapy.at(step.id, visit.id), step, "waiting", visit=visit)
+        else:
+            due = Due(self.therapy.at(step.id, str(needed), material), step, "waiting")
+        return self.there(self.place(due)[1]), PLANNED
+
+    def there(self, planned: datetime | None) -> Begun | None:
+        """What has not happened yet is planned for where the patient is treated."""
+        return None if planned is None else Begun(planned, self.therapy.zone)

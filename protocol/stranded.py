@@ -143,7 +143,9 @@ def _after(
 ) -> Therapy:
     """The therapy as it would stand after these facts; nothing is recorded by looking."""
     actor = around.actor
-    by = Signed(0, therapy.number + 1, "to be signed", actor.person, actor.account, meaning, happened, around.now, None)
+    by = Signed(
+        0, therapy.number + 1, "to be signed", actor.person, actor.account, meaning, happened, around.now, around.zone
+    )
     for fact in facts:
         therapy = evolve(therapy, fact, by)  # type: ignore[arg-type]  # a decision's facts are the union that evolve knows
     return therapy

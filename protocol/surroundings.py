@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from events.facts.base import Reading
+from protocol.duration import Begun
 from protocol.model import StudyProtocol
 from protocol.refusals import refuse
 from protocol.state import Therapy
@@ -122,7 +123,7 @@ class Member(NamedTuple):
 
     therapy: str
     begun: datetime | None
-    infused: datetime | None
+    infused: Begun | None
     decision: str
     told: str
     ended: str
@@ -163,6 +164,7 @@ class Cohort(NamedTuple):
 class Surroundings:
     """Answers to everything the command names: codes, lots, devices, training, rooms, slots.
 
+    `zone`: the time zone of the place where the actor stands; today is the day there.
     `owners`: code to the therapy that it is bound to; a code that nobody has bound is not in it.
     `known_as`: code to what it is beside a patient's own, by kind ("lot": "a lot of vector"); one that is nothing is not in it.
     `therapies`: other patients' therapies that the record will reach, as they stand.
@@ -175,6 +177,7 @@ class Surroundings:
 
     now: datetime
     actor: Actor
+    zone: str
     owners: dict[str, str] = field(default_factory=dict)
     known_as: dict[str, dict[str, str]] = field(default_factory=dict)
     lots: dict[str, Lot] = field(default_factory=dict)

@@ -91,7 +91,7 @@ def weigh(
         _note(broken, problem, therapy)
     foreign, others = _foreign(therapy, step, scanned, around)
     act = _act(therapy, protocol, step, at, (started, ended), scanned, command, doers, around, broken)
-    readings = read_values(step, command.readings, started, late=True)
+    readings = read_values(step, command.readings, act.done, late=True)
     entered = {(at, r.name): r.value for r in readings}
     broken.ask(lambda: check_storage(therapy, protocol, step, readings, entered))
     broken.ask(lambda: check_answers(step, readings, lambda: must_stand(therapy, protocol, step, at.material)))
@@ -99,7 +99,7 @@ def weigh(
     if missing:
         broken.note("record.complete", f"Step {step.id} was not recorded in full: {', '.join(missing)}.")
     kind, special = _special(therapy, protocol, command, act, around, broken)
-    found = [*breaches(step, readings, started), *differing(therapy, step, at, readings)]
+    found = [*breaches(step, readings, act.began), *differing(therapy, step, at, readings)]
     found += clock_breaches(therapy, protocol, step, at, started, ended, act.touched)
     found += told_breaches(therapy, protocol, act, readings) if kind is not None and not others else ()
     if special.get("suite") and not others:
@@ -275,7 +275,7 @@ def _act(
     broken.ask(lambda: check_used_up(therapy, step, at, consumed, times[0]))
     broken.ask(lambda: check_accounted(therapy, protocol, step, {at.material, *moves, *consumed, *live}))
     used = _used(step, command, doers, times, around, broken)
-    return Admitted(at, step, times[0], times[1], there, used, moves, consumed)
+    return Admitted(at, step, times[0], times[1], around.zone, there, used, moves, consumed)
 
 
 def _used(

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib import resources
-from zoneinfo import ZoneInfo
 
 from events.facts.logger import LogFigures
+from events.zones import zone_of
 from protocol.logger.asked import Asked
 from protocol.logger.deciding import asked_of
 from protocol.logger.declaration import Declaration, read_declaration
 from protocol.logger.figures import read_figures
 from tests.stage import Staged
 
-BERLIN = ZoneInfo("Europe/Berlin")
+BERLIN = zone_of("Europe/Berlin")
 BEGAN = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
 """When the logs of these tests begin: 08:00 in Berlin, no change of clocks near."""
 BOUNDS = (("below", Decimal(2)), ("above", Decimal(8)))

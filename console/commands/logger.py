@@ -1,6 +1,6 @@
 """Temperature logs: which formats are known, what a file says, a proposal for a new format, figures computed again, a plot."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,6 +17,7 @@ from console.show import Screen, as_json, line, table
 from console.telling import declared_in_words, told_log
 from console.times import read_time
 from events.errors import Refused
+from events.zones import zone_of
 from protocol.versions import version_then
 
 Format = Annotated[
@@ -212,11 +213,11 @@ def _given(file: Path, format_: str | None, zone: str | None, clock: str | None,
 def _place() -> tuple[Path | None, ZoneInfo]:
     """The site's folder and zone, if a site is named; a file can be looked at without one."""
     folder = here.folder()
-    return (folder, here.site().zone) if folder else (None, ZoneInfo("UTC"))
+    return (folder, here.site().zone) if folder else (None, zone_of("UTC"))
 
 
 def _time(text: str | None, zone: ZoneInfo) -> datetime | None:
-    return read_time(text, zone).astimezone(UTC) if text else None
+    return read_time(text, zone) if text else None
 
 
 def _bounds(texts: list[str] | None) -> tuple[tuple[Literal["above", "below"], Decimal], ...]:

@@ -155,7 +155,7 @@ def show_cohort(
         line(f"{one['cohort']}: {stands}")
         for m in states[one["cohort"]].members:
             begun = f"conditioning began {screen.when(m.begun)}" if m.begun else "conditioning has not begun"
-            infused = f", infused {screen.when(m.infused)}" if m.infused else ""
+            infused = f", infused {screen.when(m.infused.at)}" if m.infused else ""
             line(
                 f"  {m.therapy}: {begun}{infused}{f'; DLT: {m.told}' if m.told else ''}{f'; {m.ended}' if m.ended else ''}"
             )

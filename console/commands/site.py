@@ -1,7 +1,7 @@
 """Set a site up and look at it."""
 
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -96,11 +96,12 @@ def init(
 def _simulated(text: str | None, zone: str) -> datetime | None:
     if text is None:
         return None
-    from zoneinfo import ZoneInfo
-
+    from console.creation import refuse_zone
     from console.times import read_time
+    from events.zones import zone_of
 
-    return read_time(text, ZoneInfo(zone)).astimezone(UTC)
+    refuse_zone(zone)
+    return read_time(text, zone_of(zone))
 
 
 def join(
@@ -210,7 +211,7 @@ def clock(
                 advice="Only a site set up with --simulated-from, or the demo's, has a clock to move.",
             )
         try:
-            later = read_time(at, site.zone) if at else read_duration(forward).after(now)
+            later = read_time(at, site.zone) if at else read_duration(forward).after(now, site.zone.key)
         except ValueError as problem:
             raise Refused("input.form", f"--forward: {problem}.", advice="Write it as said.") from None
         if later <= now:

@@ -134,6 +134,7 @@ THERAPY_FACTS: tuple[type[TherapyFact], ...] = (
     logger.LoggerLost,
 )
 SITE_FACTS: tuple[type[Fact], ...] = (
+    site.ZoneStated,
     site.ProtocolAdopted,
     site.LotReleased,
     site.LotRecalled,

@@ -1,10 +1,27 @@
-"""Facts of a site: its protocol, lots, devices and training."""
+"""Facts of a site: its protocol, lots, devices and training, and where the signer of a record stood."""
 
 from typing import Annotated, ClassVar
 
-from pydantic import StringConstraints
+from pydantic import AfterValidator, StringConstraints
 
+from events.facts.authority import Zone
 from events.facts.base import Code, Digest, Fact, Instant, Name, PersonId, Text
+from events.zones import zone_of
+
+
+def _known(name: str) -> str:
+    zone_of(name)
+    return name
+
+
+class ZoneStated(Fact):
+    """The time zone of the place where the signer stands, in which the days of this record are meant.
+
+    It is the last fact of its record, and stands only where the zone is another than the one in which the log was opened.
+    """
+
+    wire: ClassVar[str] = "zone.stated.v1"
+    zone: Annotated[Zone, AfterValidator(_known)]
 
 
 class ProtocolAdopted(Fact):

@@ -1,6 +1,6 @@
 """What every command is, and the values that several of them hold."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
@@ -13,7 +13,9 @@ from events.identifiers import one_line
 def _aware(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("the time has no zone; write for example 2026-03-01T09:30:00Z or +01:00")
-    return moment
+    return moment.astimezone(
+        UTC
+    )  # two times on one place's clocks would be compared, and subtracted, as they are shown there
 
 
 def _says_something(text: str) -> str:

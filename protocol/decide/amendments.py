@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple, assert_never
 
 from events.facts.amendments import AmendmentDecided, AmendmentProposed, Change, ConsentedAgain
 from events.facts.base import ActKey
 from events.grammar import dump_json
+from events.zones import day_of
 from protocol.ahead import brought_too_late
 from protocol.amendments import changes, under
 from protocol.commands import AmendmentCommand, DecideAmendment, ProposeAmendment
@@ -118,7 +119,7 @@ def _movable(
     if part.moves is not None and present.protocol.version not in part.moves:
         raise _no("amendment.from", f"{named} takes therapies from version {', '.join(part.moves)}, not from {own}.",
                   new, present)  # fmt: skip
-    today = now.astimezone(UTC).date()
+    today = day_of(now, therapy.zone)  # an approval is in force there where the patient is treated
     if part.not_before is not None and today < part.not_before:
         raise _no("amendment.in-force", f"{named} takes running therapies from {part.not_before} on; today is {today}.",
                   new, present, f"Move {therapy.id} on {part.not_before} or later.")  # fmt: skip

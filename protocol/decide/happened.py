@@ -93,7 +93,7 @@ def decide_happened(
     if fact is not None:
         # What was told is a result, and a visit, like any other: a release falls by it, and a grade is proposed.
         record += of_result(therapy, protocol, act.at, fact, record)
-        record += propose(therapy, protocol, act.at, fact.started, fact.ended, fact.readings)
+        record += propose(therapy, protocol, act.at, act.began, act.done, fact.readings)
     for other in others:
         record += _reached(therapy, told, other, around, record)
     return Decision(

@@ -73,7 +73,7 @@ def _running(protocol: StudyProtocol, event: Event, report: SafetyReport) -> Rep
     if before is not None:
         raise refuse(
             "order.done",
-            f"{report.id} of {event.code} was sent on {before.at:%Y-%m-%d %H:%M} UTC.",
+            f"{report.id} of {event.code} was sent on {before.fact.at:%Y-%m-%d %H:%M} UTC.",
             "A report is sent once; what becomes known later is followed, and may ask for another report.",
             event=event.code,
             report=report.id,

@@ -26,6 +26,7 @@ from protocol.decide.happened import confirm
 from protocol.decide.logger import read_logger
 from protocol.decision import Decision, slots_of
 from protocol.downtime import answered_for
+from protocol.duration import Begun
 from protocol.endings import freed_by
 from protocol.exceptions import told_at_once
 from protocol.gate import check_independent, known_step
@@ -260,7 +261,8 @@ def standing_act(
 def _report_late(therapy: Therapy, protocol: StudyProtocol, command: ReportLate, around: Surroundings) -> Decision:
     act, step = standing_act(therapy, protocol, command)
     check_role((*step.performed_by, *(step.second[0] if step.second else ())), around.actor, f"report for {step.id}")
-    readings = read_values(step, command.readings, around.now, late=True)
+    # A result that comes late may be dated until now, there where the act was done.
+    readings = read_values(step, command.readings, Begun(around.now, act.by.zone), late=True)
     for reading in readings:
         if not step.record_by_name[reading.name].late:
             raise refuse(
@@ -291,7 +293,7 @@ def _with_what_follows(
     readings: tuple[Reading, ...],
 ) -> tuple[TherapyFact, ...]:
     live = tuple(c for c in _touched(act) if c in therapy.materials and therapy.materials[c].live)
-    found = [*breaches(step, readings, act.fact.started), *differing(therapy, step, act.at, readings)]
+    found = [*breaches(step, readings, act.began), *differing(therapy, step, act.at, readings)]
     new = {(act.at, r.name): r.value for r in readings}
     check_storage(therapy, protocol, step, readings, new)
     found += turned(therapy, protocol, new)
@@ -301,7 +303,7 @@ def _with_what_follows(
         follows += follow(therapy, protocol, later.at, [breach], held, follows)
     if act.at in therapy.earlier_acts:
         return (fact, *follows)  # the batch was given up; the gate of this one does not look at it
-    follows += propose(therapy, protocol, act.at, act.fact.started, act.fact.ended, readings)
+    follows += propose(therapy, protocol, act.at, act.began, act.done, readings)
     follows += late_failures(therapy, protocol, act.at, readings, follows)
     if step.kind == "test":
         follows += opened_by_result(therapy, protocol, act.at, readings, follows)
@@ -312,6 +314,11 @@ def _touched(act: Act) -> tuple[str, ...]:
     if act.at.material:
         return (act.at.material,)
     return tuple(dict.fromkeys([*act.fact.moves, *(scan.code for scan in act.fact.scans)]))
+
+
+def _dated_until(step: Step, act: Act, reading: str, around: Surroundings) -> Begun:
+    """Until when a day may be that is written into a reading, there where the act was done."""
+    return Begun(around.now, act.by.zone) if step.record_by_name[reading].late else act.done
 
 
 def _correct(therapy: Therapy, protocol: StudyProtocol, command: Correct, around: Surroundings) -> Decision:
@@ -352,7 +359,9 @@ def _correct(therapy: Therapy, protocol: StudyProtocol, command: Correct, around
     old = Reading(name=command.reading, value=standing.value, unit=standing.unit) if standing else written
     assert old is not None  # one of the two stands
     new = read_value(
-        step.record_by_name[command.reading], Entered(value=command.value, unit=command.unit), act.fact.started
+        step.record_by_name[command.reading],
+        Entered(value=command.value, unit=command.unit),
+        _dated_until(step, act, command.reading, around),
     )
     check_answers(step, (new,), lambda: stood(therapy, act))
     if new == old:

@@ -75,8 +75,10 @@ def apply(therapy: Therapy, record: Record) -> Therapy:
     """The therapy after one record of its stream; facts about other therapies in the same record pass by."""
     s = record.statement
     number = s.heads[f"therapy/{therapy.id}"].number + 1
+    # The system stands nowhere: what it says of a patient is dated where the patient is treated.
+    zone = therapy.zone if s.meaning == "recorded" else record.zone
     signed = Signed(
-        record.position, number, record.link, s.person, s.account, s.meaning, s.happened, s.recorded, s.protocol
+        record.position, number, record.link, s.person, s.account, s.meaning, s.happened, s.recorded, zone, s.protocol
     )
     for fact in record.facts:
         if isinstance(fact, TherapyFact) and fact.therapy == therapy.id:

@@ -16,7 +16,7 @@ def evolve_alerts(therapy: Therapy, fact: AlertFacts, by: Signed) -> Therapy:
     match fact:
         case alerts.AlertRaised():
             where = instance(fact.key) if fact.key else None
-            new = Alert(fact.alert, fact.rule, fact.roles, fact.says, where, by.link, by.recorded)
+            new = Alert(fact.alert, fact.rule, fact.roles, fact.says, where, by.link, by.recorded, by.zone)
             return replace(therapy, alerts={**therapy.alerts, new.code: new})
         case alerts.AlertAcknowledged():
             known = replace(therapy.alerts[fact.alert], acknowledged=by, note=fact.note)

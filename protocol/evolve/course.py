@@ -25,7 +25,7 @@ def evolve_course(therapy: Therapy, fact: CourseFacts, by: Signed) -> Therapy:
     """The therapy after a fact about its course."""
     match fact:
         case course.TherapyOpened():
-            return replace(therapy, opened=fact, opened_at=by.happened)
+            return replace(therapy, opened=fact, opened_at=by.happened, zone=by.zone)
         case course.StepOffered():
             return offered(therapy, fact.step, Offer(fact.why, fact.cause or "", fact.materials, by.number))
         case course.DeadlineSet():

@@ -29,7 +29,7 @@ def evolve_deviations(therapy: Therapy, fact: DeviationFacts, by: Signed) -> The
             at = instance(fact.key) if fact.key else None
             new = Deviation(
                 fact.deviation, fact.grade, fact.rule, fact.says, by.person, by.recorded, at,
-                account=by.account, link=by.link, materials=fact.materials,
+                account=by.account, link=by.link, materials=fact.materials, zone=by.zone,
             )  # fmt: skip
             return _with(therapy, new)
         case quality.DeviationAssessed():

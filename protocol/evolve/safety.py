@@ -7,7 +7,7 @@ from typing import assert_never
 
 from events.facts import safety
 from protocol.state import Signed, Therapy, instance
-from protocol.state.safety import Dlt, Event, Graded
+from protocol.state.safety import Dlt, Event, Graded, Sent
 
 SafetyFacts = (
     safety.GradeProposed
@@ -40,7 +40,7 @@ def evolve_safety(therapy: Therapy, fact: SafetyFacts, by: Signed) -> Therapy:
             state = replace(state, events={**state.events, fact.event: _followed(state.events[fact.event], fact, by)})
         case safety.SafetyReportSent():
             event = state.events[fact.event]
-            event = replace(event, sent={**event.sent, fact.report: fact})
+            event = replace(event, sent={**event.sent, fact.report: Sent(fact, by)})
             state = replace(state, events={**state.events, fact.event: event})
         case safety.DltDecided():
             state = replace(state, proposed_dlt=Dlt(fact, by))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
+from events.zones import zone_of
 from protocol.logger.declaration import STATED, ClockError, Declaration
 from protocol.logger.refusing import refuse_line
 from protocol.logger.spans import to_ms
@@ -55,7 +56,7 @@ class ZoneClock:
                 raise _zone_refused(table.line, "no time zone is stated in the heading or before it", advice)
             return timezone(offset)
         fixed = read_offset(declared)
-        return timezone(fixed) if fixed is not None else ZoneInfo(declared)
+        return timezone(fixed) if fixed is not None else zone_of(declared)
 
     def moment(self, local: datetime, offset: timedelta | None, line: int) -> int:
         """The moment of a local time, in milliseconds UTC.

@@ -45,8 +45,9 @@ def asked_of(therapy: Therapy, protocol: StudyProtocol, step: Step, at: Instance
             f"Those that do: {', '.join(s.id for s in protocol.steps if s.logger) or 'none in this protocol'}.",
             step=step.id,
         )
-    starts = moment(therapy, protocol, step.logger.start, at.material)
-    ends = moment(therapy, protocol, step.logger.until, at.material) if step.logger.until else ended
+    began = moment(therapy, protocol, step.logger.start, at.material)
+    until = moment(therapy, protocol, step.logger.until, at.material) if step.logger.until else None
+    starts, ends = began.at if began else None, ended if step.logger.until is None else until.at if until else None
     if starts is None or ends is None or ends < starts:
         raise refuse(
             "logger.stretch",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, ValidationError, model_validator
 
@@ -12,6 +11,7 @@ from events.errors import Refused
 from events.facts.base import Instant
 from events.grammar import dump_json
 from events.identifiers import Name
+from events.zones import zone_names
 from protocol.logger.spans import Length, Span
 from protocol.logger.stamps import Stamps, read_offset, stamps
 from protocol.model.base import Part, Title, listed
@@ -43,12 +43,9 @@ Numbers = Annotated[tuple[Annotated[Title, AfterValidator(_number)], ...], Befor
 
 
 def _zone(text: str) -> str:
-    if text != STATED and _fixed(text) is None:
-        try:
-            ZoneInfo(text)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            reason = f"{text!r} is no time zone; write Europe/Berlin, +01:00, UTC, or `stated` where the file says it"
-            raise ValueError(reason) from None
+    if text != STATED and _fixed(text) is None and text not in zone_names():
+        reason = f"{text!r} is no time zone; write Europe/Berlin, +01:00, UTC, or `stated` where the file says it"
+        raise ValueError(reason)
     return text
 
 

@@ -1,11 +1,12 @@
 """Moments, the clocks that run from them, visits and plans."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
 from events.identifiers import Name
-from protocol.duration import Length
+from protocol.duration import Begun, Length
 from protocol.model.base import Consequences, Names, Part, Title
 
 
@@ -71,6 +72,14 @@ class Visit(Part):
     early: Length
     late: Length
     when: dict[Name, Names] = {}
+
+    def span(self, begun: Begun) -> tuple[datetime, datetime, datetime]:
+        """When its window opens, when it is planned, when its window closes: moments, the last one still within.
+
+        A window of days is whole days there where it is counted from: all of the first, all of the last.
+        """
+        planned = self.at.after(*begun)
+        return self.early.opens(planned, begun.zone), planned, self.late.closes(planned, begun.zone)
 
 
 class Plan(Part):

@@ -1,11 +1,11 @@
 """What a label says, how large it is, who prints it."""
 
 from typing import Annotated, Literal, NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from events.identifiers import Name
+from events.zones import zone_of
 from protocol.duration import Length
 from protocol.model.base import Names, Part, Title, listed
 
@@ -31,10 +31,7 @@ def size(text: str) -> Size:
 
 
 def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{name!r} is no time zone; write for example UTC or Europe/Berlin") from None
+    zone_of(name)
     return name
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from events.facts.base import ActKey
 from events.facts.logger import LogFigures
 from events.facts.steps import StepFact
+from protocol.duration import Begun
 
 
 class Instance(NamedTuple):
@@ -36,7 +37,10 @@ def instance(key: ActKey) -> Instance:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """Where a fact stands and who signed it: everything evolve may know of the record around it."""
+    """Where a fact stands and who signed it: everything evolve may know of the record around it.
+
+    `zone`: the time zone of the place where the signer stood. Days are meant there, and counted there.
+    """
 
     position: int
     number: int
@@ -46,6 +50,7 @@ class Signed:
     meaning: str
     happened: datetime
     recorded: datetime
+    zone: str
     protocol: str | None = None
 
 
@@ -61,6 +66,16 @@ class Act:
     by: Signed
     second: Signed | None = None
     taken: tuple[Signed, ...] = ()
+
+    @property
+    def began(self) -> Begun:
+        """When it began, and where: at the place of whoever signed it first."""
+        return Begun(self.fact.started, self.by.zone)
+
+    @property
+    def done(self) -> Begun:
+        """When it ended, and where."""
+        return Begun(self.fact.ended, self.by.zone)
 
     @property
     def touches(self) -> frozenset[str]:

@@ -10,13 +10,17 @@ from events.facts.base import Reading
 from events.facts.happened import ActHappened
 from events.facts.mismatch import MismatchDecided
 from events.facts.quality import IdentityHoldCleared
+from protocol.duration import Begun
 from protocol.state.acts import Instance, Signed
 from protocol.state.quality import Investigation, Regraded
 
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """A deviation and how far its handling has come; `grades` are the grades that it had before."""
+    """A deviation and how far its handling has come; `grades` are the grades that it had before.
+
+    `zone`: of the place where it was opened; its days are counted there.
+    """
 
     code: str
     grade: str
@@ -36,6 +40,16 @@ class Deviation:
     conclusion: str = ""
     closed_by: Signed | None = None
     reopened: tuple[Signed, ...] = ()
+    zone: str = "UTC"
+
+    @property
+    def since(self) -> Begun:
+        """When it was opened, or opened again the last time, and where: from then on it counts."""
+        return (
+            Begun(self.reopened[-1].recorded, self.reopened[-1].zone)
+            if self.reopened
+            else Begun(self.opened, self.zone)
+        )
 
     @property
     def release_waits_for(self) -> Literal["closure", "impact", ""]:
@@ -104,7 +118,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something that somebody in one of `roles` must know; `acknowledged` says who knows it, None while nobody does."""
+    """Something that somebody in one of `roles` must know; `acknowledged` says who knows it, None while nobody does.
+
+    `zone`: of the place where it was raised; its days are counted there.
+    """
 
     code: str
     rule: str
@@ -113,6 +130,7 @@ class Alert:
     at: Instance | None
     link: str
     raised: datetime
+    zone: str
     acknowledged: Signed | None = None
     note: str = ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from events.facts.safety import (
     AdverseEventFollowed,
@@ -30,6 +30,13 @@ class Graded:
     signer: Signed | None = None
 
 
+class Sent(NamedTuple):
+    """A report that was sent, and who says so."""
+
+    fact: SafetyReportSent
+    by: Signed
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """An adverse event as it stands; `ended` is None while it goes on. `followed` is what was said after the report."""
@@ -45,7 +52,7 @@ class Event:
     dlt: bool
     ended: datetime | None = None
     followed: tuple[tuple[AdverseEventFollowed, Signed], ...] = ()
-    sent: dict[str, SafetyReportSent] = field(default_factory=dict)
+    sent: dict[str, Sent] = field(default_factory=dict)
 
     @property
     def worst(self) -> int:

@@ -12,7 +12,8 @@ from events.facts.dose import DoseGiven
 from events.facts.endings import DisposalSigned
 from events.facts.labels import LabelFatesGiven
 from events.facts.recalls import RecallReached
-from events.facts.steps import DispositionDecided, LabelsReconciled, PatientEnrolled
+from events.facts.steps import DispositionDecided, LabelsReconciled, PatientEnrolled, SlotsBooked
+from protocol.duration import Begun
 from protocol.state.acts import Act, Automatic, Current, Hand, Instance, ReadOut, Signed
 from protocol.state.amendments import Moved, Proposal
 from protocol.state.bad_day import Alert, Deviation, Elsewhere, Failure, Happening, Hold, Mismatch, Monitored, Occurred
@@ -26,6 +27,7 @@ from protocol.state.safety import SafetyState
 class Therapy:
     """Everything that is known of one therapy; `number` and `link` are the head of its stream.
 
+    `zone`: of the place where it was opened, and the patient is treated.
     `batch`: the number of the batch that is being made; `restarted`: the batch that a step is done for, where it is a
         later one than the first. `earlier_acts`, `earlier_readings`, `earlier_dispositions`: of batches that were given
         up; no step looks at them.
@@ -47,6 +49,7 @@ class Therapy:
     link: str = ""
     opened: TherapyOpened | None = None
     opened_at: datetime | None = None
+    zone: str = "UTC"
     subject: str = ""
     coi: str = ""
     wristband: str = ""
@@ -149,6 +152,12 @@ class Therapy:
         """The live materials of a kind, by code; not those of an earlier batch."""
         found = (m for m in self.materials.values() if m.kind == kind and m.live and not m.earlier)
         return sorted(found, key=lambda m: m.code)
+
+    def booked(self, slot: Slot) -> Begun:
+        """When a slot begins, and where it was booked."""
+        acts = self.every_act.values()
+        by = [(a.by.number, a.by.zone) for a in acts if isinstance(a.fact, SlotsBooked) and slot in a.fact.slots]
+        return Begun(slot.starts, max(by)[1] if by else self.zone)
 
     def uses(self, code: str) -> bool:
         """Whether a code is in use here. One that an act brought which did not stand is not: its label is still there."""

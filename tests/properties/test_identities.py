@@ -77,7 +77,7 @@ class Trial:
             if therapy is None:
                 self.site.desk.may(self.patient.therapy, command, by)
             else:
-                around, _ = self.site.desk.surroundings(command, self.site.desk.actor(by), self.site.clock())
+                around, _ = self.site.desk.surroundings(command, self.site.desk.actor(by), self.site.clock(), "UTC")
                 decision = decide(therapy, self.site.protocol, command, around)
                 if decision.stop is not None:
                     raise decision.stop

@@ -41,7 +41,7 @@ def test_what_is_shown_is_what_can_be_chosen_and_what_strikes(stage: Stage, seco
     for option in spec.options:
         over = option.until is not None and option.until.within.exact < now - begun
         assert bool(closed(site.now, site.protocol, happening, option, now)) == over
-        around = Surroundings(now=now, actor=site.desk.actor("coordinator.1"))
+        around = Surroundings(now=now, actor=site.desk.actor("coordinator.1"), zone="UTC")
         choice = ChooseOption(incident="I-1", option=option.id, why="the best that is left")
         if over:
             with site.refused("incident.option-over"):

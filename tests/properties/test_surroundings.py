@@ -27,7 +27,7 @@ def at(minute: int) -> datetime:
 
 
 def signed(number: int) -> Signed:
-    return Signed(number, number, "", "P-1", "operator.1", "performed", BEGAN, BEGAN)
+    return Signed(number, number, "", "P-1", "operator.1", "performed", BEGAN, BEGAN, "UTC")
 
 
 def open_for(minutes: int, spans: list[list[int]]) -> Therapy:
