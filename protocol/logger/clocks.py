@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from events.zones import zone_of
 from protocol.logger.declaration import STATED, ClockError, Declaration
 from protocol.logger.refusing import refuse_line
-from protocol.logger.spans import to_ms
+from protocol.logger.repeated import FAR, Beside, Row, commonest_distance, of_first_pass
+from protocol.logger.spans import Span, to_ms
 from protocol.logger.stamps import read_offset
 from protocol.logger.table import Table
 
@@ -18,15 +19,13 @@ _MS = timedelta(milliseconds=1)
 
 
 class ZoneClock:
-    """Resolves the times of one file, in their order."""
+    """Makes the times of one file moments, in their order."""
 
     def __init__(self, declared: Declaration, table: Table, in_rows: bool) -> None:
         self._declared, self._table = declared, table
         self._zone = self._which(table, in_rows)
         self._kept: dict[tuple[datetime, int], tuple[int, int]] = {}
-        self._last: int | None = None
-        self._apart = 0
-        self._fold, self._inside, self._checked = 0, False, False
+        self._checked = False
         self._twice = 0
         self._offsets: dict[int, int] = {}
 
@@ -58,37 +57,87 @@ class ZoneClock:
         fixed = read_offset(declared)
         return timezone(fixed) if fixed is not None else zone_of(declared)
 
-    def moment(self, local: datetime, offset: timedelta | None, line: int) -> int:
-        """The moment of a local time, in milliseconds UTC.
+    def moments(self, rows: Iterator[Row]) -> Iterator[tuple[Row, int]]:
+        """Each row with its moment, in milliseconds UTC.
 
         Raises:
             Refused: `logger.zone`, an hour that never came, or came twice and is not said which.
         """
-        plain = (local - _EPOCH_PLAIN) // _MS
+        if self._zone is None or self._declared.repeated_hour != "order":
+            for row in rows:
+                yield row, self._moment(row)
+        else:
+            yield from self._by_order(list(rows))
+
+    def _moment(self, row: Row) -> int:
+        plain = _plain(row)
         if self._zone is None:
-            if offset is None:
-                raise _zone_refused(line, "this time carries no offset, others do", "Each time must say its zone.")
-            shift = offset // _MS
-            self._offsets.setdefault(shift, line)
+            if row.offset is None:
+                raise _zone_refused(row.line, "this time carries no offset, others do", "Each time must say its zone.")
+            shift = row.offset // _MS
+            self._offsets.setdefault(shift, row.line)
             return plain - shift
-        first, second = self._shifts(local)
+        first, second = self._shifts_at(row)
+        if first == second:
+            return plain - first
+        if self._declared.repeated_hour == "refuse":
+            raise _zone_refused(
+                row.line,
+                f"this time came twice in {self._declared.zone}: the clocks were put back",
+                "Say how it is meant: `repeated_hour: order` (the rows' order tells), first, or second; or declare a fixed offset.",
+            )
+        return plain - (first if self._declared.repeated_hour == "first" else second)
+
+    def _shifts_at(self, row: Row) -> tuple[int, int]:
+        """The offsets of a time: two where it came twice.
+
+        Raises:
+            Refused: `logger.zone`, it never came, or the file states another zone.
+        """
+        first, second = self._shifts(row.local)
         if not self._checked:
-            self._check_stated(local, first)
+            self._check_stated(row.local, first)
         if first < second:
             raise _zone_refused(
-                line,
-                f"{local:%Y-%m-%d %H:%M:%S} never came in {self._declared.zone}: the clocks were put forward",
+                row.line,
+                f"{row.local:%Y-%m-%d %H:%M:%S} never came in {self._declared.zone}: the clocks were put forward",
                 "The logger did not change its clock: declare the offset that it kept, such as +01:00.",
             )
         if first > second:
-            found = self._repeated(plain, first, second, line)
-            self._inside = True
-        else:
-            found = plain - first
-            self._fold, self._inside = 0, False
-        self._apart = found - self._last if self._last is not None and found > self._last else self._apart
-        self._last = found
-        return found
+            self._twice = self._twice or row.line
+        return first, second
+
+    def _by_order(self, rows: Sequence[Row]) -> Iterator[tuple[Row, int]]:
+        declared = self._declared.interval
+        interval = declared.ms if isinstance(declared, Span) else commonest_distance(row.local for row in rows)
+        shifts = [self._shifts_at(row) for row in rows]
+        at, before = 0, None
+        while at < len(rows):
+            end = at + 1
+            if shifts[at][0] != shifts[at][1]:
+                while end < len(rows) and _together(rows[end - 1], rows[end], shifts[end - 1], shifts[end]):
+                    end += 1
+            after = _plain(rows[end]) - shifts[end][0] if end < len(rows) else None
+            for row, moment in self._told(rows[at:end], shifts[at], Beside(before, after, interval)):
+                yield row, moment
+                before = moment
+            at = end
+
+    def _told(self, block: Sequence[Row], shifts: tuple[int, int], beside: Beside) -> Iterator[tuple[Row, int]]:
+        """Rows of one hour that comes twice, or one row of any other."""
+        early, late = shifts
+        if early == late:
+            yield block[0], _plain(block[0]) - early
+            return
+        first = of_first_pass([(_plain(row), row.value) for row in block], shifts, beside)
+        if len(first) > 1:
+            raise _zone_refused(
+                block[first[0]].line,
+                "this time came twice, and no reading shortly before it or after it tells which it is",
+                "Declare `repeated_hour: first` or `second`, or a fixed offset.",
+            )
+        for number, row in enumerate(block):
+            yield row, _plain(row) - (early if number < first[0] else late)
 
     def _shifts(self, local: datetime) -> tuple[int, int]:
         assert self._zone is not None  # asked only where there is one
@@ -100,30 +149,6 @@ class ZoneClock:
             assert late is not None
             self._kept[key] = (early // _MS, late // _MS)
         return self._kept[key]
-
-    def _repeated(self, plain: int, first: int, second: int, line: int) -> int:
-        """A time in the hour that comes twice."""
-        rule, early, late = self._declared.repeated_hour, plain - first, plain - second
-        self._twice = self._twice or line
-        if rule == "refuse":
-            raise _zone_refused(
-                line,
-                f"this time came twice in {self._declared.zone}: the clocks were put back",
-                "Say how it is meant: `repeated_hour: order` (the rows' order tells), first, or second; or declare a fixed offset.",
-            )
-        if rule != "order":
-            return early if rule == "first" else late
-        near = self._apart + self._apart // 2
-        if self._last is None or (not self._inside and early - self._last > near):
-            raise _zone_refused(
-                line,
-                "this time came twice, and no reading shortly before it tells which it is",
-                "Declare `repeated_hour: first` or `second`, or a fixed offset.",
-            )
-        # The clock was put back where a time comes again, unless it is a row that stands twice.
-        if early < self._last or (early == self._last and late - self._last <= near):
-            self._fold = 1
-        return late if self._fold else early
 
     def _check_stated(self, local: datetime, shift: int) -> None:
         self._checked = True
@@ -159,6 +184,15 @@ class ZoneClock:
             rows = ", ".join(f"{_shown(shift)} from line {line}" for shift, line in self._offsets.items())
             told.append(f"times are stated in {len(self._offsets)} offsets: {rows}")
         return told
+
+
+def _plain(row: Row) -> int:
+    """A time by the clock on the wall, as milliseconds since 1970 by that clock."""
+    return (row.local - _EPOCH_PLAIN) // _MS
+
+
+def _together(one: Row, two: Row, shifts: tuple[int, int], others: tuple[int, int]) -> bool:
+    return shifts == others and abs(_plain(two) - _plain(one)) < FAR
 
 
 def _shown(shift: int) -> str:

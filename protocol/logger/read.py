@@ -20,6 +20,7 @@ from protocol.logger.clocks import ZoneClock, correction
 from protocol.logger.declaration import Declaration
 from protocol.logger.heading import find_table
 from protocol.logger.refusing import refuse_line, shown
+from protocol.logger.repeated import Row
 from protocol.logger.spans import Span
 from protocol.logger.stamps import NoSuchTime, Stamps
 from protocol.logger.table import Table, cells_of, check_kind, decoded, flat, numbered
@@ -57,14 +58,6 @@ class Log:
     silent: list[Found] = field(default_factory=list)
     findings: list[Found] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
-
-
-class _Row(NamedTuple):
-    line: int
-    local: datetime
-    offset: timedelta | None
-    value: Decimal | None
-    why: str
 
 
 def read_log(data: bytes, declared: Declaration) -> Log:
@@ -136,7 +129,7 @@ class _Rows:
             told.append(f"{_lines(self._events)} of events without a temperature")
         return told
 
-    def rows(self, lines: Iterator[tuple[int, str]]) -> Iterator[_Row]:
+    def rows(self, lines: Iterator[tuple[int, str]]) -> Iterator[Row]:
         """Each row that is a reading.
 
         Raises:
@@ -173,7 +166,7 @@ class _Rows:
             if value is None and not why:
                 self._events += 1
                 continue
-            yield _Row(number, *stamp, value, why)
+            yield Row(number, *stamp, value, why)
 
     def _ends(self, line: str) -> bool:
         return any(flat(line.lstrip('"')).startswith(flat(word)) for word in self._declared.ends)
@@ -227,15 +220,14 @@ def _lines(count: int) -> str:
     return "1 line" if count == 1 else f"{count} lines"
 
 
-def _ordered(rows: Iterator[_Row], zone: ZoneClock, declared: Declaration) -> Log:
+def _ordered(rows: Iterator[Row], zone: ZoneClock, declared: Declaration) -> Log:
     """The readings as moments.
 
     Raises:
         Refused: `logger.order` where the clock runs backwards, `logger.doubled` where one moment has two values.
     """
     log = Log()
-    for line, local, offset, value, why in rows:
-        at = zone.moment(local, offset, line)
+    for (line, local, _, value, why), at in zone.moments(rows):
         if why:
             log.silent.append(Found(line, at, f"line {line}: {why}"))
         if log.times and at <= (before := log.times[-1]):
