@@ -116,7 +116,13 @@ def show_status(site: Site, therapy: str, answer: Answer, json: bool) -> int:
             f"{row['quarantined']} materials: unbroken worklist --therapy {therapy}" if row["quarantined"] else "",
         ),
         ("HELD", f"{row['held']} hold after a wrong item: unbroken hold clear {therapy}" if row["held"] else ""),
-        ("INCIDENT", f"{row['incidents']} to decide: unbroken incident options {therapy}" if row["incidents"] else ""),
+        (
+            "INCIDENT",
+            f"{row['incidents']} to decide: unbroken incident options {therapy}"
+            + (f"; in force: {row['incident_limit']}" if row["incident_limit"] else "")
+            if row["incidents"]
+            else "",
+        ),
         ("STOPPED", f"{row['mismatches']} mismatch: unbroken mismatch decide {therapy}" if row["mismatches"] else ""),
         ("ALERT", f"{row['alerts']} not acknowledged: unbroken alert list {therapy}" if row["alerts"] else ""),
         ("labels", f"{row['labels_open']} without a fate: unbroken label list {therapy}" if row["labels_open"] else ""),

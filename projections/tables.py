@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from sqlalchemy import Column, Integer, MetaData, Table, Text
 
 NAMES = ("batch_status", "patient_schedule", "custody_trail", "worklist", "deviations", "used")
-VERSION = 11
+VERSION = 12
 """Of the tables' shape; views of another version are rebuilt, never migrated."""
 
 _BATCH_TEXT = (
     "screening subject coi choices protocol digest opened last_step last_ended state waits_for due disposition "
     "pending_tests excepted exceptions product worst_deviation dose recalled escalated happened grades "
-    "adverse_events reports_due dlt infection stored_wrongly stopped completed head finding"
+    "adverse_events reports_due incident_limit dlt infection stored_wrongly stopped completed head finding"
 ).split()
 _BATCH_NUMBERS = (
     "steps_done deviations_open deviations quarantined batch held incidents mismatches alerts environment labels_open "

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from events.facts.base import TherapyFact
 from events.facts.incidents import IncidentReported
-from protocol.clocks import moment
+from protocol.clocks import Strike, moment, strikes
 from protocol.consequences import follow, offered_to
 from protocol.due import Due, of_step
 from protocol.model import Incident, IncidentOption, Step, StudyProtocol
 from protocol.readings import Breach
-from protocol.running import length, touched_kinds
+from protocol.running import in_words, length, running, touched_kinds
 from protocol.state import Happening, Therapy
 
 
@@ -51,6 +52,45 @@ def open_for(
     if option.until is None or begun is None:
         return ""
     return f"{length(option.until.within.after(*begun) - now)} left ({option.until.within} of {option.until.start})"
+
+
+class Bound(NamedTuple):
+    """A limit that runs while an incident waits: when it is reached, and what then is over or follows."""
+
+    at: datetime
+    says: str
+
+    def __str__(self) -> str:
+        return f"{self.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC {self.says}"
+
+
+def bounds(therapy: Therapy, protocol: StudyProtocol, happening: Happening, spec: Incident) -> list[Bound]:
+    """Every limit that runs while nobody has chosen, the tightest first: that one is in force.
+
+    The end of each option, after which it is refused; the thresholds of the clocks that run for the material, and of the
+    steps that an option would offer. What was reached before the last that the record knows of is left out.
+    """
+    found = []
+    for option in spec.options:
+        begun = moment(therapy, protocol, option.until.start, happening.at.material) if option.until else None
+        if option.until is not None and begun is not None:
+            says = f"{option.id} is closed ({option.until.within} of {option.until.start})"
+            found.append(Bound(option.until.within.after(*begun), says))
+        for name in option.offers:
+            step = protocol.by_id[name]
+            for code in offered_to(therapy, protocol, name, happening.materials) or ("",):
+                at = therapy.at(name, "1", code)
+                found += [_threshold(strike, f"{option.id}, {name}") for strike in strikes(therapy, protocol, step, at)]
+    missed = {(name, due) for (name, _), due in therapy.missed.items()}
+    for clock in running(therapy, protocol, happening.materials):
+        found += [_threshold(s, clock.says) for s in clock.strikes if (s.name, s.due) not in missed]
+    known = [happening.when, happening.by.recorded, *therapy.missed.values()]
+    known += [therapy.last_happened] if therapy.last_happened else []
+    return sorted({bound for bound in found if bound.at >= max(known)})
+
+
+def _threshold(strike: Strike, of: str) -> Bound:
+    return Bound(strike.due, f"{in_words(strike.limit.then)} ({strike.limit.at} of {strike.since}; {of})")
 
 
 def _not_offered(therapy: Therapy, protocol: StudyProtocol, step: Step, happening: Happening) -> str:

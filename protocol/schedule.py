@@ -13,6 +13,7 @@ from protocol.clocks import begun_of
 from protocol.clocks import moment as clock_moment
 from protocol.due import Due, Standing, belongs, could_apply, how_often, instances, of_step
 from protocol.duration import Begun
+from protocol.incidents import bounds, undecided
 from protocol.model import Moment, Step, StudyProtocol
 from protocol.state import Instance, Therapy
 from protocol.stranded import hearers, says, stranded
@@ -29,7 +30,7 @@ class Entry:
     at: Instance
     title: str
     roles: tuple[str, ...]
-    standing: Standing | Literal["alert", "acknowledged", "report"]
+    standing: Standing | Literal["alert", "acknowledged", "report", "incident"]
     earliest: datetime | None
     planned: datetime | None
     latest: datetime | None
@@ -43,6 +44,7 @@ def schedule(therapy: Therapy, protocol: StudyProtocol) -> list[Entry]:
         *_no_product(therapy, protocol),
         *_alerts(therapy),
         *_reports(therapy, protocol),
+        *_incidents(therapy, protocol),
         *_earlier(therapy, protocol),
         *_off_the_path(therapy, protocol),
         *_Planner(therapy, protocol).entries(),
@@ -65,6 +67,20 @@ def _reports(therapy: Therapy, protocol: StudyProtocol) -> list[Entry]:
         )
         for clock in safety_reports.open_clocks(therapy, protocol)
     ]  # fmt: skip
+
+
+def _incidents(therapy: Therapy, protocol: StudyProtocol) -> list[Entry]:
+    """Incidents that wait for a choice, at the limit that is in force, with each that comes after it."""
+    found = []
+    for happening, spec in undecided(therapy, protocol):
+        limits = bounds(therapy, protocol, happening, spec)
+        first, last = (limits[0].at, limits[-1].at) if limits else (None, None)
+        why = "; ".join(map(str, limits)) or "no limit runs"
+        at = Instance("incident", happening.code)
+        found.append(
+            Entry(at, spec.title, spec.decided_by, "incident", happening.when, first, last, None, f"in force: {why}")
+        )
+    return found
 
 
 def _alerts(therapy: Therapy) -> list[Entry]:

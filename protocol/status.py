@@ -14,7 +14,7 @@ from protocol.environment import missing
 from protocol.exceptions import standing
 from protocol.grading import grades_told
 from protocol.happened import told_of
-from protocol.incidents import undecided
+from protocol.incidents import bounds, undecided
 from protocol.infection import look, wrongly_stored
 from protocol.labels import unaccounted
 from protocol.mismatch import open_mismatches
@@ -63,6 +63,7 @@ def batch_status(therapy: Therapy, protocol: StudyProtocol) -> dict[str, Any]:
         "quarantined": sum(1 for m in therapy.materials.values() if m.live and m.status == "quarantined"),
         "held": len(therapy.holds),
         "incidents": len(undecided(therapy, protocol)),
+        "incident_limit": _limit(therapy, protocol),
         "mismatches": len(open_mismatches(therapy)),
         "alerts": len(open_alerts(therapy)),
         "environment": len(missing(therapy, protocol)),
@@ -81,6 +82,13 @@ def batch_status(therapy: Therapy, protocol: StudyProtocol) -> dict[str, Any]:
         "records": therapy.number,
         "head": therapy.link,
     }
+
+
+def _limit(therapy: Therapy, protocol: StudyProtocol) -> str:
+    """The limit that is in force while an incident waits for a choice, the tightest of all; nothing where none runs."""
+    waiting = [(h.code, bounds(therapy, protocol, h, spec)) for h, spec in undecided(therapy, protocol)]
+    first = min((limits[0] for _, limits in waiting if limits), default=None)
+    return str(first) if first else ""
 
 
 def stored(therapy: Therapy, protocol: StudyProtocol) -> list[str]:

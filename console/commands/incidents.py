@@ -41,7 +41,7 @@ def options(therapy: TherapyArg, json: Json = False) -> None:
 
     Example: unbroken incident options T-7K2QXM
     """
-    from protocol.incidents import closed, open_for, undecided
+    from protocol.incidents import bounds, closed, open_for, undecided
     from protocol.running import left, running
 
     site = here.site()
@@ -59,6 +59,11 @@ def options(therapy: TherapyArg, json: Json = False) -> None:
             "says": happening.says,
             "decided_by": spec.decided_by,
             "clocks": [left(clock, now) for clock in running(state, protocol, happening.materials)],
+            "limits": [
+                {"at": bound.at, "says": bound.says}
+                for bound in bounds(state, protocol, happening, spec)
+                if bound.at >= now
+            ],
             "options": [
                 {
                     "id": option.id,
@@ -91,6 +96,8 @@ def _show(screen: Screen, therapy: str, found: list[dict[str, Any]]) -> None:
             time = f", {option['left']}" if option["left"] else ""
             over = f"; NO LONGER POSSIBLE: {option['closed']}" if option["closed"] else time
             line(f"  option {option['id']}: {option['title']}{over}")
+        for number, limit in enumerate(one["limits"]):
+            line(f"  {'limit in force' if number == 0 else 'then'}: {screen.when(limit['at'])} {limit['says']}")
         who = " or ".join(one["decided_by"])
         line(f"Next: unbroken incident choose {therapy} {one['incident']} OPTION --why TEXT --as ACCOUNT ({who})")
 

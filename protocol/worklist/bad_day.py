@@ -5,11 +5,11 @@ from __future__ import annotations
 from protocol.alerts import grade_of, open_alerts, worst_first
 from protocol.deviations import heard_by
 from protocol.happened import unsigned
+from protocol.incidents import bounds
 from protocol.incidents import undecided as undecided_incidents
 from protocol.manufacture import ground, open_failure, told, ways_out
 from protocol.mismatch import open_mismatches, undecided
 from protocol.model import StudyProtocol
-from protocol.running import next_strike
 from protocol.state import Therapy
 from protocol.stranded import hearers, stranded
 from protocol.stranded import says as says_stranded
@@ -51,14 +51,20 @@ def alerts(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
 
 
 def incidents(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:
-    return [
-        WorkItem(
-            therapy.id, "incident", "", "", happening.code, f"Choose after {happening.code}", spec.decided_by,
-            f"{happening.code} {spec.title}, {happening.at}; choose: {', '.join(o.id for o in spec.options)}",
-            act=happening.by.link, since=happening.when, due=next_strike(therapy, protocol, happening.materials),
-        )
-        for happening, spec in undecided_incidents(therapy, protocol)
-    ]  # fmt: skip
+    """An incident that waits for a choice, with every limit that runs meanwhile; the tightest is the one in force."""
+    items = []
+    for happening, spec in undecided_incidents(therapy, protocol):
+        limits = bounds(therapy, protocol, happening, spec)
+        told = f"{happening.code} {spec.title}, {happening.at}; choose: {', '.join(o.id for o in spec.options)}"
+        told += f"; in force: {limits[0]}" if limits else ""
+        told += f"; then {', '.join(map(str, limits[1:]))}" if limits[1:] else ""
+        items.append(
+            WorkItem(
+                therapy.id, "incident", "", "", happening.code, f"Choose after {happening.code}", spec.decided_by, told,
+                act=happening.by.link, since=happening.when, due=limits[0].at if limits else None,
+            )
+        )  # fmt: skip
+    return items
 
 
 def ways(therapy: Therapy, protocol: StudyProtocol) -> list[WorkItem]:

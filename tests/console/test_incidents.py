@@ -34,6 +34,9 @@ def test_a_missed_pick_up_from_the_report_to_the_new_booking(cli: Cli) -> None:
     assert "clock apheresis.end to wash_collection start: 23 h " in shown
     assert "until deviation major (24 h), 47 h " in shown
     assert "option rebook: Another courier comes, 17 h " in shown
+    assert "  limit in force: 2026-03-19 " in shown
+    assert "rebook is closed (18 h of apheresis.end)\n  then: " in shown
+    assert "in force: " in cli.ok("status", NAME).out
     assert f"Next: unbroken incident choose {NAME} I-1 OPTION" in shown
     (one,) = cli.ok("incident", "options", NAME, "--json").json["incidents"]
     assert [o["id"] for o in one["options"]] == ["rebook", "freeze_locally", "recollect", "go_on"]

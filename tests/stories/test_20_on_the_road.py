@@ -20,6 +20,7 @@ from protocol.incidents import closed, open_for, undecided
 from protocol.reader import Reader
 from protocol.running import left, running
 from protocol.schedule import schedule
+from protocol.status import batch_status
 from protocol.worklist import resting_state, worklist
 from tests.stage import ANNA, BRUNO, Stage, Staged, names
 
@@ -103,7 +104,15 @@ def test_a_missed_pick_up_is_reported_with_what_follows_in_one_record(stage: Sta
     (item,) = (i for i in worklist(site.now, site.protocol) if i.kind == "incident")
     assert item.roles == ("coordinator", "investigator")
     assert "choose: rebook, freeze_locally, recollect, go_on" in item.says
-    assert item.due == COLLECTED + timedelta(hours=24), "the next threshold of a clock that runs for the bag"
+    # Two limits differ: another courier may be booked for 18 h, the deviation comes at 24 h. Both are told, the tighter is in force.
+    assert item.due == COLLECTED + timedelta(hours=18)
+    closes = "2026-03-11 02:00 UTC rebook is closed (18 h of apheresis.end)"
+    assert f"; in force: {closes}; then 2026-03-11 08:00 UTC deviation major (24 h of apheresis.end; " in item.says
+    assert "2026-03-11 14:00 UTC freeze_locally is closed (30 h of apheresis.end)" in item.says
+    (entry,) = (e for e in schedule(site.now, site.protocol) if e.standing == "incident")
+    assert (entry.planned, entry.roles) == (item.due, item.roles)
+    assert entry.why.startswith(f"in force: {closes}; 2026-03-11 08:00 UTC deviation major")
+    assert batch_status(site.now, site.protocol)["incident_limit"] == closes
     assert resting_state(site.now, site.protocol)[0] == "Incident"
     settled(site)
 
