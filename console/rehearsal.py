@@ -21,7 +21,7 @@ from protocol.environment import missing
 from protocol.grading import gradings_of
 from protocol.infection import look
 from protocol.labels import labelled, must_stand, next_serials, unaccounted
-from protocol.model import EnvironmentValue, Limit, Record, ReleaseCriterion, ScanSpec, Sign, Step, StudyProtocol
+from protocol.model import Alternative, EnvironmentValue, Limit, Record, ScanSpec, Sign, Step, StudyProtocol
 from protocol.schedule import schedule
 from protocol.state import Therapy
 
@@ -314,9 +314,10 @@ def _word(protocol: StudyProtocol, step: Step, record: Record) -> str:
     return record.options[0] if record.options else "no"
 
 
-def _criteria(protocol: StudyProtocol, step: Step, record: Record) -> list[ReleaseCriterion]:
+def _criteria(protocol: StudyProtocol, step: Step, record: Record) -> list[Alternative]:
     criteria = protocol.release.criteria if protocol.release else ()
-    return [c for c in criteria if c.measure.of == f"{step.id}.{record.name}"]
+    every = (one for criterion in criteria for one in criterion.alternatives)
+    return [one for one in every if one.measure.of == f"{step.id}.{record.name}"]
 
 
 def _number(therapy: Therapy, protocol: StudyProtocol, step: Step, record: Record) -> str:
@@ -371,7 +372,7 @@ def _share(therapy: Therapy, protocol: StudyProtocol, source: str, low: Decimal)
     return value
 
 
-def _narrow(limit: Limit | ReleaseCriterion, lows: list[Decimal], highs: list[Decimal], scale: Decimal) -> None:
+def _narrow(limit: Limit | Alternative, lows: list[Decimal], highs: list[Decimal], scale: Decimal) -> None:
     for bound in (limit.at_least, limit.above):
         if bound is not None:
             lows.append(bound * scale)
@@ -380,7 +381,7 @@ def _narrow(limit: Limit | ReleaseCriterion, lows: list[Decimal], highs: list[De
             highs.append(bound * scale)
 
 
-def _scale(therapy: Therapy, protocol: StudyProtocol, step: Step, criterion: ReleaseCriterion) -> Decimal:
+def _scale(therapy: Therapy, protocol: StudyProtocol, step: Step, criterion: Alternative) -> Decimal:
     """By what a bound of the criterion is multiplied to become a bound of the one reading."""
     scale = Decimal(1)
     for source in criterion.measure.divide:
@@ -398,7 +399,7 @@ def _latest(therapy: Therapy, source: str) -> Decimal:
     return Decimal(found[-1]) if found else Decimal(1)
 
 
-def _target(therapy: Therapy, protocol: StudyProtocol, criterion: ReleaseCriterion) -> Decimal | None:
+def _target(therapy: Therapy, protocol: StudyProtocol, criterion: Alternative) -> Decimal | None:
     option = therapy.option(criterion.within) if criterion.within else None
     target = protocol.choices[criterion.within].options[option].target if criterion.within and option else None
     return target.value if target else None

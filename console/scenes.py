@@ -98,6 +98,8 @@ def _can_fail(protocol: StudyProtocol) -> str:
 def _late_positive(protocol: StudyProtocol) -> dict[tuple[str, str], str]:
     """A result that breaks a criterion of words which may be pending at release."""
     for criterion in protocol.release.criteria if protocol.release else ():
+        if criterion.measure is None:
+            continue  # one alternative that fails does not fell it
         step, _, name = criterion.measure.of.partition(".")
         options = protocol.by_id[step].record_by_name[name].options or ()
         wrong = [option for option in options if criterion.must_be and option not in criterion.must_be]
@@ -138,7 +140,9 @@ def _failing(protocol: StudyProtocol) -> dict[tuple[str, str], str]:
 def _plain_criteria(protocol: StudyProtocol) -> Iterator[tuple[str, str, str]]:
     for criterion in protocol.release.criteria if protocol.release else ():
         measure = criterion.measure
-        if criterion.at_least is not None and criterion.at_least > 4 and not measure.multiply and not measure.divide:
+        if measure is None or measure.multiply or measure.divide:
+            continue
+        if criterion.at_least is not None and criterion.at_least > 4:
             step, dot, name = measure.of.partition(".")
             if not any(limit.at_least for limit in protocol.by_id[step].record_by_name[name].limits):
                 yield step, dot, name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from protocol.check_steps import BOUNDS, bounds
-from protocol.model import Record, ReleaseCriterion
+from protocol.model import Alternative, Record, ReleaseCriterion
 from protocol.problems import Path, Problem, Study, twice, unknown
 
 
@@ -69,12 +69,38 @@ def _exception(study: Study) -> Iterator[Problem]:
 
 
 def _criterion(study: Study, path: Path, criterion: ReleaseCriterion, known: frozenset[str]) -> Iterator[Problem]:
+    if criterion.any_of:
+        yield from _any_of(study, path, criterion, known)
+        return
+    if criterion.measure is None:
+        yield Problem((*path, "measure"), "is missing: what does it look at? Or give alternatives in any_of")
+        return
+    yield from _alternative(study, path, criterion, criterion.alternatives[0], known)
+
+
+def _any_of(study: Study, path: Path, criterion: ReleaseCriterion, known: frozenset[str]) -> Iterator[Problem]:
+    """Alternatives, of which one is enough: two at least, each with all that it asks for in its own fields."""
+    own = ["measure", *BOUNDS, "unit", "must_be", "within", "percent"]
+    for name in own:
+        if getattr(criterion, name) is not None:
+            yield Problem((*path, name), "stands in each alternative of any_of, not beside it")
+    if len(criterion.any_of) < 2:
+        yield Problem((*path, "any_of"), "one alternative is none; write its fields into the criterion")
+    for at, name in twice(one.id for one in criterion.any_of):
+        yield Problem((*path, "any_of", at, "id"), f"there are two alternatives {name}")
+    for at, one in enumerate(criterion.any_of):
+        yield from _alternative(study, (*path, "any_of", at), criterion, one, known)
+
+
+def _alternative(
+    study: Study, path: Path, whole: ReleaseCriterion, criterion: Alternative, known: frozenset[str]
+) -> Iterator[Problem]:
     measure = criterion.measure
     yield from _retested(study, path, criterion)
     step, record, problem = reading_of(study, measure.of)
     if problem:
         yield Problem((*path, "measure", "of"), problem)
-    elif step not in known and not criterion.may_be_pending:
+    elif step not in known and not whole.may_be_pending:
         reason = f"{step} does not come before the disposition; add it to that `after`, or say may_be_pending"
         yield Problem((*path, "measure", "of"), reason)
     for name in ("multiply", "divide"):
@@ -82,7 +108,7 @@ def _criterion(study: Study, path: Path, criterion: ReleaseCriterion, known: fro
             _, factor, problem = reading_of(study, source)
             if problem or (factor is not None and factor.type != "number"):
                 yield Problem((*path, "measure", name, at), problem or f"{source} is no number")
-    if criterion.each_bag:
+    if whole.each_bag:
         yield from _each_bag(study, path, step)
     numbers = [name for name in BOUNDS if getattr(criterion, name) is not None]
     numbers += ["within"] if criterion.within is not None else []
@@ -104,7 +130,7 @@ def _each_bag(study: Study, path: Path, step: str) -> Iterator[Problem]:
         yield Problem((*path, "each_bag"), f"the disposition is not decided for each {product}")
 
 
-def _retested(study: Study, path: Path, criterion: ReleaseCriterion) -> Iterator[Problem]:
+def _retested(study: Study, path: Path, criterion: Alternative) -> Iterator[Problem]:
     """Each result of a test that may be done again is held against its limit by itself, so nothing is computed over them."""
     measure, by_id = criterion.measure, study.protocol.by_id
 
@@ -134,7 +160,7 @@ def reading_of(study: Study, source: str) -> tuple[str, Record | None, str]:
     return step, records[name], ""
 
 
-def _fits(path: Path, criterion: ReleaseCriterion, record: Record, numbers: list[str]) -> Iterator[Problem]:
+def _fits(path: Path, criterion: Alternative, record: Record, numbers: list[str]) -> Iterator[Problem]:
     measure = criterion.measure
     computed = bool(measure.multiply or measure.divide)
     if record.type == "number":
@@ -158,7 +184,7 @@ def _fits(path: Path, criterion: ReleaseCriterion, record: Record, numbers: list
             yield Problem((*path, "must_be", at), f"{measure.of} is never {value!r}; it is {' or '.join(options)}")
 
 
-def _within(study: Study, path: Path, criterion: ReleaseCriterion) -> Iterator[Problem]:
+def _within(study: Study, path: Path, criterion: Alternative) -> Iterator[Problem]:
     if (criterion.within is None) != (criterion.percent is None):
         missing = "percent" if criterion.percent is None else "within"
         yield Problem((*path, missing), "is missing: within names a choice with targets, percent how far off it may be")

@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from protocol.check_order import check_when, material_there
-from protocol.model import Clock, Limit, Record, ReleaseCriterion, ScanSpec, Step
+from protocol.model import Alternative, Clock, Limit, Record, ScanSpec, Step
 from protocol.problems import Path, Problem, Study, all_consequences, rough_days, twice, unknown
 
 BOUNDS = ("at_least", "at_most", "above", "below")
@@ -34,7 +34,7 @@ def check_parts(study: Study) -> Iterator[Problem]:
         yield from _occurrences(study, base, step)
 
 
-def bounds(path: Path, limit: Limit | ReleaseCriterion) -> Iterator[Problem]:
+def bounds(path: Path, limit: Limit | Alternative) -> Iterator[Problem]:
     """At most one lower and one upper bound, the lower one lower."""
     if limit.at_least is not None and limit.above is not None:
         yield Problem((*path, "above"), "say at_least or above, not both")

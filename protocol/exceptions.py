@@ -12,7 +12,7 @@ from protocol.alerts import raise_alert
 from protocol.model import ExceptionalRelease, StudyProtocol
 from protocol.out_of_specification import criterion_named, deviations_of
 from protocol.refusals import refuse
-from protocol.release import evaluate
+from protocol.release import evaluate, sources_of
 from protocol.state import Therapy
 from protocol.state.quality import ReleaseException
 from protocol.surroundings import Actor
@@ -40,8 +40,7 @@ def stands_on(therapy: Therapy, protocol: StudyProtocol, criteria: tuple[Criteri
     """The records of every value that these criteria look at, and of the investigations of their results."""
     links: set[str] = set()
     for criterion in criteria:
-        measure = criterion_named(protocol, criterion.name).measure
-        sources = {tuple(source.split(".", 1)) for source in (measure.of, *measure.multiply, *measure.divide)}
+        sources = {tuple(source.split(".", 1)) for source in sources_of(criterion_named(protocol, criterion.name))}
         links |= {now.link for (at, name), now in therapy.readings.items() if (at.step, name) in sources}
         found = (d.investigation for d in deviations_of(therapy, protocol, criterion))
         links |= {investigation.by.link for investigation in found if investigation is not None}

@@ -13,7 +13,7 @@ from protocol.grading import gradings_of, unsigned
 from protocol.incidents import undecided
 from protocol.manufacture import open_failure
 from protocol.mismatch import open_mismatches
-from protocol.model import Step, StudyProtocol
+from protocol.model import Alternative, Step, StudyProtocol
 from protocol.release import evaluate
 from protocol.state import Therapy
 
@@ -132,17 +132,28 @@ def _criteria(therapy: Therapy, moved: Therapy, present: StudyProtocol, new: Stu
     if new.release is None or not any(s.kind == "disposition" and lies_ahead(moved, new, s) for s in new.steps):
         return
     for criterion in new.release.criteria:
-        measure = criterion.measure
-        for source in (measure.of, *measure.multiply, *measure.divide):
-            name, _, reading = source.partition(".")
-            step = new.by_id[name]
-            if not may_come(therapy, step) or lies_ahead(moved, new, step):
-                continue
-            known = any(at.step == name and read == reading for at, read in therapy.readings)
-            then = present.by_id.get(name)
-            record = then.record_by_name.get(reading) if then else None
-            if not known and not (begun(therapy, name) and record is not None and record.late):
+        unknown = [_unknown(therapy, moved, present, new, one) for one in criterion.alternatives]
+        if all(unknown):  # of alternatives one that can be known is enough
+            for source in dict.fromkeys(source for sources in unknown for source in sources):
                 yield f"criterion {criterion.id} stands on {source}, which lies behind this patient and was not recorded"
+
+
+def _unknown(
+    therapy: Therapy, moved: Therapy, present: StudyProtocol, new: StudyProtocol, criterion: Alternative
+) -> list[str]:
+    """The values of a criterion that cannot be known any more."""
+    measure, found = criterion.measure, []
+    for source in (measure.of, *measure.multiply, *measure.divide):
+        name, _, reading = source.partition(".")
+        step = new.by_id[name]
+        if not may_come(therapy, step) or lies_ahead(moved, new, step):
+            continue
+        known = any(at.step == name and read == reading for at, read in therapy.readings)
+        then = present.by_id.get(name)
+        record = then.record_by_name.get(reading) if then else None
+        if not known and not (begun(therapy, name) and record is not None and record.late):
+            found.append(source)
+    return found
 
 
 def _failed(therapy: Therapy, moved: Therapy, present: StudyProtocol, new: StudyProtocol) -> Iterator[str]:

@@ -24,10 +24,9 @@ def criterion_named(protocol: StudyProtocol, name: str) -> ReleaseCriterion:
     return next(c for c in protocol.release.criteria if c.id == name)
 
 
-def read_from(criterion: ReleaseCriterion) -> tuple[str, str]:
-    """The step and the record whose results a criterion looks at."""
-    step, _, record = criterion.measure.of.partition(".")
-    return step, record
+def read_from(criterion: ReleaseCriterion) -> list[tuple[str, str]]:
+    """Each step and record whose results a criterion looks at: one, or that of each alternative."""
+    return [(step, record) for step, _, record in (one.measure.of.partition(".") for one in criterion.alternatives)]
 
 
 def failing(therapy: Therapy, protocol: StudyProtocol, at: Instance) -> list[Criterion]:
@@ -35,11 +34,11 @@ def failing(therapy: Therapy, protocol: StudyProtocol, at: Instance) -> list[Cri
     own = {where: now for where, now in therapy.readings.items() if where[0] == at or where[0].step != at.step}
     counted = {where: why for where, why in therapy.invalidated.items() if where != at}
     alone = replace(therapy, readings=own, invalidated=counted)
-    return [c for c in evaluate(alone, protocol) if c.verdict == "failed" and _of(protocol, c) == at.step]
+    return [c for c in evaluate(alone, protocol) if c.verdict == "failed" and at.step in _of(protocol, c)]
 
 
-def _of(protocol: StudyProtocol, criterion: Criterion) -> str:
-    return read_from(criterion_named(protocol, criterion.name))[0]
+def _of(protocol: StudyProtocol, criterion: Criterion) -> list[str]:
+    return [step for step, _ in read_from(criterion_named(protocol, criterion.name))]
 
 
 def is_out(therapy: Therapy, protocol: StudyProtocol, at: Instance) -> bool:
@@ -99,8 +98,8 @@ def opened_by_result(
     told = {f.rule for f in before if isinstance(f, DeviationOpened)}
     facts: list[TherapyFact] = []
     for criterion in failing(after, protocol, at):
-        step, record = read_from(criterion_named(protocol, criterion.name))
-        if criterion.name not in stood and f"limit.{step}.{record}" not in told:
+        limits = {f"limit.{step}.{record}" for step, record in read_from(criterion_named(protocol, criterion.name))}
+        if criterion.name not in stood and not limits & told:
             facts += _opened(therapy, protocol, criterion, at, [*before, *facts])
     return facts
 
@@ -115,7 +114,8 @@ def opened_by_system(
     for criterion in evaluate(therapy, protocol):
         if criterion.verdict != "failed":
             continue
-        acts = therapy.of_step(_of(protocol, criterion))
+        steps = dict.fromkeys(_of(protocol, criterion))
+        acts = sorted((act for step in steps for act in therapy.of_step(step)), key=lambda act: act.by.number)
         if acts and not deviations_of(therapy, protocol, criterion):
             facts += _opened(therapy, protocol, criterion, acts[-1].at, [*before, *facts])
     return facts
@@ -131,7 +131,6 @@ def _opened(
 
 
 def deviations_of(therapy: Therapy, protocol: StudyProtocol, criterion: Criterion) -> list[Deviation]:
-    """The deviations, open or closed, about the step whose results a criterion looks at; of this batch."""
-    now = therapy.at(_of(protocol, criterion))
-    found = (d for d in therapy.deviations.values() if d.at is not None)
-    return [d for d in found if d.at and (d.at.step, d.at.batch) == (now.step, now.batch)]
+    """The deviations, open or closed, about a step whose results a criterion looks at; of this batch."""
+    now = {(at.step, at.batch) for at in (therapy.at(step) for step in _of(protocol, criterion))}
+    return [d for d in therapy.deviations.values() if d.at and (d.at.step, d.at.batch) in now]

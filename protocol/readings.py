@@ -14,7 +14,7 @@ from events.scanner import symbology_before
 from protocol.code_forms import check_form
 from protocol.commands import Entered
 from protocol.duration import Begun
-from protocol.model import Consequences, Limit, Record, ReleaseCriterion, Step
+from protocol.model import Alternative, Consequences, Limit, Record, Step
 from protocol.refusals import refuse
 
 # A comma after the number is a decimal comma, not a unit; possessive, so that no digit is taken for one either.
@@ -223,7 +223,7 @@ def _breaks(record: Record, limit: Limit, reading: Reading, on: Begun) -> str:
     return number_breaks(limit, Decimal(reading.value), record.unit or "")
 
 
-def number_breaks(limit: Limit | ReleaseCriterion, value: Decimal, unit: str) -> str:
+def number_breaks(limit: Limit | Alternative, value: Decimal, unit: str) -> str:
     """What is asked of a number by anything with at_least, at_most, above, below; nothing if it is kept."""
     if limit.at_least is not None and value < limit.at_least:
         return f"at least {limit.at_least} {unit}".strip()

@@ -65,16 +65,21 @@ def _fallen(therapy: Therapy, after: Therapy, in_force: StudyProtocol) -> list[t
         protocol = in_force.of(act.by.protocol) if act else in_force  # a release stands on the criteria of its own time
         # What was released by exception was accepted as it was found; another value of it was not.
         excepted = set(decided.excepted)
-        stood = {
-            (c.name, c.found if c.name in excepted else "")
-            for c in evaluate(therapy, protocol, bag)
-            if c.verdict == "failed"
-        }
+        before = evaluate(therapy, protocol, bag)
+        stood = {(c.name, c.found if c.name in excepted else "") for c in before if c.verdict == "failed"}
+        passed = {c.name for c in before if c.verdict == "passed"} & _alternatives(protocol)
         for criterion in evaluate(after, protocol, bag):
             found = criterion.found if criterion.name in excepted else ""
-            if criterion.verdict == "failed" and (criterion.name, found) not in stood:
+            # Of alternatives the one that passed may fall while another is not known: then nothing holds any more.
+            lost = criterion.name in passed and criterion.verdict == "pending"
+            if lost or (criterion.verdict == "failed" and (criterion.name, found) not in stood):
                 fallen.setdefault(criterion, []).extend(decided.materials)
     return [(criterion, tuple(materials)) for criterion, materials in fallen.items()]
+
+
+def _alternatives(protocol: StudyProtocol) -> set[str]:
+    """The criteria of which one alternative is enough."""
+    return {c.id for c in protocol.release.criteria if c.any_of} if protocol.release else set()
 
 
 def released(therapy: Therapy) -> list[DispositionDecided]:

@@ -10,7 +10,7 @@ from events.facts.base import Criterion
 from protocol.between import Between, known, plausible
 from protocol.due import applies, could_apply, of_step
 from protocol.environment import criterion as environment_criterion
-from protocol.model import Measure, ReleaseCriterion, StudyProtocol
+from protocol.model import Alternative, Measure, ReleaseCriterion, StudyProtocol
 from protocol.state import Current, Instance, Therapy
 
 
@@ -26,7 +26,7 @@ def evaluate(therapy: Therapy, protocol: StudyProtocol, bag: str = "") -> tuple[
     found = [
         _of_each(therapy, criterion, protocol, bag) if criterion.each_bag else _evaluate(therapy, criterion, protocol)
         for criterion in protocol.release.criteria
-        if could_apply(protocol.by_id[criterion.measure.of.split(".")[0]], therapy)
+        if _of_path(therapy, criterion, protocol)
     ]
     environment = environment_criterion(therapy, protocol)
     return (*found, environment) if environment else tuple(found)
@@ -54,12 +54,38 @@ def _alone(therapy: Therapy, others: set[str]) -> Therapy:
     return replace(therapy, readings={w: now for w, now in therapy.readings.items() if w[0].material not in others})
 
 
+def _of_path(therapy: Therapy, criterion: ReleaseCriterion, protocol: StudyProtocol) -> list[Alternative]:
+    """What may pass a criterion of this patient's: the alternatives whose step is on the path."""
+    return [one for one in criterion.alternatives if could_apply(protocol.by_id[step_of(one)], therapy)]
+
+
+def step_of(alternative: Alternative) -> str:
+    """The step whose results an alternative looks at."""
+    return alternative.measure.of.partition(".")[0]
+
+
 def _evaluate(
     therapy: Therapy, criterion: ReleaseCriterion, protocol: StudyProtocol, others: Container[str] = ()
 ) -> Criterion:
+    """A criterion passes as soon as one of its alternatives does, and fails when all of them do."""
+    on_path = _of_path(therapy, criterion, protocol)
+    each = [_one(therapy, alternative, protocol, others) for alternative in on_path]
+    if not criterion.any_of:
+        return each[0]
+    verdicts = {one.verdict for one in each}
+    verdict = next((word for word in ("passed", "pending", "failed") if word in verdicts), "pending")
+    told = "; ".join(f"{one.name} {one.found or 'no result'}, {one.verdict}" for one in each)
+    passes = " or ".join(f"{one.name} {one.passes}" for one in each)
+    return Criterion.model_validate(
+        {"name": criterion.id, "verdict": verdict, "found": told[:500], "passes": passes[:500]}
+    )
+
+
+def _one(therapy: Therapy, criterion: Alternative, protocol: StudyProtocol, others: Container[str] = ()) -> Criterion:
     lacks = outstanding(therapy, protocol, criterion.measure.of, others)
     verdict, shown = _verdict(therapy, criterion, protocol, lacks)
-    factors = [source for source in sources_of(criterion)[1:] if not readings_of(therapy, source)]
+    measure = criterion.measure
+    factors = [source for source in (*measure.multiply, *measure.divide) if not readings_of(therapy, source)]
     missing = f"(missing: {', '.join([*map(str, lacks), *factors])})" if verdict == "pending" and shown else ""
     found = f"{shown} {missing} {_corrected(therapy, criterion)} {_invalidated(therapy, criterion)}"
     found = " ".join(found.split())
@@ -68,7 +94,7 @@ def _evaluate(
 
 
 def _verdict(
-    therapy: Therapy, criterion: ReleaseCriterion, protocol: StudyProtocol, lacks: Sequence[Instance]
+    therapy: Therapy, criterion: Alternative, protocol: StudyProtocol, lacks: Sequence[Instance]
 ) -> tuple[str, str]:
     """Passed, failed or pending, and what was found: decided as soon as no result that is still missing can change it."""
     found = _in_turn(therapy, criterion.measure.of)
@@ -145,9 +171,9 @@ def _held_together(protocol: StudyProtocol, measure: Measure, found: _Results) -
 
 
 def sources_of(criterion: ReleaseCriterion) -> tuple[str, ...]:
-    """Every ``STEP.RECORD`` that a criterion looks at."""
-    measure = criterion.measure
-    return (measure.of, *measure.multiply, *measure.divide)
+    """Every ``STEP.RECORD`` that a criterion looks at, in any of its alternatives."""
+    measures = [one.measure for one in criterion.alternatives]
+    return tuple(dict.fromkeys(source for m in measures for source in (m.of, *m.multiply, *m.divide)))
 
 
 def readings_of(therapy: Therapy, source: str) -> list[Current]:
@@ -165,12 +191,12 @@ def _in_turn(therapy: Therapy, source: str) -> list[tuple[Instance, Current]]:
     return sorted(found, key=lambda pair: _in_order(pair[0]))
 
 
-def _corrected(therapy: Therapy, criterion: ReleaseCriterion) -> str:
+def _corrected(therapy: Therapy, criterion: Alternative) -> str:
     """That a result is not the one that was first recorded, which QA sees before signing; nothing where it is."""
     return "(corrected)" if any(now.corrections for now in readings_of(therapy, criterion.measure.of)) else ""
 
 
-def _invalidated(therapy: Therapy, criterion: ReleaseCriterion) -> str:
+def _invalidated(therapy: Therapy, criterion: Alternative) -> str:
     """The results that do not count any more, as they are shown beside those that do; nothing where there are none."""
     step, _, name = criterion.measure.of.partition(".")
     told = [
@@ -211,7 +237,7 @@ def _combined(values: list[Decimal], how: str) -> Decimal:
             return values[-1]
 
 
-def _target(therapy: Therapy, protocol: StudyProtocol, criterion: ReleaseCriterion) -> tuple[Decimal, Decimal] | None:
+def _target(therapy: Therapy, protocol: StudyProtocol, criterion: Alternative) -> tuple[Decimal, Decimal] | None:
     if criterion.within is None or criterion.percent is None:
         return None
     option = therapy.option(criterion.within)
@@ -222,7 +248,7 @@ def _target(therapy: Therapy, protocol: StudyProtocol, criterion: ReleaseCriteri
     return target.value - margin, target.value + margin
 
 
-def _side(therapy: Therapy, protocol: StudyProtocol, criterion: ReleaseCriterion, value: Decimal) -> int | None:
+def _side(therapy: Therapy, protocol: StudyProtocol, criterion: Alternative, value: Decimal) -> int | None:
     """Whether a number is too low (-1), passes (0), or is too high (1); None where nobody has chosen the target yet."""
     target = _target(therapy, protocol, criterion)
     if criterion.within is not None and target is None:
@@ -234,7 +260,7 @@ def _side(therapy: Therapy, protocol: StudyProtocol, criterion: ReleaseCriterion
     return int(any(value > high for high in highs) or (criterion.below is not None and value >= criterion.below))
 
 
-def describe(criterion: ReleaseCriterion, therapy: Therapy, protocol: StudyProtocol) -> str:
+def describe(criterion: Alternative, therapy: Therapy, protocol: StudyProtocol) -> str:
     """What passes, in words."""
     unit = criterion.unit or ""
     bounds = {"at least": criterion.at_least, "at most": criterion.at_most}
@@ -256,9 +282,7 @@ def _plain(value: Decimal) -> str:
 def judged_on(protocol: StudyProtocol) -> set[str]:
     """The steps whose values a release looks at."""
     criteria = protocol.release.criteria if protocol.release else ()
-    measures = (criterion.measure for criterion in criteria)
-    sources = (source for m in measures for source in (m.of, *m.multiply, *m.divide))
-    return {source.partition(".")[0] for source in sources}
+    return {source.partition(".")[0] for criterion in criteria for source in sources_of(criterion)}
 
 
 def unmet(criteria: tuple[Criterion, ...], protocol: StudyProtocol) -> list[Criterion]:

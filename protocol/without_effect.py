@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from protocol.model import Limit, Record, ReleaseCriterion, Step
+from protocol.model import Alternative, Limit, Record, Step
 from protocol.problems import Path, Problem, Study, all_consequences
 from protocol.release import sources_of
 from protocol.uses import places_used, roles_used
@@ -42,7 +42,7 @@ def _choices(study: Study) -> Iterator[Problem]:
     parts = [when for s in protocol.steps for when in (s.when, *(visit.when for visit in s.visits))]
     whens = [(choice, option) for when in parts for choice, options in when.items() for option in options]
     release, dose, safety = protocol.release, protocol.dose, protocol.safety
-    within = {c.within for c in release.criteria if c.within} if release else set()
+    within = {one.within for c in release.criteria for one in c.alternatives if one.within} if release else set()
     within |= {dose.within} if dose else set()
     cohorts = {safety.cohorts.of} if safety and safety.cohorts else set()
     for name, choice in protocol.choices.items():
@@ -198,15 +198,17 @@ def _limits(base: Path, step: Step) -> Iterator[Problem]:
 def _criteria(study: Study) -> Iterator[Problem]:
     release, by_id = study.protocol.release, study.protocol.by_id
     for at, criterion in enumerate(release.criteria if release else ()):
-        measure = criterion.measure
-        step, _, name = measure.of.partition(".")
-        record = by_id[step].record_by_name.get(name) if step in by_id else None
-        plain = not (measure.multiply or measure.divide or measure.combine == "sum" or criterion.within)
-        if record is not None and plain and _holds_always(criterion, record):
-            yield Problem(("release", "criteria", at), f"every {measure.of} passes it: {_all_of(record)}")
+        for number, one in enumerate(criterion.alternatives):
+            path: Path = ("release", "criteria", at, *(("any_of", number) if criterion.any_of else ()))
+            measure = one.measure
+            step, _, name = measure.of.partition(".")
+            record = by_id[step].record_by_name.get(name) if step in by_id else None
+            plain = not (measure.multiply or measure.divide or measure.combine == "sum" or one.within)
+            if record is not None and plain and _holds_always(one, record):
+                yield Problem(path, f"every {measure.of} passes it: {_all_of(record)}")
 
 
-def _holds_always(limit: Limit | ReleaseCriterion, record: Record) -> bool:
+def _holds_always(limit: Limit | Alternative, record: Record) -> bool:
     """Whether no value that can be recorded breaks a limit."""
     options = {"choice": record.options or (), "yes_no": ("yes", "no")}.get(record.type)
     if limit.must_be is not None:

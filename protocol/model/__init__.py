@@ -17,7 +17,7 @@ from protocol.model.logger import Band, KineticMean, LoggerSpec, Unknown
 from protocol.model.manufacture import FailureRule, Manufacture, Remake
 from protocol.model.quality import Handling, Quality
 from protocol.model.records import Limit, Record, ScanSpec
-from protocol.model.release import ExceptionalRelease, Measure, Release, ReleaseCriterion
+from protocol.model.release import Alternative, ExceptionalRelease, Measure, Release, ReleaseCriterion
 from protocol.model.safety import (
     CohortRules,
     DltRules,
@@ -35,6 +35,7 @@ from protocol.model.study import ChoiceSpec, Head, MaterialKind, Option, StudyPr
 
 __all__ = [
     "KINDS",
+    "Alternative",
     "Amendments",
     "Band",
     "Changeover",

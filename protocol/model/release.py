@@ -1,6 +1,7 @@
 """What a release stands on."""
 
 from decimal import Decimal
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
@@ -22,10 +23,10 @@ def _measure(value: object) -> object:
     return {"of": value} if isinstance(value, str) else value
 
 
-class ReleaseCriterion(Part):
-    """One criterion of release. `within`: of the target that the chosen option of this choice carries, ± percent.
+class Alternative(Part):
+    """One of several criteria of which one is enough; or what a criterion without alternatives asks for itself.
 
-    `each_bag`: the bag that is decided on passes or fails by its own results.
+    `within`: of the target that the chosen option of this choice carries, ± percent.
     """
 
     id: Name
@@ -39,10 +40,38 @@ class ReleaseCriterion(Part):
     must_be: Names | None = None
     within: Name | None = None
     percent: Decimal | None = None
+    source: Title | None = None
+
+
+class ReleaseCriterion(Part):
+    """One criterion of release: what it asks for stands in its own fields, or in those of `any_of`, of which one is enough.
+
+    `each_bag`: the bag that is decided on passes or fails by its own results.
+    """
+
+    id: Name
+    title: Title
+    measure: Annotated[Measure | None, BeforeValidator(_measure)] = None
+    any_of: tuple[Alternative, ...] = ()
+    unit: Title | None = None
+    at_least: Decimal | None = None
+    at_most: Decimal | None = None
+    above: Decimal | None = None
+    below: Decimal | None = None
+    must_be: Names | None = None
+    within: Name | None = None
+    percent: Decimal | None = None
     each_bag: bool = False
     may_be_pending: bool = False
     never_by_exception: bool = False
     source: Title | None = None
+
+    @cached_property
+    def alternatives(self) -> tuple[Alternative, ...]:
+        """What passes it, each by itself: those of `any_of`, or its own fields."""
+        if self.measure is None:
+            return self.any_of
+        return (Alternative.model_construct(**{name: getattr(self, name) for name in Alternative.model_fields}),)
 
 
 class ExceptionalRelease(Part):

@@ -44,6 +44,7 @@ HEADINGS: dict[type[Part], str] = {
     model.Detected: "### What the system sees (`detected`)",
     model.Release: "## Release",
     model.ReleaseCriterion: "### A criterion",
+    model.Alternative: "### An alternative",
     model.Measure: "### A measure",
     model.Retest: "### A retest",
     model.ExceptionalRelease: "### A release by exception (`exception`)",
@@ -129,6 +130,20 @@ def test_the_worked_study_of_the_page_can_be_read() -> None:
     assert STUDIES
     for text in STUDIES:
         assert read_protocol(text).protocol.id == "ONE-PAGE"
+
+
+def test_the_alternatives_of_the_page_can_stand_in_the_worked_study() -> None:
+    (example,) = [text for text in EXAMPLES if text.startswith("# alternatives")]
+    whole = yaml.safe_load(STUDIES[0])
+    (criterion,) = yaml.safe_load(example)["criteria"]
+    whole["release"]["criteria"] = [
+        {**one, **criterion} if one["id"] == "dose" else one for one in whole["release"]["criteria"]
+    ]
+    for name in ("measure", "unit", "within", "percent"):
+        del whole["release"]["criteria"][1][name]
+    study = read_protocol(yaml.safe_dump(whole, sort_keys=False))
+    assert study.release is not None
+    assert [one.id for one in study.release.criteria[1].alternatives] == ["by_weight", "flat"]
 
 
 def test_the_acts_of_the_page_can_be_read_and_fit_the_worked_study() -> None:

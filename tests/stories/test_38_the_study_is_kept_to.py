@@ -14,6 +14,8 @@ import pytest
 from console.rehearsal import Patient
 from events.facts.base import Fact, Slot
 from events.facts.course import StepOffered
+from events.facts.quality import DeviationOpened, MaterialQuarantined
+from protocol.amendments import changes
 from protocol.audit import audit_all
 from protocol.commands import ChooseOption, ReportIncident, TellHappened, Witness
 from protocol.custody import custody_trail, elsewhere, gaps
@@ -21,6 +23,7 @@ from protocol.due import instances
 from protocol.file import read_protocol
 from protocol.model import StudyProtocol
 from protocol.reader import Reader
+from protocol.release import evaluate
 from protocol.schedule import Entry, schedule
 from tests.stage import Stage, Staged
 
@@ -192,7 +195,7 @@ def test_days_that_lie_apart_stay_apart(stage: Stage) -> None:
     site.do("days")
     late = site.now.of_step("days")[1].fact.started
     assert planned(site, "days")[2].planned == late + timedelta(days=1)
-    assert planned(site, "days")[2].why == f"every 1 d: after days 2 ({late:%Y-%m-%d %H:%M}, happened)"
+    assert planned(site, "days")[2].why == f"every 1 d: after days 2 ({late:%Y-%m-%d %H:%M} UTC, happened)"
 
 
 def test_a_reason_names_the_act_on_the_same_bag(stage: Stage) -> None:
@@ -293,3 +296,124 @@ def test_a_test_that_is_signed_after_the_bag_has_left_was_done_where_it_was(stag
     assert elsewhere(site.now, code, "plant", site.clock()) == "ward"
     assert elsewhere(site.now, code, "ward", site.clock()) == ""
     assert gaps(site.now) == []
+
+
+# ------------------------------------------------------------------ 11: one of several criteria is enough
+
+ALTERNATIVES = """release:
+  product: bag
+  failing: deviation major
+  criteria:
+    - id: potency
+      title: Potency
+      any_of:
+        - {id: ifn, title: IFN-gamma, measure: alpha.ifn, unit: pg/mL, at_least: 100}
+        - {id: killing, title: Killing, measure: alpha.killing, unit: "%", at_least: 30}
+    - id: sterility
+      title: Sterility by either method
+      may_be_pending: true
+      any_of:
+        - {id: rapid, title: Rapid method, measure: alpha.sterile, must_be: negative}
+        - {id: classic, title: Culture of 14 days, measure: alpha.culture, must_be: negative}
+    - id: dose
+      title: Dose by weight, or a flat cap
+      any_of:
+        - {id: per_kg, title: By weight, measure: {of: make.cells, divide: screening.weight}, unit: cells/kg, at_most: 2e6}
+        - {id: flat, title: Flat cap, measure: make.cells, unit: cells, at_most: 1e8}
+"""
+
+
+def either(stage: Stage, until: str = "disposition") -> Staged:
+    """The patient about to be decided on, by criteria with alternatives; 50 kg, 1.2e8 cells: 2.4e6 cells/kg, too many by both."""
+    text = kept().text
+    own = text[text.index("\nrelease:\n") + 1 : text.index("\nescalation:") + 1]
+    site = stage.site(read_protocol(text.replace(own, ALTERNATIVES)), EVA)
+    site.play(EVA, until, late=False)
+    return site
+
+
+def stands(site: Staged) -> dict[str, tuple[str, str]]:
+    """Each criterion: its verdict, and what was found."""
+    return {c.name: (c.verdict, c.found) for c in evaluate(site.now, site.protocol)}
+
+
+def test_one_alternative_that_passes_is_enough(stage: Stage) -> None:
+    """Pending while none is known or only one has failed; passed with the first that passes; what was found of each is shown."""
+    site = either(stage)
+    assert stands(site)["potency"] == ("pending", "ifn no result, pending; killing no result, pending")
+    site.late("alpha", {"ifn": "20 pg/mL"})
+    assert stands(site)["potency"] == ("pending", "ifn 20 pg/mL, failed; killing no result, pending")
+    assert site.now.deviations == {}
+    with site.refused("release.criteria") as told:
+        site.perform("disposition")
+    assert "potency pending" in told.says
+    assert "passes ifn at least 100 pg/mL or killing at least 30 %" in told.says
+    site.late("alpha", {"killing": "45 %"})
+    assert stands(site)["potency"] == ("passed", "ifn 20 pg/mL, failed; killing 45 %, passed")
+    assert site.now.deviations == {}
+    assert stands(site)["dose"][0] == "passed"
+    site.do("disposition")
+    settled(site)
+
+
+def test_it_fails_when_every_alternative_fails(stage: Stage) -> None:
+    """Then the deviation opens, and the release is refused; a correction of either makes it pass."""
+    site = either(stage)
+    site.late("alpha", {"ifn": "20 pg/mL"})
+    receipt = site.late("alpha", {"killing": "10 %"})
+    assert stands(site)["potency"] == ("failed", "ifn 20 pg/mL, failed; killing 10 %, failed")
+    assert [f.grade for f in receipt.facts if isinstance(f, DeviationOpened)] == ["major"]
+    with site.refused("release.criteria"):
+        site.perform("disposition")
+    settled(site)
+
+
+def test_a_late_failure_of_one_alternative_fells_nothing_while_another_holds(stage: Stage) -> None:
+    """Released on the rapid method; the culture is positive: the release stands. The rapid result is corrected too: it falls."""
+    site = either(stage)
+    site.late("alpha", {"killing": "45 %", "sterile": "negative"})
+    assert stands(site)["sterility"][0] == "passed"
+    site.do("disposition")
+    late = site.late("alpha", {"culture": "positive"})
+    assert stands(site)["sterility"] == ("passed", "rapid negative, passed; classic positive, failed")
+    assert not [f for f in late.facts if isinstance(f, (DeviationOpened, MaterialQuarantined))]
+    site.hire("P-77", "tester.77", "tester")
+    fell = site.correct("alpha", "sterile", "positive", by="tester.77")
+    assert [f.grade for f in fell.facts if isinstance(f, DeviationOpened)] == ["critical"]
+    assert any(isinstance(f, MaterialQuarantined) for f in fell.facts)
+    settled(site)
+
+
+def test_a_release_falls_with_the_one_alternative_that_was_known(stage: Stage) -> None:
+    """The rapid result was the only one: corrected to positive, nothing holds any more, though the culture is still pending."""
+    site = either(stage)
+    site.late("alpha", {"killing": "45 %", "sterile": "negative"})
+    site.do("disposition")
+    site.hire("P-77", "tester.77", "tester")
+    fell = site.correct("alpha", "sterile", "positive", by="tester.77")
+    assert stands(site)["sterility"][0] == "pending"
+    assert [f.grade for f in fell.facts if isinstance(f, DeviationOpened)] == ["critical"]
+    settled(site)
+
+
+def test_a_release_that_waits_for_both_alternatives_falls_when_both_fail(stage: Stage) -> None:
+    """Sterility may be pending: released without it, one positive changes nothing yet, the second fells the release."""
+    site = either(stage)
+    site.late("alpha", {"killing": "45 %"})
+    site.do("disposition")
+    site.late("alpha", {"sterile": "positive"})
+    assert stands(site)["sterility"][0] == "pending"
+    assert site.now.deviations == {}
+    fell = site.late("alpha", {"culture": "positive"})
+    assert [f.grade for f in fell.facts if isinstance(f, DeviationOpened)] == ["critical"]
+    settled(site)
+
+
+def test_an_amendment_tells_what_changes_in_an_alternative(stage: Stage) -> None:
+    """The list of changes names the criterion, the alternative and the bound."""
+    site = either(stage, "alpha")
+    new = read_protocol(site.protocol.text.replace("at_least: 30}", "at_least: 40}"))
+    told = [c for c in changes(site.now, site.protocol, new, ()) if c.where.startswith("criterion")]
+    assert [(c.where, c.what, c.before, c.after) for c in told] == [
+        ("criterion potency", "any_of killing at_least", "30", "40")
+    ]
