@@ -8,7 +8,7 @@ is of one moment, while others may go on writing.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,7 +140,7 @@ class Evidence:
         if not {"position", "value"} <= self._columns.keys():
             self.troubles.append("the file has no table of records")
             return
-        placements = _Placements(self._placements(), self.skipped)
+        placements = _Placements(self._placements(), self.skipped, self._broken)
         for position, value, link, refused in self._records():
             yield Row(position, value, link, refused, placements.of(position))
         self.beyond = placements.rest()
@@ -150,17 +150,21 @@ class Evidence:
 
         Records that are stored as refused are looked at too, except where such are kept. None: the log has more than
         `longest` records.
+
+        Raises:
+            Corrupt: what is read for it is damaged.
         """
-        ((last,),) = self._db.execute("SELECT max(position) FROM records")
-        if not isinstance(last, int) or last >= longest:
-            return None
-        kept = "refused IS NULL AND " if keeps_refused(self.place) else ""
-        rows = self._db.execute(
-            f"SELECT position, CAST(value AS BLOB) FROM records WHERE {kept}position NOT IN "  # noqa: S608  # words of ours
-            "(SELECT position FROM placements WHERE stream = ?) ORDER BY position",
-            (stream,),
-        )
-        return [position for position, value in rows if _names(value or b"", stream)]
+        with failures(self._path):
+            ((last,),) = self._db.execute("SELECT max(position) FROM records")
+            if not isinstance(last, int) or last >= longest:
+                return None
+            kept = "refused IS NULL AND " if keeps_refused(self.place) else ""
+            rows = self._db.execute(
+                f"SELECT position, CAST(value AS BLOB) FROM records WHERE {kept}position NOT IN "  # noqa: S608  # words of ours
+                "(SELECT position FROM placements WHERE stream = ?) ORDER BY position",
+                (stream,),
+            )
+            return [position for position, value in rows if _names(value or b"", stream)]
 
     def _query(self, where: str) -> str:
         text = [f"CAST({name} AS TEXT)" if name in self._columns else "NULL" for name in ("link", "refused")]
@@ -234,15 +238,24 @@ class _Placements:
     """The index, read along with the records."""
 
     def __init__(
-        self, rows: Iterator[tuple[int, str, int]] | None, skipped: dict[int, tuple[tuple[str, int], ...]]
+        self,
+        rows: Iterator[tuple[int, str, int]] | None,
+        skipped: dict[int, tuple[tuple[str, int], ...]],
+        broken: Callable[[sqlite3.Error], None],
     ) -> None:
-        self._rows, self._next = rows, next(rows, None) if rows is not None else None
-        self._skipped = skipped
+        self._rows, self._skipped, self._broken = rows, skipped, broken
+        self._next: tuple[int, str, int] | None = None
+        self._advance()
+
+    def _advance(self) -> None:
+        try:
+            self._next = next(self._rows, None) if self._rows is not None else None
+        except sqlite3.Error as problem:
+            self._broken(problem)  # what it would have said of the rest nobody knows
+            self._rows = self._next = None
 
     def of(self, position: int) -> tuple[tuple[str, int], ...] | None:
         """Where it places the record at this position, which comes after those that were asked for before."""
-        if self._rows is None:
-            return None
         found: list[tuple[str, int]] = []
         while self._next is not None and self._next[0] <= position:
             at = self._next[0]
@@ -250,14 +263,15 @@ class _Placements:
                 found.append(self._next[1:])
             else:
                 self._skipped[at] = (*self._skipped.get(at, ()), self._next[1:])
-            self._next = next(self._rows, None)
-        return tuple(sorted(found))
+            self._advance()
+        return None if self._rows is None else tuple(sorted(found))
 
     def rest(self) -> int:
         """How many are left when every record has been asked for."""
         left = 0
-        while self._rows is not None and self._next is not None:
-            left, self._next = left + 1, next(self._rows, None)
+        while self._next is not None:
+            left += 1
+            self._advance()
         return left
 
 

@@ -3,8 +3,8 @@
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from itertools import islice
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,9 +17,9 @@ from console.show import as_json, line
 from console.site import Site
 from console.where import COPY
 from events.checkpoint import Note, read_note
-from events.copy import Copy
 from events.errors import Refused, UnbrokenError
-from events.log import EventLog
+from events.evidence import Evidence
+from events.log import EventLog, Stored
 from events.verify import Finding, Verification
 
 
@@ -92,7 +92,7 @@ def _whole(
             result.findings += against_log(Files(site.folder), site.desk())
             result.findings += recomputed(Files(site.folder), site.desk())
         if anew is not None:
-            result.findings += _differences(anew, site.folder / COPY)
+            result.findings += _differences(site, anew, result.findings)
         _show(site, result, file, json, _source(site, full))
         return CLEAN if result.clean else FINDINGS
 
@@ -140,22 +140,43 @@ def _read_anew(site: Site) -> Iterator[EventLog]:
             log.close()
 
 
-def _differences(log: EventLog, path: Path) -> list[Finding]:
-    """Where the local copy says otherwise than what it is a copy of: what this site said of those records is not so."""
-    says = (
+def _differences(site: Site, log: EventLog, found: list[Finding]) -> list[Finding]:
+    """Where the local copy says otherwise than what it is a copy of: what this site said of those records is not so.
+
+    Args:
+        found: in the log itself; what is found in the copy beside that is the copy's own.
+    """
+    from events.verify import verify as judge_again
+
+    otherwise = (
         "this site's local copy holds another record or verdict here; what it said of it is not so. Move copy.db away"
     )
     try:
-        copy = Copy(path, synced=False)
-        try:
-            pairs = zip(log.read(), copy.read(), strict=False)
-            return [
-                Finding("copy", says, one.position) for one, other in islice((p for p in pairs if p[0] != p[1]), 20)
-            ]
-        finally:
-            copy.close()
+        evidence = Evidence(site.folder / COPY, log.place)
     except UnbrokenError as problem:
         return [Finding("copy", f"the local copy cannot be read, move copy.db away: {problem.says}")]
+    with closing(evidence):
+        told = [Finding("copy", otherwise, position) for position in _at_odds(log, evidence)]
+        known = {finding.position for finding in told}
+        theirs = {(one.kind, one.position, one.says) for one in found}
+        for one in judge_again(evidence, log.id).findings:
+            if (one.kind, one.position, one.says) not in theirs and (one.position is None or one.position not in known):
+                told.append(
+                    replace(one, kind="copy", says=f"this site's local copy, move copy.db away: {one.kind}: {one.says}")
+                )
+    return told
+
+
+def _at_odds(log: EventLog, copy: Evidence) -> list[int]:
+    """Positions at which the copy has another record, link or refusal than the log."""
+    ours, found = log.read(), []
+    one = next(ours, None)
+    for row in copy.rows():
+        while one is not None and one.position < row.position:
+            one = next(ours, None)
+        if one is None or one != Stored(row.position, row.value or b"", row.link, row.refused):
+            found.append(row.position)
+    return found
 
 
 def _note(file: Path | None) -> tuple[Note | None, Refused | None]:

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -324,6 +325,31 @@ def test_an_edited_verdict_is_named_by_a_full_verification(moved: Cli) -> None:
         0,
         1,
     )  # the copy is held against the topic, not the topic against the copy
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE log SET edge = x'00'",
+        "UPDATE log SET size = size - 1",
+        "DELETE FROM placements WHERE number > 2",
+        "UPDATE records SET value = x'00' WHERE position = 9",
+        "DELETE FROM records WHERE position = 9",
+        "DROP TABLE placements",
+    ],
+)
+def test_an_edited_copy_is_judged_all_the_same_and_a_full_verification_finds_no_less(moved: Cli, change: str) -> None:
+    """Nothing in the copy keeps anybody from judging the records in it; and beside the topic, all of it is the copy's fault."""
+    with closing(sqlite3.connect(moved.folder / "copy.db")) as db, db:
+        db.executescript(f"DROP TRIGGER records_stay; DROP TRIGGER records_keep; PRAGMA foreign_keys = OFF; {change}")
+    plain = moved("verify", "--json")
+    assert plain.code == 1, plain.out
+    full = moved("verify", "--full", "--json")
+    assert full.code == 1, full.out
+    assert {found["kind"] for found in full.json["findings"]} == {"copy"}
+    assert full.json["accepted"] == full.json["size"]
+    named = {found["position"] for found in plain.json["findings"] if found["kind"] != "copy"}
+    assert named <= {found["position"] for found in full.json["findings"]}
 
 
 def test_a_copy_that_cannot_be_written_sends_nothing(moved: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
