@@ -5,7 +5,7 @@ Neither the parser of the command line nor the rulebook is imported here before 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -174,8 +174,13 @@ LOOKED_THROUGH = 100_000
 BEFORE, AGAIN = "audited at this very head before", "audited again"
 
 
-def verify(site: Site, name: str, json: bool, *, anew: bool = False) -> int:
-    """Verify one therapy; `anew` asks about every decision again, even if this very head was audited."""
+def verify(site: Site, name: str, json: bool, *, anew: bool = False, beside: Sequence[Finding] = ()) -> int:
+    """Verify one therapy.
+
+    Args:
+        anew: ask about every decision again, even if this very head was audited.
+        beside: what was found in the whole log; what concerns this therapy, or no single stream, is told too.
+    """
     findings: list[Finding] = []
     records, says = 0, AGAIN
     try:
@@ -197,8 +202,10 @@ def verify(site: Site, name: str, json: bool, *, anew: bool = False) -> int:
         if unknown and (problem.rule != "order.therapy" or site.log.size() > LOOKED_THROUGH):
             raise
         findings = _judged_anew(site, name, problem)
-        if not findings:
+        if not findings and not beside:
             raise
+    told = {(finding.kind, finding.position, finding.says) for finding in findings}
+    findings += [f for f in _concerning(name, beside) if (f.kind, f.position, f.says) not in told]
     return show_verdict(site, name, records, findings, says, json)
 
 
@@ -224,7 +231,16 @@ def _judged_anew(site: Site, name: str, problem: UnbrokenError) -> list[Finding]
     if problem.rule.startswith("record."):
         first = _does_not_stand(name, problem)
         return [first, *(f for f in found if stream in f.streams and f.position != first.position)]
-    return [f for f in found if f.position is None or {stream, "authority"} & set(f.streams)]
+    return _concerning(name, found)
+
+
+def _concerning(name: str, findings: Iterable[Finding]) -> list[Finding]:
+    """Findings about a therapy, about who may sign, or about no single stream."""
+    return [
+        f
+        for f in findings
+        if not (named := {f.stream, *f.streams} - {None}) or {f"therapy/{name}", "authority"} & named
+    ]
 
 
 def show_verdict(site: Site, name: str, records: int, findings: list[Finding], says: str, json: bool) -> int:

@@ -66,9 +66,11 @@ def verify(
 
     def look() -> int:
         site = here.site()
-        if therapy:
-            return one_look.verify(site, therapy, json, anew=anew)
-        return _whole(site, checkpoint, log_id, decisions, full, files, json)
+        if not therapy:
+            return _whole(site, checkpoint, log_id, decisions, full, files, json)
+        asked = checkpoint or log_id or full or files
+        beside = _of_the_whole(site, checkpoint, log_id, full, files, json) if asked else []
+        return one_look.verify(site, therapy, json, anew=anew, beside=beside)
 
     raise typer.Exit(one_look.or_cannot_tell(look, json))
 
@@ -86,15 +88,33 @@ def _whole(
         if decisions and sound:
             result.findings += _audited(site)
         if files and sound:
-            from console.files import Files, against_log
-            from console.loggers import recomputed
-
-            result.findings += against_log(Files(site.folder), site.desk())
-            result.findings += recomputed(Files(site.folder), site.desk())
+            result.findings += _of_files(site)
         if anew is not None:
             result.findings += _differences(site, anew, result.findings)
         _show(site, result, file, json, _source(site, full))
         return CLEAN if result.clean else FINDINGS
+
+
+def _of_the_whole(
+    site: Site, file: Path | None, log_id: str | None, full: bool, files: bool, json: bool
+) -> list[Finding]:
+    """What the whole log's verification finds with what was given beside a therapy: it needs every record."""
+    pinned = (log_id or site.log_id).strip().lower()
+    with _read_anew(site) if full and site.kafka else nullcontext(None) as anew:
+        result = _judged(site, anew, pinned, file, json)
+        if files and result.clean:
+            result.findings += _of_files(site)
+        if anew is not None:
+            result.findings += _differences(site, anew, result.findings)
+    return result.findings
+
+
+def _of_files(site: Site) -> list[Finding]:
+    """Which raw files are missing or altered, and which give other figures than those that were signed."""
+    from console.files import Files, against_log
+    from console.loggers import recomputed
+
+    return [*against_log(Files(site.folder), site.desk()), *recomputed(Files(site.folder), site.desk())]
 
 
 def _judged(site: Site, anew: EventLog | None, pinned: str, file: Path | None, json: bool) -> Verification:

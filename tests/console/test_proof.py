@@ -26,6 +26,9 @@ def test_a_clean_log_verifies_wholly_and_by_therapy(cli: Cli) -> None:
     assert "CLEAN" in cli.ok("verify", ANNA.therapy).out
     assert cli.ok("verify", BRUNO.therapy, "--json").json["verdict"] == "clean"
     assert cli("verify", "T-NONE").code == 4
+    note = cli.ok("checkpoint", "--json").json["file"]
+    assert "CLEAN" in cli.ok("verify", ANNA.therapy, "--checkpoint", note, "--files").out
+    assert cli("verify", ANNA.therapy, "--log-id", "0" * 64).code == 1
 
 
 def test_the_log_id_that_was_written_down_is_the_measure(cli: Cli) -> None:
@@ -214,5 +217,8 @@ def test_with_more_evidence_nothing_is_found_less_and_nobody_says_that_he_cannot
     assert "checkpoint" in {one["kind"] for one in spoilt.json["findings"]}
     of_anna = cli("verify", ANNA.therapy, "--json")
     assert of_anna.code in (0, 1), of_anna.out
+    with_note = cli("verify", ANNA.therapy, "--json", "--checkpoint", str(note))
+    assert with_note.code == 1, "a checkpoint that is given is held against the log, whatever else is asked"
+    assert [one for one in of_anna.json["findings"] if one not in with_note.json["findings"]] == []
     touched = what not in ("two neighbours", "a record that is gone", "the edge", "the size", "a record of authority")
     assert not touched or of_anna.code == 1, of_anna.out
