@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -16,8 +14,10 @@ from console.times import read_time
 from events.errors import Refused
 from events.identifiers import read_code
 from protocol.commands import Perform
+from protocol.commands.base import check_written
 from protocol.model import Step
 from protocol.plain_yaml import NotPlain, read_plain
+from protocol.wording import in_words
 
 C = TypeVar("C", bound=BaseModel)
 _LISTS = ("permits", "issued")
@@ -40,15 +40,8 @@ _KNOWN = frozenset((*_LISTS, *_MAPS, *_WORDS, "slots"))
 
 def wrong(what: str, why: str, advice: str, **values: object) -> Refused:
     """An input that cannot be understood; nothing was asked of the rulebook yet."""
+    what = what if len(what) <= 100 else what[:97] + "..."
     return Refused("input.form", f"{what}: {why}.", advice=advice, values=values)
-
-
-def read_text(path: str) -> str:
-    """The text of a file, or of standard input for ``-``."""
-    try:
-        return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
-    except UnicodeDecodeError as problem:
-        raise wrong(path, f"byte {problem.start} is not UTF-8", "Save the file as UTF-8.", file=path) from None
 
 
 def read_document(text: str, name: str) -> dict[str, Any]:
@@ -59,17 +52,34 @@ def read_document(text: str, name: str) -> dict[str, Any]:
     """
     if text.lstrip().startswith("{"):
         try:
-            found = json.loads(text, parse_float=str, parse_int=str)
+            found = json.loads(text, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_once_each)
         except (ValueError, RecursionError) as problem:
             raise wrong(name, f"not JSON ({problem})", "Correct the file.", file=name) from None
         if isinstance(found, dict):
-            return found
+            return _read(found, name)
     try:
-        return read_plain(text).root
+        return _read(read_plain(text).root, name)
     except NotPlain as problem:
         says = f"line {problem.line} {problem.reason}"
         raise wrong(name, says, "Correct the file; `unbroken step show THERAPY STEP --template` prints one to fill in.",
                     file=name, line=problem.line) from None  # fmt: skip
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a field stands twice in one place, and nobody can say which was meant")
+    return found
+
+
+def _read(document: dict[str, Any], name: str) -> dict[str, Any]:
+    """A document in whose texts nothing hides, whatever escape it was written with."""
+    try:
+        for field, value in document.items():
+            check_written(field[:60], [field, value])
+    except (ValueError, RecursionError) as problem:
+        raise wrong(name, str(problem), "Correct the file; nothing was recorded.", file=name) from None
+    return document
 
 
 def pair(text: str, option: str, mark: str = "=") -> tuple[str, str]:
@@ -193,10 +203,12 @@ def command(kind: type[C], document: Mapping[str, Any]) -> C:
     try:
         return kind.model_validate(document)
     except ValidationError as problem:
-        first = problem.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        why = "is empty" if first["type"] == "string_too_short" else str(first["msg"]).removeprefix("Value error, ")
-        raise wrong(where, why[:1].lower() + why[1:], "Correct it; nothing was recorded.", field=where) from None
+        path, why = in_words(problem, kind)[0]
+        where = ".".join(str(part)[:60] for part in path)
+        says = f"{where}: {why[:1].lower()}{why[1:]}" if where else why
+        raise Refused(
+            "input.form", f"{says}.", advice="Correct it; nothing was recorded.", values={"field": where}
+        ) from None
 
 
 def scans_by_order(step: Step, lines: Iterable[str], given: Given) -> None:

@@ -12,12 +12,13 @@ _LAST = "Abel Brandt Conti Duran Engel Ferri Graf Holm Ivers Jonas Keller Lorenz
 
 
 class Member(NamedTuple):
-    """One of the staff: account, person, printed name, roles."""
+    """One of the staff: account, person, printed name, roles; and whether somebody else has that name."""
 
     account: str
     person: str
     printed_name: str
     roles: tuple[str, ...]
+    namesake: bool = False
 
 
 def cast(protocol: StudyProtocol) -> list[Member]:

@@ -9,6 +9,8 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from console.typed import Looked
+
 ABOUT = """The chain of custody for cell therapy, from vein to vein.
 
 Every step is a signed, immutable event. A step out of limits is recorded with its deviation; a step against a rule is \
@@ -258,7 +260,7 @@ def _unbroken(
 
 def _add(app: typer.Typer, name: str, entry: Entry) -> None:
     module = importlib.import_module(f"console.commands.{entry.module}")
-    app.command(name, rich_help_panel=entry.panel)(getattr(module, entry.function))
+    app.command(name, cls=Looked, rich_help_panel=entry.panel)(getattr(module, entry.function))
 
 
 def every_command() -> list[tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -21,9 +22,11 @@ from events.judge import JUDGE_VERSION
 from events.keys import FileKey, key_id, new_key
 from events.log_sqlite import SqliteLog
 from events.statement import Statement
+from events.writing import printed_name
 from events.zones import zone_names
 from protocol.decide import RULEBOOK
 from protocol.desk import Desk, Sitting
+from protocol.stored import written
 
 if TYPE_CHECKING:
     from console.cast import Member
@@ -55,10 +58,26 @@ def refuse_zone(zone: str) -> None:
     if zone not in zone_names():
         raise Refused(
             "site.zone",
-            f"There is no time zone {zone!r}.",
-            values={"zone": zone},
+            f"There is no time zone {zone[:60]!r}.",
+            values={"zone": zone[:60]},
             advice="Write it as in the tz database, for example Europe/Berlin.",
         )
+
+
+def site_words(name: str, code: str) -> tuple[str, str]:
+    """A site's name and its code, as they are kept.
+
+    Raises:
+        Refused: the name is none, or the code has not its form.
+    """
+    if not re.fullmatch(r"[A-Z0-9][A-Z0-9.\-]{0,23}", code.strip(), re.ASCII):
+        raise Refused(
+            "site.code",
+            f"{code[:60]!r} cannot be the code of a site.",
+            values={"code": code[:60]},
+            advice="1 to 24 of A-Z, 0-9, dot and hyphen, and the first a letter or digit: ANNA.",
+        )
+    return written("The site's name", name, printed_name), code.strip()
 
 
 def create(
@@ -78,6 +97,7 @@ def create(
     """
     refuse_existing(folder)
     refuse_zone(zone)
+    name, code = site_words(name, code)
     making = folder.absolute().with_name(folder.name + ".making")
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(mode=0o700, parents=True)  # whoever may read the log may read every code in it

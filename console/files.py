@@ -17,6 +17,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
+from console.given import opened
 from events.errors import Corrupt, Refused
 from events.verify import Finding
 
@@ -63,7 +64,7 @@ class Files:
             Refused: there is no such file, it is empty or too large.
             Corrupt: under its hash lies something else.
         """
-        with _opened(path) as source:
+        with opened(path) as source:
             return self._take(source, str(path))
 
     def _take(self, source: BinaryIO, name: str) -> Kept:
@@ -204,7 +205,7 @@ def hash_of(path: Path) -> str:
         Refused: there is no such file.
     """
     digest = hashlib.sha256()
-    with _opened(path) as source:
+    with opened(path) as source:
         while chunk := source.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
@@ -230,18 +231,6 @@ def against_log(files: Files, reader: Reader) -> list[Finding]:
     for name in files.strangers():
         findings.append(Finding("file", f"files/{name} is no raw file of this site: left half-copied, or put there"))
     return findings
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except (FileNotFoundError, IsADirectoryError) as problem:
-        raise Refused(
-            "file.readable",
-            f"{path} cannot be read ({problem.strerror}).",
-            values={"file": path},
-            advice="Check the path.",
-        ) from None
 
 
 def _copied(source: BinaryIO, making: Path, name: str) -> tuple[str, int]:

@@ -8,24 +8,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AfterValidator, ValidationError
 
 from console import moving
 from console.acts import read_document, words
 from console.cast import Member
 from console.creation import refuse_existing
-from console.signin import new_passphrase
+from console.given import text_of
+from console.signin import encodable, new_passphrase
 from console.site import Site
 from console.study_files import StudyFile, read_study
 from events.authority import ADMINISTRATOR
 from events.errors import Refused
 from events.identifiers import Account, Name, PersonId
+from events.writing import printed_name, same_name
+from protocol.administration import check_namesake
 from protocol.check import staffing_gaps
+from protocol.commands import Command
 from protocol.desk import Sitting
 from protocol.file import read_protocol
 from protocol.model import StudyProtocol
+from protocol.stored import written
+from protocol.wording import in_words
 
 _WORDS = 4
 _SYLLABLES = [a + b for a in "bdfgklmnprstvz" for b in "aeiou"]
@@ -126,35 +132,57 @@ def read_people(plan: Founding) -> list[Member]:
     if plan.people is None:
         account, name = plan.administrator
         return [_member({"account": account, "person": "P-001", "printed_name": name, "roles": ADMINISTRATOR}, 1)]
-    text = plan.people.read_text(encoding="utf-8")
+    text = text_of(plan.people)
     # A file may be the list itself; the reader wants a field at the top.
     lined = text if text.lstrip().startswith("people:") else "people:\n" + text
     entries = read_document(lined, str(plan.people)).get("people") or []
+    if not isinstance(entries, list):
+        raise _wrong("the file is no list of people")
     members = [_member(entry, number) for number, entry in enumerate(entries, 1)]
     accounts = [m.account for m in members]
     if twice := sorted({a for a in accounts if accounts.count(a) > 1}):
         raise _wrong(f"the account {', '.join(twice)} stands twice", accounts=twice)
     if not any(ADMINISTRATOR in m.roles for m in members):
         raise _wrong("nobody is administrator, and nobody else could enrol people", roles=[ADMINISTRATOR])
-    return members
+    return [_told_apart(member, members) for member in members]
+
+
+def _told_apart(member: Member, members: list[Member]) -> Member:
+    """One of the people, who may be enrolled whichever of two namesakes comes first: it is enough that one is said to be one."""
+    others = [m for m in members if m.account != member.account]
+    names = [(m.person, m.account, m.printed_name) for m in others if not (m.namesake or member.namesake)]
+    check_namesake(member.person, member.printed_name, names)
+    return member._replace(
+        namesake=member.namesake or any(same_name(m.printed_name, member.printed_name) for m in others)
+    )
+
+
+class _Person(Command):
+    """One entry of a people file."""
+
+    account: Account
+    person: PersonId
+    printed_name: Annotated[str, AfterValidator(printed_name)]
+    roles: tuple[Name, ...]
+    namesake: bool = False
 
 
 def _member(entry: Any, number: int) -> Member:
     fields = ("account", "person", "printed_name", "roles")
-    if not isinstance(entry, dict) or set(entry) != set(fields):
-        raise _wrong(f"person {number} has not exactly {', '.join(fields)}", person=number)
-    try:
-        return Member(
-            TypeAdapter(Account).validate_python(entry["account"]),
-            TypeAdapter(PersonId).validate_python(entry["person"]),
-            str(entry["printed_name"]).strip(),
-            tuple(TypeAdapter(Name).validate_python(role) for role in words(entry["roles"])),
-        )
-    except ValidationError as problem:
-        first = problem.errors(include_url=False)[0]
+    if not isinstance(entry, dict) or not set(fields) <= set(entry) <= {*fields, "namesake"}:
         raise _wrong(
-            f"person {number}: {first['input']!r}: {first['msg'][:1].lower()}{first['msg'][1:]}", person=number
-        ) from None
+            f"person {number} has not exactly {', '.join(fields)} (and namesake, where it is one)", person=number
+        )
+    if isinstance(entry["printed_name"], str):
+        written(
+            f"The people cannot be enrolled: the printed name of person {number}", entry["printed_name"], printed_name
+        )
+    try:
+        person = _Person.model_validate({**entry, "roles": words(entry["roles"])})
+    except ValidationError as problem:
+        path, why = in_words(problem, _Person)[0]
+        raise _wrong(f"person {number}, {'.'.join(map(str, path))}: {why}", person=number) from None
+    return Member(person.account, person.person, person.printed_name, person.roles, person.namesake)
 
 
 def _wrong(says: str, **values: object) -> Refused:
@@ -174,7 +202,7 @@ def _phrases(plan: Founding, members: list[Member]) -> dict[str, str]:
     if plan.generate is not None:
         return _generated(plan.generate, accounts)
     if plan.passphrases is not None:
-        known = read_document(plan.passphrases.read_text(encoding="utf-8"), str(plan.passphrases))
+        known = read_document(text_of(plan.passphrases, secret=True), str(plan.passphrases))
         if missing := [a for a in accounts if not known.get(a)]:
             raise Refused(
                 "authority.passphrase",
@@ -182,7 +210,7 @@ def _phrases(plan: Founding, members: list[Member]) -> dict[str, str]:
                 values={"missing": missing},
                 advice="Add a line ACCOUNT: PASSPHRASE for each; nothing was set up.",
             )
-        return {a: str(known[a]) for a in accounts}
+        return {a: encodable(str(known[a])) for a in accounts}
     if not sys.stdin.isatty():
         raise Refused(
             "authority.passphrase",

@@ -6,11 +6,12 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from console.creation import refuse_existing, refuse_zone
+from console.creation import refuse_existing, refuse_zone, site_words
+from console.given import bytes_of
 from console.keyring import write_secret
 from console.site import Site
 from console.where import COPY, kafka_access, open_log
@@ -53,12 +54,15 @@ def join(plan: Joining, passphrase: str, random: Random = os.urandom) -> Site:
     """
     refuse_existing(plan.folder)
     refuse_zone(plan.zone)
+    name, code = site_words(plan.name, plan.code)
+    plan = replace(plan, name=name, code=code)
+    locked = bytes_of(plan.admin_key)  # what the line names is looked at before anybody is asked over the network
     making = plan.folder.absolute().with_name(f".{plan.folder.absolute().name}.joining")
     shutil.rmtree(making, ignore_errors=True)
     (making / "keys").mkdir(parents=True)
     making.chmod(0o700)
     try:
-        _fill(making, plan, passphrase, random)
+        _fill(making, plan, locked, passphrase, random)
         site = Site.open(making)
         site.move(plan.folder)
     except BaseException:
@@ -67,7 +71,7 @@ def join(plan: Joining, passphrase: str, random: Random = os.urandom) -> Site:
     return Site.open(plan.folder)
 
 
-def _fill(making: Path, plan: Joining, passphrase: str, random: Random) -> None:
+def _fill(making: Path, plan: Joining, locked: bytes, passphrase: str, random: Random) -> None:
     from events.kafka.topic import look
 
     about = {**plan.kafka, "topic_id": look(kafka_access(making, plan.kafka)).id}
@@ -92,7 +96,7 @@ def _fill(making: Path, plan: Joining, passphrase: str, random: Random) -> None:
     own, secret = new_key(random), random(24).hex()
     write_secret(making / "keys" / f"{system}.pem", own.locked(secret, random))
     write_secret(making / "keys" / "system.passphrase", (secret + "\n").encode())
-    write_secret(making / "keys" / f"{plan.admin}.pem", plan.admin_key.read_bytes())
+    write_secret(making / "keys" / f"{plan.admin}.pem", locked)
     site = Site.open(making)
     if simulated:
         site.set_clock(last.recorded)

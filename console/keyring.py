@@ -12,6 +12,7 @@ from events.facts import authority as facts
 from events.keys import FileKey, key_id, new_key, open_signer
 from protocol import administration
 from protocol.desk import Desk, Receipt, Sitting
+from protocol.stored import formed
 
 if TYPE_CHECKING:
     from console.cast import Member
@@ -89,7 +90,7 @@ def enrol(site: Site, desk: Desk, admin: Sitting, member: Member, passphrase: st
     fresh = path.with_name(f"{member.account}.{key_id(key.public)[:12]}.new")
     write_secret(fresh, key.locked(passphrase, random))
     try:
-        desk.authorise(lambda a, b: [_enrolment(desk, a, b, member, key)], admin)
+        desk.authorise(lambda a, b: [_enrolment(desk, a, b, member, key.public)], admin)
     except UnbrokenError:
         fresh.unlink()
         raise
@@ -117,7 +118,17 @@ def add_key(site: Site, desk: Desk, admin: Sitting, account: str, passphrase: st
     return receipt
 
 
-def _enrolment(desk: Desk, actor: Any, authority: Any, member: Member, key: FileKey) -> Any:
+def may_enrol(desk: Desk, admin: str, member: Member) -> None:
+    """Ask whether somebody may be enrolled as given; nothing is made or recorded.
+
+    Raises:
+        Refused: see `administration.enrol`; or a name or id has not its form.
+    """
+    with formed():
+        _enrolment(desk, desk.actor(admin), desk.log.authority(), member, bytes(32))
+
+
+def _enrolment(desk: Desk, actor: Any, authority: Any, member: Member, public: bytes) -> Any:
     return administration.enrol(
         actor,
         authority,
@@ -125,8 +136,9 @@ def _enrolment(desk: Desk, actor: Any, authority: Any, member: Member, key: File
         person=member.person,
         account=member.account,
         printed_name=member.printed_name,
-        public=key.public,
+        public=public,
         roles=member.roles,
+        namesake=member.namesake,
     )
 
 

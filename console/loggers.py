@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from importlib import resources
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.files import Files
+from console.given import opened, text_of
 from console.given_log import GivenLog
 from console.times import read_time
 from events.errors import Refused, UnbrokenError
@@ -56,7 +58,7 @@ def format_texts(folder: Path | None) -> dict[str, tuple[str, str]]:
     }
     own = folder / SITE_FORMATS if folder else None
     for path in sorted(own.glob("*.yaml")) if own and own.is_dir() else []:
-        found[path.stem] = (path.read_text(encoding="utf-8"), "this site's own")
+        found[path.stem] = (text_of(path), "this site's own")
     return dict(sorted(found.items()))
 
 
@@ -77,7 +79,7 @@ def declaration(folder: Path | None, log: GivenLog, data: bytes) -> Declaration:
         )
     name = log.format
     if name.endswith((".yaml", ".yml")):
-        declared = read_declaration(Path(name).read_text(encoding="utf-8"), name)
+        declared = read_declaration(text_of(name), name)
     else:
         known = format_texts(folder)
         if name not in known:
@@ -130,19 +132,10 @@ def bytes_of(path: Path) -> bytes:
     Raises:
         Refused: there is no such file, or it is too large.
     """
-    try:
-        size = path.stat().st_size
-        if size > LARGEST_FILE:
+    with opened(path) as file:
+        if (size := os.fstat(file.fileno()).st_size) > LARGEST_FILE:
             raise too_large(size)
-        with path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)  # a pipe has no size
-    except (FileNotFoundError, IsADirectoryError) as problem:
-        raise Refused(
-            "file.readable",
-            f"{path} cannot be read ({problem.strerror}).",
-            values={"file": path},
-            advice="Check the path.",
-        ) from None
+        data = file.read(LARGEST_FILE + 1)
     if len(data) > LARGEST_FILE:
         raise too_large(None)
     return data

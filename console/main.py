@@ -11,6 +11,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 from console import here, one_look  # noqa: E402
 from console.trouble import USAGE, crashed, silence_output, told  # noqa: E402
+from console.unseen import refuse_hidden  # noqa: E402
 
 INTERRUPTED = 130
 
@@ -23,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     argv = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        refuse_hidden(argv)
         argv = here.take_site(argv)
         known = one_look.quickly(argv)
         return _run(argv) if known is None else known

@@ -14,6 +14,7 @@ from console.newer import newer
 from console.remembered import Answer, recall, work_out
 from console.show import Screen, as_json, first_of, line, pairs
 from events.errors import Corrupt, Refused, Unavailable, UnbrokenError
+from events.forms import is_therapy_id
 from events.instant import from_wire
 from events.verify import Finding
 
@@ -33,6 +34,7 @@ def quickly(argv: list[str]) -> int | None:
         or len(argv) - len(words) > 1
         or words[1].startswith("-")
         or words[0] not in ("status", "verify")
+        or not is_therapy_id(words[1])  # then the parser's way says what the form of an id is
     ):
         return None
     from console import here

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,17 +10,22 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from events.instant import to_wire
+from events.writing import escaped, visible
 
 if TYPE_CHECKING:
     from console.site import Site
     from events.authority import Authority
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
 
 def clean(text: str) -> str:
-    """A text that cannot move a terminal's cursor or colour it."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+    """A text as it is printed, whatever it is and wherever it came from: it cannot move a terminal's cursor, colour it, or
+    turn or hide what stands beside it."""
+    return visible(text)
+
+
+def say(text: str, end: str = "\n") -> None:
+    """One line for the person at the terminal that is no part of the answer: on standard error."""
+    print(clean(text), end=end, file=sys.stderr, flush=True)
 
 
 def _cell(text: str) -> str:
@@ -30,12 +34,17 @@ def _cell(text: str) -> str:
 
 def as_json(document: object) -> None:
     """One JSON document; times are spelled as on the wire, in UTC."""
-    print(json.dumps(document, ensure_ascii=False, indent=2, default=_plain))
+    print(json_text(document, indent=2))
 
 
 def as_json_line(document: object) -> None:
     """One JSON object on one line."""
-    print(json.dumps(document, ensure_ascii=False, default=_plain))
+    print(json_text(document))
+
+
+def json_text(document: object, indent: int | None = None) -> str:
+    """A document as JSON, every character that hides written as an escape."""
+    return escaped(json.dumps(document, ensure_ascii=False, indent=indent, default=_plain))
 
 
 def _plain(value: object) -> object:
@@ -77,7 +86,7 @@ class Screen:
     def simulated(self) -> None:
         """Say so where the site's time is not the world's."""
         if self.site.simulated:
-            print(f"simulated time at {self.site.name}: {self.when(self.site.now())}")
+            line(f"simulated time at {self.site.name}: {self.when(self.site.now())}")
 
     def zone_note(self) -> str:
         """For the title of a table of times."""
@@ -97,6 +106,11 @@ def first_of(told: str, command: str, most: int = 3) -> str:
     return f"{'; '.join(clauses[:most])}; and {len(clauses) - most} more: {command}"
 
 
+def as_it_is(text: str) -> None:
+    """A text to the byte, for a file: what it may hold was looked at when it was read."""
+    print(text, end="")
+
+
 def pairs(rows: Iterable[tuple[str, str]], indent: str = "") -> None:
     """Labels and values, the values aligned; empty ones are left out."""
     kept = [(label, value) for label, value in rows if value]
@@ -109,13 +123,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
     """A table: drawn on a terminal, columns aligned with spaces when piped."""
     filled = [[_cell(str(cell)) for cell in row] for row in rows]
     if not filled:
-        print(f"{title}: {nothing[:1].lower()}{nothing[1:]}" if title else nothing)
+        line(f"{title}: {nothing[:1].lower()}{nothing[1:]}" if title else nothing)
         return
     if sys.stdout.isatty():
         _drawn(columns, filled, title)
         return
     if title:
-        print(title)
+        line(title)
     widths = [max(len(c), *(len(row[i]) for row in filled)) for i, c in enumerate(columns)]
     for row in [list(columns), *filled]:
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -127,7 +141,7 @@ def _drawn(columns: Sequence[str], rows: list[list[str]], title: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(title=title or None, title_justify="left", box=SIMPLE, pad_edge=False)
+    drawn = Table(title=clean(title) or None, title_justify="left", box=SIMPLE, pad_edge=False)
     for column in columns:
         drawn.add_column(column, overflow="fold")
     for row in rows:

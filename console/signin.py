@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console.given import text_of
+from console.secret import in_confidence
 from events.errors import Refused
 
 if TYPE_CHECKING:
@@ -41,19 +43,36 @@ def named(account: str | None) -> str:
 def passphrase(account: str, secret: Path | None, variable: str = "UNBROKEN_PASSPHRASE") -> str:
     """The passphrase: from the file, from the environment, or asked without echo."""
     if secret is not None:
-        return secret.read_text(encoding="utf-8").rstrip("\r\n")
+        return in_confidence(text_of(secret, secret=True).rstrip("\r\n"))
     if variable in os.environ:
-        return os.environ[variable]
+        return encodable(os.environ[variable])
     if sys.stdin.isatty():
         from getpass import getpass
 
-        return getpass(f"Passphrase of {account}: ")
+        return encodable(getpass(f"Passphrase of {account}: "))
     raise Refused(
         "authority.passphrase",
         f"No passphrase of {account} is given, and there is no terminal to ask on.",
         values={"account": account},
         advice=f"Name a file with --passphrase-file, or set {variable}. Nothing was recorded.",
     )
+
+
+def encodable(secret: str) -> str:
+    """A passphrase that is a text, kept in confidence.
+
+    Raises:
+        Refused: it holds bytes that are not UTF-8; it is never shown.
+    """
+    try:
+        in_confidence(secret).encode()
+    except UnicodeEncodeError:
+        raise Refused(
+            "authority.passphrase",
+            "The passphrase is not UTF-8.",
+            advice="Type it on a terminal that is set to UTF-8. Nothing was recorded.",
+        ) from None
+    return secret
 
 
 def new_passphrase(account: str, secret: Path | None) -> str:
@@ -67,7 +86,7 @@ def new_passphrase(account: str, secret: Path | None) -> str:
         return passphrase(account, secret, variable)
     from getpass import getpass
 
-    first = getpass(f"New passphrase of {account}: ")
+    first = encodable(getpass(f"New passphrase of {account}: "))
     if getpass(f"Once more, for {account}: ") != first:
         raise Refused(
             "authority.passphrase-twice", "The two passphrases differ.", advice="Begin again; nothing was recorded."

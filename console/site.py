@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from console.show import say
 from events.checkpoint import Checkpoint, write_checkpoint
 from events.errors import Corrupt, Refused, UnbrokenError
 from events.instant import from_wire, to_wire
@@ -110,10 +110,9 @@ class Site:
             self._log = log
             if left := log.authority().left.get(log.place):
                 # Reading goes on: it is the log's past. But nobody must take it for the present.
-                print(
+                say(
                     f"Attention: this log was moved away from here and goes on at {left}; what follows is its past. "
-                    "Tell this site where it is: unbroken log use.",
-                    file=sys.stderr,
+                    "Tell this site where it is: unbroken log use."
                 )
         return self._log
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from console.given import bytes_of
 from events.errors import Refused
-from protocol.file import MAX_BYTES, decode, own_dictionary
+from protocol.file import decode, own_dictionary
 
 
 class StudyFile(NamedTuple):
@@ -23,7 +24,7 @@ def read_study(path: Path) -> StudyFile:
     Raises:
         Refused: one of them is too long or not UTF-8, or there is no such dictionary.
     """
-    text = decode(path.read_bytes(), str(path))
+    text = decode(bytes_of(path), str(path))
     named = own_dictionary(text)
     below = (
         named is not None
@@ -34,12 +35,11 @@ def read_study(path: Path) -> StudyFile:
         return StudyFile(text, "", str(path))
     beside = path.parent / named.file
     try:
-        with beside.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as problem:
+        data = bytes_of(beside)
+    except Refused as problem:
         raise Refused(
             "protocol.dictionary",
-            f"{path} names the dictionary {named.file}, and {beside} cannot be read ({getattr(problem, 'strerror', problem)}).",
+            f"{path} names the dictionary {named.file}, which is no such file: {problem.says}",
             values={"file": str(path), "dictionary": named.file},
             advice="Put the file there; the study names it by a path that begins in its own folder.",
         ) from None

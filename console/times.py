@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from events.errors import Refused
+from events.writing import refuse_foreign
+from protocol.commands.base import EARLIEST, LATEST
 
 if TYPE_CHECKING:
     from console.site import Site
@@ -24,15 +26,23 @@ def read_time(text: str, zone: ZoneInfo) -> datetime:
         Refused: another form, or an hour that the zone skips or repeats when clocks change.
     """
     try:
+        refuse_foreign(text.strip())
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
         moment = None
     if moment is None or len(text.strip()) < 16:
         raise Refused(
             "time.form",
-            f"{text!r} is no time.",
-            values={"given": text},
+            f"{_shown(text)!r} is no time.",
+            values={"given": _shown(text)},
             advice=f"Write day and time: 2026-03-01T09:30 (in {zone.key}), 2026-03-01T09:30Z, or 2026-03-01T09:30+01:00.",
+        )
+    if not EARLIEST.year <= moment.year < LATEST.year:
+        raise Refused(
+            "time.form",
+            f"{text.strip()} lies in the year {moment.year}; from {EARLIEST.year} to {LATEST.year - 1} is what is told here.",
+            values={"given": text.strip()},
+            advice="Write the year with all four digits, as it was.",
         )
     if moment.tzinfo is not None:
         return moment.astimezone(UTC)
@@ -45,6 +55,10 @@ def read_time(text: str, zone: ZoneInfo) -> datetime:
             advice=f"Add the offset: {text}{_offset(early)} or {text}{_offset(late)}.",
         )
     return early.astimezone(UTC)
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _offset(moment: datetime) -> str:

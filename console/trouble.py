@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import errno
 import os
 import sys
 import tempfile
@@ -11,18 +11,20 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from events.errors import Unavailable, UnbrokenError
+from events.errors import Refused, Unavailable, UnbrokenError
 
 USAGE, FAULT = 2, 70
 
 
 def told(problem: Exception, argv: list[str]) -> int | None:
     """Tell a problem that has a name; returns its exit code, None for one that has none."""
+    from console.show import json_text
+
     if isinstance(problem, OSError) and not isinstance(problem, UnbrokenError):
-        problem = _of_the_disk(problem)
+        problem = _of_the_disk(problem, argv)
     if not isinstance(problem, UnbrokenError):
         return None
-    if "--json" not in argv or not _printed(json.dumps(problem.as_dict(), ensure_ascii=False, indent=2)):
+    if "--json" not in argv or not _printed(json_text(problem.as_dict(), indent=2)):
         _to_person(problem)
     return problem.exit_code
 
@@ -45,7 +47,19 @@ def silence_output() -> None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # lives as long as the process
 
 
-def _of_the_disk(problem: OSError) -> UnbrokenError:
+_OF_A_PATH = (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP,
+              errno.EINVAL, errno.ENXIO, errno.EXDEV, errno.EEXIST, errno.ENOTEMPTY)  # fmt: skip
+"""What is wrong with a path, and not with the disk."""
+
+
+def _of_the_disk(problem: OSError, argv: list[str]) -> UnbrokenError:
+    if problem.errno in _OF_A_PATH and (named := _named_on_line(problem, argv)):
+        return Refused(
+            "file.readable",
+            f"{_short(named)} cannot be used ({problem.strerror}); the log took nothing from this command.",
+            values={"file": _short(named)},
+            advice="Check the path that the line names, and who may read and write there.",
+        )
     # Of files beside the log only: the log's own failures are named where it is written.
     what = f" ({problem.filename})" if problem.filename else ""
     return Unavailable(
@@ -54,6 +68,14 @@ def _of_the_disk(problem: OSError) -> UnbrokenError:
         values={"file": problem.filename or "", "error": problem.strerror or str(problem)},
         advice="Check the path, the permissions and the space on the disk, then repeat the command.",
     )
+
+
+def _named_on_line(problem: OSError, argv: list[str]) -> str:
+    """The word of the line that is the path that failed, or a folder above it; nothing where the line names none such."""
+    words = [word.partition("=")[2] if word.startswith("--") else word for word in argv]
+    words.append(os.environ.get("UNBROKEN_SITE", ""))
+    failed = os.path.abspath(os.fsdecode(problem.filename)) if isinstance(problem.filename, (str, bytes)) else ""
+    return next((w for w in words if w and failed.startswith(os.path.abspath(w))), "") if failed else ""
 
 
 def _to_person(problem: UnbrokenError) -> None:
@@ -83,6 +105,7 @@ def _short(value: object) -> str:
         text = ", ".join(str(item) for item in value) or "none"
     else:
         text = str(value)
+    text = " ".join(text.split("\n"))  # one line: nothing that was given draws another under the verdict
     return text if len(text) <= 300 else text[:297] + "..."
 
 
@@ -92,7 +115,10 @@ def _in_colour() -> bool:
 
 def crashed(problem: Exception, argv: list[str], folder: Path | None) -> int:
     """A fault of this program: the particulars go into a file, the person gets one sentence and its path."""
-    text = "".join(traceback.format_exception(problem))
+    from console.secret import struck
+    from console.show import clean, json_text
+
+    text = struck("".join(traceback.format_exception(problem)))
     name = f"crash-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.txt"
     inside = [folder] if folder is not None and (folder / "site.json").is_file() else []
     path = next((p for place in (*inside, Path(tempfile.gettempdir())) if (p := _write(place / name, text))), None)
@@ -107,16 +133,16 @@ def crashed(problem: Exception, argv: list[str], folder: Path | None) -> int:
             "values": {"file": str(path or "")},
             "advice": advice,
         }
-        _printed(json.dumps(document, indent=2))
+        _printed(json_text(document, indent=2))
     else:
-        print(f"{says} {where}\n  What to do: {advice}", file=sys.stderr)
+        print(clean(f"{says} {where}\n  What to do: {advice}"), file=sys.stderr)
     return FAULT
 
 
 def _write(path: Path, text: str) -> Path | None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except OSError:
         return None

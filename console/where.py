@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from console.given import text_of
+from console.show import say
 from events.errors import Refused
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def open_log(folder: Path, kafka: dict[str, Any] | None, log_id: str | None, cop
         copy or folder / COPY,
         topic_id=kafka["topic_id"],
         log_id=log_id,
-        told=lambda line: print(line, file=sys.stderr, flush=True),
+        told=say,
         progress=_catching_up(),
     )
 
@@ -110,12 +112,12 @@ def kafka_settings(servers: str, topic: str, security: Path | None) -> dict[str,
 
 def _text(security: Path) -> str:
     try:
-        return security.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
+        return text_of(security)
+    except Refused as problem:
         raise Refused(
             "kafka.file",
-            f"The security file {security} cannot be read ({problem}).",
-            values={"file": security},
+            f"The security file cannot be read: {problem.says}",
+            values=problem.values,
             advice="Name a YAML file of protocol, ca, user, password_file, certificate, key.",
         ) from None
 

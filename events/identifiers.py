@@ -15,7 +15,9 @@ from typing import Annotated
 from pydantic import StringConstraints
 
 from events.errors import Refused
+from events.forms import FORMS
 from events.scanner import characters, seen_in
+from events.writing import LONGEST_LINE
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ*"
 _DIN = re.compile(r"[A-NP-Z1-9][A-NP-Z0-9][0-9]{3}[0-9]{2}[0-9]{6}", re.ASCII)
@@ -45,21 +47,24 @@ def with_check(text: str) -> str:
 
 
 def _no(rule: str, what: str, text: str, why: str) -> Refused:
+    shown = text if len(text) <= 80 else text[:77] + "..."
     return Refused(
         rule,
-        f"{text!r} is not a {what}: {why}.",
-        values={"scanned": text},
+        f"{shown!r} is not a {what}: {why}.",
+        values={"scanned": shown},
         advice="Scan it again; if it still fails, the barcode is unreadable or foreign: fetch a new label.",
     )
 
 
 def _bare(text: str) -> str:
     text = text.strip(" \t\r\n")
+    if len(text) > LONGEST_LINE:
+        raise _no("identifier.code", "code", text, f"it has {len(text):,} characters; 40 is the most")
     if (seen := seen_in(text)) is not None:
         raise Refused(
             "identifier.scanner",
             f"{one_line(text)!r} cannot be read: {seen.why}.",
-            values={"scanned": text},
+            values={"scanned": one_line(text)},
             advice=seen.advice,
         )
     if not text.isascii():  # upper() would make S of a long s
@@ -183,14 +188,14 @@ def _structures(bare: str) -> str:
 
 
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9.\-]{0,39}", re.ASCII)
-Code = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9.\-]{0,39}$")]
-"""Anything with a barcode: 1 to 40 of A-Z, 0-9, dot and hyphen."""
-TherapyId = Annotated[str, StringConstraints(pattern=r"^T-[A-Z0-9][A-Z0-9\-]{0,23}$")]
-Account = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._\-]{1,31}$")]
-PersonId = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9\-]{1,23}$")]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+\-]{0,63}$")]
+Code = Annotated[str, StringConstraints(pattern=FORMS["code"][0])]
+"""Anything with a barcode."""
+TherapyId = Annotated[str, StringConstraints(pattern=FORMS["therapy's id"][0])]
+Account = Annotated[str, StringConstraints(pattern=FORMS["name of an account"][0])]
+PersonId = Annotated[str, StringConstraints(pattern=FORMS["person's id"][0])]
+Name = Annotated[str, StringConstraints(pattern=FORMS["name"][0])]
 """A name given by a protocol file: a step, a role, a reading, an occurrence."""
-Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Digest = Annotated[str, StringConstraints(pattern=FORMS["digest"][0])]
 """SHA-256, lower-case hexadecimal."""
 
 

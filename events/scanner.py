@@ -6,8 +6,9 @@ Symbology identifiers: AIM, ISO/IEC 15424. Data identifiers: ISBT 128 Standard T
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import NamedTuple
+
+from events.writing import named
 
 
 class Seen(NamedTuple):
@@ -65,9 +66,8 @@ def characters(text: str, allowed: str) -> str:
     """The first character outside `allowed`, with its name; nothing where there is none."""
     for place, letter in enumerate(text, start=1):
         if letter not in allowed:
-            name = unicodedata.name(letter, "") or f"U+{ord(letter):04X}"
-            shown = repr(letter) if letter.isprintable() and letter != " " else f"U+{ord(letter):04X}"
-            return f"{shown} ({name}) at place {place}" if name != shown else f"{shown} at place {place}"
+            shown = f"{letter!r} ({named(letter)})" if letter.isprintable() and letter != " " else named(letter)
+            return f"{shown} at place {place}"
     return ""
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
+from events import writing
 from events.authority import ADMINISTRATOR, SYSTEM, Authority
 from events.facts import authority as facts
 from events.facts import site
@@ -11,6 +13,7 @@ from events.facts.base import Fact
 from protocol.model import StudyProtocol
 from protocol.refusals import refuse
 from protocol.roles import check_role
+from protocol.stored import written
 from protocol.surroundings import Actor
 
 QA, SUPERVISOR = "quality", "supervisor"
@@ -35,13 +38,18 @@ def enrol(
     printed_name: str,
     public: bytes,
     roles: tuple[str, ...],
+    namesake: bool = False,
 ) -> Fact:
     """Enrol a person's account.
 
+    Args:
+        namesake: another person of that name is enrolled, and this is not that person.
+
     Raises:
-        Refused: not an administrator, the account exists, or a role that nobody knows.
+        Refused: not an administrator, the account exists, a role that nobody knows, a name that is none, or somebody else's.
     """
     check_role((ADMINISTRATOR,), actor, "enrol people")
+    printed_name = written("The printed name", printed_name, writing.printed_name)
     if account in authority.people:
         raise refuse(
             "authority.account",
@@ -50,9 +58,42 @@ def enrol(
             account=account,
         )
     _check_roles(roles, known)
+    if not namesake:
+        check_namesake(person, printed_name, _named_already(authority))
     return facts.PersonEnrolled(
         person=person, account=account, printed_name=printed_name, public_key=public.hex(), roles=roles
     )
+
+
+def _named_already(authority: Authority) -> list[tuple[str, str, str]]:
+    return [(known.person, known.account, known.printed_name) for known in authority.people.values()]
+
+
+def check_namesake(person: str, name: str, enrolled: Iterable[tuple[str, str, str]]) -> None:
+    """Nobody is enrolled under another person's name unasked: one person under two ids could sign as two people.
+
+    Args:
+        enrolled: person, account and printed name of everybody who is enrolled.
+
+    Raises:
+        Refused: `authority.namesake`, naming who has that name.
+    """
+    if held := [(p, a, n) for p, a, n in enrolled if p != person and writing.same_name(n, name)]:
+        shown = ", ".join(f"{n} ({a}, person {p})" for p, a, n in held)
+        raise refuse(
+            "authority.namesake",
+            f"{name} is the name of somebody who is enrolled: {shown}.",
+            f"If it is the same person, enrol the account for person {held[0][0]}: nobody is two people. If it is another "
+            "person of that name, say so: `--namesake`, or `namesake: yes` in the people file.",
+            name=name,
+            held_by=[a for _, a, _ in held],
+        )
+
+
+def other_names(authority: Authority, person: str, name: str) -> list[tuple[str, str]]:
+    """The accounts that a person has under another name, each with that name: most often the id is somebody else's."""
+    known = [(k.account, k.printed_name) for k in authority.people.values() if k.person == person]
+    return [(account, printed) for account, printed in known if not writing.same_name(printed, name)]
 
 
 def _check_roles(roles: tuple[str, ...], known: frozenset[str]) -> None:
@@ -80,14 +121,18 @@ def change_roles(
     _check_roles(roles, known)
     if ADMINISTRATOR not in roles:
         _check_not_last(authority, account)
-    return facts.RolesChanged(account=account, roles=roles, why=why)
+    return facts.RolesChanged(account=account, roles=roles, why=_reason(why))
+
+
+def _reason(text: str) -> str:
+    return written("The reason", text, writing.free_text)
 
 
 def add_key(actor: Actor, authority: Authority, account: str, public: bytes, why: str) -> Fact:
     """Give an account a further key."""
     check_role((ADMINISTRATOR,), actor, "add keys")
     _known_account(authority, account)
-    return facts.KeyAdded(account=account, public_key=public.hex(), why=why)
+    return facts.KeyAdded(account=account, public_key=public.hex(), why=_reason(why))
 
 
 def revoke_keys(
@@ -106,7 +151,8 @@ def revoke_keys(
             "authority.key", f"Account {account} has no key in force.", "There is nothing to revoke.", account=account
         )
     _check_not_last(authority, account)
-    return tuple(facts.KeyRevoked(key=key.id, why=why, suspect_since=suspect_since) for key in keys)
+    reason = _reason(why)
+    return tuple(facts.KeyRevoked(key=key.id, why=reason, suspect_since=suspect_since) for key in keys)
 
 
 def _check_not_last(authority: Authority, account: str) -> None:

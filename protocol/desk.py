@@ -22,6 +22,7 @@ from events.instant import whole_milliseconds
 from events.keys import Signer, key_id
 from events.log import Appended, EventLog
 from events.statement import Statement
+from events.writing import free_text
 from protocol import administration, changeover, cohorts
 from protocol.automatic import let_pass, next_deadline
 from protocol.commands import AnyCommand, LetPass, Perform
@@ -37,6 +38,7 @@ from protocol.reader import Reader
 from protocol.recall import decide_recall
 from protocol.refusals import refuse
 from protocol.state import Therapy
+from protocol.stored import check_stored, formed, written
 from protocol.surroundings import Actor, Cohort, Surroundings
 
 MOST_TRIES = 200
@@ -128,7 +130,8 @@ class Desk(Reader):
         """
         state = self.therapy(therapy)
         around, _ = self.surroundings(command, self.actor(account), self._now(), self.zone, therapy=state)
-        decision = self._decide_running(state, command, around)
+        with formed():
+            decision = self._decide_running(state, command, around)
         if decision.stop is not None:
             raise decision.stop
         return decision
@@ -161,7 +164,8 @@ class Desk(Reader):
         for _ in range(MOST_TRIES):
             state = self.therapy(name)
             around, seen = self.surroundings(command, actor, now, self.zone, therapy=state)
-            decision = decider(state, command, around)
+            with formed():
+                decision = decider(state, command, around)
             if not decision.facts:
                 return None
             if first is not None and decision.facts != first and not isinstance(command, LetPass):
@@ -216,7 +220,8 @@ class Desk(Reader):
         actor = self._signing_actor(sitting)
         for _ in range(MOST_TRIES):
             heads = self.first_heads(streams)
-            facts = tuple(decide_facts(actor, self.log.authority()))
+            with formed():
+                facts = tuple(decide_facts(actor, self.log.authority()))
             self.check_people(facts)
             decision = Decision((), meaning, now)
             try:
@@ -236,11 +241,13 @@ class Desk(Reader):
         """
         now = self._now()
         actor = self._signing_actor(sitting)
+        reason = written("The reason", reason, free_text)
         receipts: list[Receipt] = []
         for _ in range(MOST_TRIES):
             first = self.first_heads([lot_stream(lot)])
             touched, recalled, seen = self.touched_by_lot(lot)
-            recall = decide_recall(actor, lot, reason, touched, recalled)
+            with formed():
+                recall = decide_recall(actor, lot, reason, touched, recalled)
             heads = first | {stream: seen[stream] for stream in recall.streams}
             decision = Decision((), "performed", now)
             try:
@@ -266,7 +273,8 @@ class Desk(Reader):
             first = self.first_heads([room_stream(read_code(command.room))])
             room, head = self.room(read_code(command.room))
             there, seen = self.touched_in_room(room)
-            reported = decide_report(actor, command, room, there, self.protocols(), now)
+            with formed():
+                reported = decide_report(actor, command, room, there, self.protocols(), now)
             heads = first | {stream: {room_stream(room.code): head, **seen}[stream] for stream in reported.streams}
             decision = Decision((), "performed", command.ended)
             try:
@@ -320,6 +328,7 @@ class Desk(Reader):
         meaning: str,
     ) -> Receipt:
         protocol = self.current_protocol()
+        reason = written("The reason", reason, free_text)
         cohorts.known_cohort(protocol, name)
         stream = cohorts.cohort_stream(protocol, name)
         # The head is taken before the cohort is read: whatever comes between makes it decide again.
@@ -382,6 +391,7 @@ class Desk(Reader):
         now: datetime,
         facts: tuple[Fact, ...] = (),
     ) -> Appended:
+        check_stored(facts or decision.facts)
         statement = Statement(
             id=self.random(16).hex(),
             log=self.log.id,

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from events.errors import Refused
+from events.writing import hidden, named
 from protocol.check import check_protocol
 from protocol.mending import further_problems
 from protocol.model import StudyProtocol
-from protocol.plain_yaml import Document, NotPlain, read_plain
+from protocol.plain_yaml import Document, NotPlain, read_plain, unseen
 from protocol.problems import Problem
 from protocol.warn import warn
 from protocol.wording import COMPUTED, in_words
@@ -107,6 +108,8 @@ def read_protocol(
         raise _refused(name, [Told(1, "", "the text is not UTF-8; save the file as UTF-8")]) from None
     if (size := len(data) + len(terms.encode())) > MAX_BYTES:
         raise _refused(name, [_too_long(size, " with its dictionary" if terms else "")])
+    if not adopted and (strange := list(hidden(text, "\t\n\r"))):
+        raise _refused(name, [_unseen(text, place, character) for place, character in strange])
     passed: list[NotPlain] = []
     try:
         document = read_plain(text, passed)
@@ -114,6 +117,8 @@ def read_protocol(
         raise _refused(name, [Told(one.line, one.field, one.reason) for one in (*passed, wrong)]) from None
     told = [Told(one.line, one.field, one.reason) for one in passed]
     problems = [Problem((p,), "the program computes it; remove it") for p in COMPUTED if p in document.root]
+    if not adopted:
+        problems += [Problem(path, says) for path, says in unseen(document.root)]
     if terms and own_dictionary(text) is None:
         problems.append(Problem(_DICTIONARY, "names no file, and a dictionary came with the study"))
     computed = {"digest": hashlib.sha256(data).hexdigest(), "text": text, "terms": terms}
@@ -140,6 +145,13 @@ def read_protocol(
 def warnings_of(protocol: StudyProtocol) -> list[Told]:
     """What is allowed in a file that was read and is hardly meant, each with its line, in the order of lines."""
     return _tell(read_plain(protocol.text), warn(protocol))
+
+
+def _unseen(text: str, place: int, character: str) -> Told:
+    # Also in a comment: the text stands in the log, and what a person reads on the page must be all there is.
+    before = text[: place - 1]
+    where = place - before.rfind("\n") - 1
+    return Told(before.count("\n") + 1, "", f"holds {named(character)} at place {where}; take it out")
 
 
 def _too_long(size: int, of: str = "") -> Told:

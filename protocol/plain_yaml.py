@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from events.writing import Unfit, refuse_hidden
 from protocol.problems import Path
 
 MAX_DEPTH = 24
@@ -119,6 +120,20 @@ def read_plain(text: str, wrong: list[NotPlain] | None = None) -> Document:
         if wrong is not None:
             wrong += passed
     return document
+
+
+def unseen(part: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Each text of a document in which a character hides, behind whatever escape: where it is, and what is wrong."""
+    if isinstance(part, str):
+        try:
+            refuse_hidden(part)
+        except Unfit as problem:
+            yield path, str(problem)
+        return
+    for name, below in part.items() if isinstance(part, dict) else enumerate(part):
+        if isinstance(name, str):
+            yield from unseen(name, path)
+        yield from unseen(below, (*path, name))
 
 
 def _events(text: str, passed: list[NotPlain]) -> Iterator[Any]:

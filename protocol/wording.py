@@ -8,12 +8,13 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from events.forms import FORM_IN_WORDS
+from events.writing import Unfit, refuse_foreign
 from protocol.model import StudyProtocol
 from protocol.problems import Path, Problem
 
 COMPUTED = ("digest", "text", "terms", "earlier")
 """Fields of the model that the program computes; they never stand in a file."""
-_NAME = "1 to 64 letters, digits, _ . + -, and the first a letter or digit"
 
 
 def in_words(problem: ValidationError, whole: type[BaseModel] = StudyProtocol) -> list[Problem]:
@@ -57,7 +58,7 @@ def _reason(error: Any, whole: type[BaseModel]) -> str:
         case "extra_forbidden":
             return _unknown_field(error["loc"], whole)
         case "string_pattern_mismatch":
-            return f"{given!r} cannot be a name: {_NAME}"
+            return _misshapen(str(given), context["pattern"])
         case "literal_error":
             return _one_of(str(given), context.get("expected", ""))
         case "decimal_parsing" | "decimal_type" | "finite_number" | "decimal_max_digits":
@@ -75,17 +76,28 @@ def _reason(error: Any, whole: type[BaseModel]) -> str:
         case "string_too_short":
             return "is empty"
         case "string_too_long":
-            return f"is longer than {context.get('max_length')} characters"
+            return f"is longer than {context['max_length']} characters: it has {len(str(given)):,}"
         case "too_short":
             return f"needs at least {context.get('min_length')}"
         case "too_long":
             return f"has {context.get('actual_length')} values, {context.get('max_length')} is the most"
         case "greater_than_equal":
-            return f"{given} is less than {context.get('ge')}"
+            return f"{_shown(str(given))} is less than {context.get('ge')}"
         case "less_than_equal":
-            return f"{given} is more than {context.get('le')}"
+            return f"{_shown(str(given))} is more than {context.get('le')}"
         case _:
             return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _misshapen(given: str, pattern: str) -> str:
+    """What is wrong with an identifier, and its form; a character that only looks right is named."""
+    kind, form = FORM_IN_WORDS.get(pattern, ("value here", pattern))
+    try:
+        refuse_foreign(given)
+        why = ""
+    except Unfit as problem:
+        why = f"; it {problem}"
+    return f"{_shown(given)} cannot be a {kind}: {form}{why}"
 
 
 def _shown(given: object) -> str:
@@ -98,8 +110,8 @@ def _shown(given: object) -> str:
 
 def _one_of(given: str, expected: str) -> str:
     options = _options(expected)
-    near = get_close_matches(given, options, 1, 0.6)
-    return f"{given!r} is none of {', '.join(options)}" + (f"; did you mean {near[0]}?" if near else "")
+    near = get_close_matches(given[:80], options, 1, 0.6)  # comparing takes the square of its length
+    return f"{_shown(given)} is none of {', '.join(options)}" + (f"; did you mean {near[0]}?" if near else "")
 
 
 def _options(expected: str) -> list[str]:
@@ -109,12 +121,12 @@ def _options(expected: str) -> list[str]:
 def nearest_option(error: Any) -> str:
     """The word that was surely meant instead of one that is no option; nothing where none is near."""
     expected = error.get("ctx", {}).get("expected", "")
-    return next(iter(get_close_matches(str(error.get("input")), _options(expected), 1, 0.75)), "")
+    return next(iter(get_close_matches(str(error.get("input"))[:80], _options(expected), 1, 0.75)), "")
 
 
 def nearest_field(loc: tuple[int | str, ...], whole: type[BaseModel] = StudyProtocol) -> str:
     """The field that was surely meant instead of one that the part has not; nothing where none is near."""
-    return next(iter(get_close_matches(str(loc[-1]), _fields_at(loc, whole), 1, 0.6)), "")
+    return next(iter(get_close_matches(str(loc[-1])[:80], _fields_at(loc, whole), 1, 0.6)), "")
 
 
 def _fields_at(loc: tuple[int | str, ...], whole: type[BaseModel]) -> list[str]:

@@ -42,7 +42,7 @@ from console.options import (
     StepArg,
     TherapyArg,
 )
-from console.show import Screen, as_json, line, pairs, table
+from console.show import Screen, as_it_is, as_json, line, pairs, table
 from console.signin import named
 from console.telling import tell
 from protocol.due import instances
@@ -66,7 +66,7 @@ def show(
     protocol = desk.protocol_of(state)
     asked = known_step(protocol, step)
     if as_template:
-        print(template(asked, protocol, therapy, to_account_for(state, protocol, asked)), end="")
+        as_it_is(template(asked, protocol, therapy, to_account_for(state, protocol, asked)))
         return
     open_now = [due for due in instances(state, protocol) if due.step.id == step] if state.opened else []
     if json:

@@ -8,6 +8,7 @@ import typer
 
 from console import here, one_look
 from console.files import Files, against_log
+from console.given import refuse_place
 from console.options import Json
 from console.show import as_json, line, table
 from events.errors import Refused
@@ -68,6 +69,7 @@ def show(
 
 
 def _write(data: bytes, out: Path) -> None:
+    refuse_place(out)
     if out.exists():
         raise Refused(
             "file.exists", f"{out} exists.", values={"file": out}, advice="Name another file; nothing is overwritten."

@@ -11,6 +11,7 @@ import typer
 from console import here
 from console.acting import act, shown
 from console.acts import command, pair, wrong
+from console.given import refuse_place
 from console.one_look import opened
 from console.options import As, Json, Secret, TherapyArg, Why
 from console.show import Screen, as_json, line, table
@@ -61,6 +62,7 @@ def print_labels(
 
     Example: unbroken label print T-7K2QXM --material G123498654321 --out labels.pdf --as apheresis.nurse.1
     """
+    refuse_place(out)
     site = here.site()
     desk = site.desk()
     issue = _issue(desk, opened(desk, therapy), material, template, count, serial, why)

@@ -10,10 +10,11 @@ import typer
 
 from console import here
 from console.files import Files
+from console.given import refuse_place
 from console.given_log import GivenLog
 from console.one_look import CLEAN, FINDINGS, opened
 from console.options import Json, Occurrence, OfMaterial, StepArg, TherapyArg
-from console.show import Screen, as_json, line, table
+from console.show import Screen, as_it_is, as_json, line, table
 from console.telling import declared_in_words, told_log
 from console.times import read_time
 from events.errors import Refused
@@ -76,7 +77,7 @@ def formats(
                 "logger.format-named", f"There is no format {name}.", values={"format": name},
                 advice=f"Known are: {', '.join(known)}.",
             )  # fmt: skip
-        print(known[name][0], end="")
+        as_it_is(known[name][0])
         return
     read = {key: (read_declaration(text, key), origin) for key, (text, origin) in known.items()}
     if json:
@@ -137,7 +138,7 @@ def detect(file: LogArg, zone: Zone = None) -> None:
     from console.loggers import bytes_of
     from protocol.logger.detect import propose
 
-    print(propose(bytes_of(file), zone), end="")
+    as_it_is(propose(bytes_of(file), zone))
 
 
 def check(
@@ -193,6 +194,7 @@ def plot(
     from console.chart import drawn
     from console.loggers import again, bytes_of, chart_of, recorded
 
+    refuse_place(out)
     site = here.site()
     desk = site.desk()
     state = opened(desk, therapy)

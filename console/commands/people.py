@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
-from console import here
+from console import here, keyring
 from console.acting import record_site, shown, tick
 from console.cast import Member
 from console.options import As, Json, Secret, Why
 from console.show import Screen, as_json, line, table
-from console.signin import new_passphrase, sit
+from console.signin import named, new_passphrase, sit
 from events.authority import STREAM
 from events.facts.base import Fact
 from protocol import administration
@@ -72,8 +72,13 @@ def add(
     person: Annotated[
         str, typer.Option("--person", metavar="ID", help="The person's id; one person may have two accounts.")
     ],
-    name: Annotated[str, typer.Option("--name", help="The printed name, as it stands beside each signature.")],
+    name: Annotated[
+        str, typer.Option("--name", metavar="PRINTED", help="The printed name, as it stands beside each signature.")
+    ],
     role: Roles,
+    namesake: Annotated[
+        bool, typer.Option("--namesake", help="Another person of this name is enrolled, and this is not that person.")
+    ] = False,
     new_secret: NewSecret = None,
     account: As = None,
     secret: Secret = None,
@@ -84,15 +89,21 @@ def add(
     Example: unbroken person add ward.nurse.3 --person P-044 --name "Ida Berg" --role ward_nurse --as admin
     """
     site = here.site()
+    member = Member(new, person, name, tuple(role), namesake)
+    desk = site.desk()
+    keyring.may_enrol(desk, named(account), member)  # what stands against it is told before a passphrase is asked
     sitting = sit(site, account, secret)
-    site.enrol(site.desk(), sitting, Member(new, person, name, tuple(role)), new_passphrase(new, new_secret))
+    others = administration.other_names(site.log.authority(), person, name)
+    site.enrol(desk, sitting, member, new_passphrase(new, new_secret))
     tick(site)
     screen = Screen(site)
     if json:
-        as_json({"account": new, "person": person, "printed_name": name, "roles": role})
+        as_json({"account": new, "person": person, "printed_name": name, "roles": role, "other_names": dict(others)})
         return
     screen.simulated()
     line(f"Enrolled {screen.name(new)} as {', '.join(role)}. Signed: {screen.name(sitting.account)}, authorised.")
+    for account_, printed in others:
+        line(f"Attention: person {person} is {printed} under the account {account_}. Is that the same person?")
 
 
 def roles(

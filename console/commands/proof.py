@@ -11,9 +11,10 @@ from typing import Annotated
 import typer
 
 from console import here, one_look
+from console.given import bytes_of, refuse_place
 from console.one_look import CLEAN, FINDINGS
 from console.options import Json
-from console.show import as_json, line
+from console.show import as_it_is, as_json, line
 from console.site import Site
 from console.where import COPY
 from events.checkpoint import Note, read_note
@@ -205,16 +206,15 @@ def _note(file: Path | None) -> tuple[Note | None, Refused | None]:
         return None, None
     try:
         # Bytes, and not lines as this system ends them: a note's lines end in one line feed.
-        return read_note(file.read_bytes().decode("utf-8")), None
-    except (OSError, UnicodeDecodeError) as problem:
-        return None, Refused(
-            "verify.checkpoint",
-            f"{file} cannot be read ({problem}).",
-            values={"file": file},
-            advice="Name a checkpoint as `unbroken checkpoint` wrote it.",
-        )
+        return read_note(bytes_of(file).decode("utf-8")), None
+    except UnicodeDecodeError as problem:
+        says = f"{file} cannot be read ({problem})."
     except Refused as problem:
-        return None, problem
+        if problem.rule != "file.readable":
+            return None, problem
+        says = problem.says
+    advice = "Name a checkpoint as `unbroken checkpoint` wrote it."
+    return None, Refused("verify.checkpoint", says, values={"file": file}, advice=advice)
 
 
 def _progress(done: int) -> None:
@@ -273,10 +273,12 @@ def checkpoint(
     Example: unbroken checkpoint --out /media/usb/checkpoint.txt
     """
     site = here.site()
+    if out is not None:
+        refuse_place(out)
     written = site.write_checkpoint(out)
     note = written.read_text(encoding="utf-8")
     if json:
         as_json({"file": str(written), "note": note})
         return
-    print(note, end="")
+    as_it_is(note)
     line(f"Written to {written}. Keep a copy outside this computer.")

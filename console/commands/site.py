@@ -1,6 +1,5 @@
 """Set a site up and look at it."""
 
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,15 +8,15 @@ import typer
 
 from console import here
 from console.options import As, Json, Kafka, KafkaSecurity, Secret, Topic
-from console.show import Screen, as_json, line, pairs
+from console.show import Screen, as_json, line, pairs, say
 from events.errors import Refused
 
 
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The new site's folder.")],
-    name: Annotated[str, typer.Option("--name", help="The site's name, as it stands in the log.")],
+    name: Annotated[str, typer.Option("--name", metavar="PRINTED", help="The site's name, as it stands in the log.")],
     code: Annotated[str, typer.Option("--site-code", metavar="CODE", help="A short code, written into each therapy.")],
-    zone: Annotated[str, typer.Option("--zone", help="Its time zone, as in the tz database.")] = "UTC",
+    zone: Annotated[str, typer.Option("--zone", metavar="ZONE", help="Its time zone, as in the tz database.")] = "UTC",
     protocol: Annotated[
         Path | None,
         typer.Option("--protocol", metavar="FILE", help="The study to adopt; the shipped one, if left out."),
@@ -30,7 +29,7 @@ def init(
         str, typer.Option("--admin", metavar="ACCOUNT", help="Without --people: the administrator's account.")
     ] = "admin",
     admin_name: Annotated[
-        str, typer.Option("--admin-name", metavar="NAME", help="Without --people: the administrator's printed name.")
+        str, typer.Option("--admin-name", metavar="PRINTED", help="Without --people: the administrator's printed name.")
     ] = "Administrator",
     passphrases: Annotated[
         Path | None, typer.Option("--passphrases", metavar="FILE", help="For scripts: YAML of account: passphrase.")
@@ -74,7 +73,7 @@ def init(
         simulated_from=_simulated(simulated_from, zone),
         kafka=kafka_settings(kafka, topic, kafka_security) if kafka else None,
     )
-    site, adopted, gaps = found(plan, lambda text: None if json else print(text, file=sys.stderr))
+    site, adopted, gaps = found(plan, lambda text: None if json else say(text))
     accounts = list(site.log.authority().people)
     if json:
         as_json({"site": str(site.folder), "log": site.log_id, "protocol": adopted.digest, "accounts": accounts,
@@ -106,7 +105,7 @@ def _simulated(text: str | None, zone: str) -> datetime | None:
 
 def join(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The new folder.")],
-    name: Annotated[str, typer.Option("--name", help="This site's name.")],
+    name: Annotated[str, typer.Option("--name", metavar="PRINTED", help="This site's name.")],
     code: Annotated[str, typer.Option("--site-code", metavar="CODE", help="A short code of its own.")],
     log_id: Annotated[
         str,
@@ -119,7 +118,7 @@ def join(
     kafka: Annotated[str, typer.Option("--kafka", metavar="SERVERS", help="host:port of a broker, or of several.")],
     topic: Topic = "unbroken",
     kafka_security: KafkaSecurity = None,
-    zone: Annotated[str, typer.Option("--zone", help="Its time zone, as in the tz database.")] = "UTC",
+    zone: Annotated[str, typer.Option("--zone", metavar="ZONE", help="Its time zone, as in the tz database.")] = "UTC",
     account: As = None,
     secret: Secret = None,
     json: Json = False,

@@ -9,8 +9,9 @@ import typer
 
 from console import here
 from console.acting import act, shown
-from console.acts import Given, command, pair, read_document, read_text, scans_by_order, words
+from console.acts import Given, command, pair, read_document, scans_by_order, words
 from console.files import keep_named
+from console.given import text_of
 from console.options import (
     As,
     Json,
@@ -27,6 +28,7 @@ from console.options import (
     StepArg,
     TherapyArg,
 )
+from console.show import line
 from console.signin import sit
 from console.site import Site
 from protocol.commands import Begun, Perform
@@ -130,7 +132,7 @@ def open_therapy(
     name = therapy or _new_id(desk)
     shown(site, desk, desk.open(name, consent, sitting), sitting, name, json)
     if not json:
-        print(f"The therapy's id is {name}. Next: unbroken worklist --therapy {name}")
+        line(f"The therapy's id is {name}. Next: unbroken worklist --therapy {name}")
 
 
 def _new_id(desk: Desk) -> str:
@@ -246,7 +248,7 @@ def gather(
     _more: list[str],
 ) -> Given:
     """Everything the line gives, over what the file gives."""
-    given = Given(read_document(read_text(from_file), from_file) if from_file else None, from_file or "")
+    given = Given(read_document(text_of(from_file), from_file) if from_file else None, from_file or "")
     for text in scan or ():
         given.scan(*pair(text, "--scan"))
     for text in typed or ():
@@ -278,7 +280,7 @@ def complete(
         protocol = desk.protocol_of(desk.therapy(therapy))
         if step in protocol.by_id:
             if scans_from is not None:
-                scans_by_order(protocol.by_id[step], read_text(scans_from).splitlines(), given)
+                scans_by_order(protocol.by_id[step], text_of(scans_from).splitlines(), given)
             if asks:
                 _ask(desk.therapy(therapy), protocol.by_id[step], protocol, given)
     keep_named(site, therapy, step, given.readings, keep=keep)

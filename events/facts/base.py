@@ -39,7 +39,7 @@ Instant = Annotated[datetime, BeforeValidator(_moment), PlainSerializer(to_wire,
 class Value(BaseModel):
     """A frozen value inside a fact; unknown fields are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True)
 
 
 class Fact(Value):

@@ -145,6 +145,10 @@ def access(document: Mapping[str, Any], base: Path) -> Access:
     )
 
 
+_SERVER = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._\-]{0,252})|\[[0-9A-Fa-f:.%a-z]{2,64}\]):[0-9]{1,5}", re.ASCII)
+"""A host's name or address (that of IPv6 in brackets), a colon, and a port."""
+
+
 def servers_of(told: object) -> tuple[str, ...]:
     """``host:port`` from a list or a comma-separated text.
 
@@ -153,8 +157,11 @@ def servers_of(told: object) -> tuple[str, ...]:
     """
     words = told.split(",") if isinstance(told, str) else [str(one) for one in told] if isinstance(told, list) else []
     servers = tuple(word.strip() for word in words if word.strip())
-    if not servers or any(not server.rpartition(":")[2].isdigit() or ":" not in server for server in servers):
-        raise _bad("kafka.servers", f"{told!r} names no broker as host:port.", servers=told)
+    if not servers or not all(
+        _SERVER.fullmatch(server) and 0 < int(server.rpartition(":")[2]) < 65536 for server in servers
+    ):
+        shown = str(told)[:80]
+        raise _bad("kafka.servers", f"{shown!r} names no broker as host:port.", servers=shown)
     return servers
 
 

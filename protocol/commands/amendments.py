@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from events.facts.base import Name, Short
-from protocol.commands.base import Command, Moment, Text
+from events.facts.base import Name
+from protocol.commands.base import Command, Moment, Short, Text
 
 
 class ProposeAmendment(Command):

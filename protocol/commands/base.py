@@ -1,38 +1,71 @@
 """What every command is, and the values that several of them hold."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 
-from events.facts.base import Name, Short
-from events.facts.base import Text as AnyText
-from events.identifiers import one_line
+from events import writing
+from events.facts.base import Name
+
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""Between which every moment lies that somebody tells; beyond, a length added to it would leave the calendar."""
 
 
 def _aware(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("the time has no zone; write for example 2026-03-01T09:30:00Z or +01:00")
+    if not EARLIEST <= moment < LATEST:
+        raise ValueError(f"the time lies in the year {moment.year}; from 1900 to 2199 is what is told here")
     return moment.astimezone(
         UTC
     )  # two times on one place's clocks would be compared, and subtracted, as they are shown there
 
 
-def _says_something(text: str) -> str:
-    shown = one_line(text)
-    if not any(character.isalnum() for character in shown):
-        raise ValueError("an empty reason is no reason")
-    return shown
-
-
-Text = Annotated[AnyText, AfterValidator(_says_something)]
+Text = Annotated[str, AfterValidator(writing.free_text)]
+"""A reason, or what happened: as `events.writing.free_text` keeps it."""
+Short = Annotated[str, AfterValidator(writing.value)]
+"""One value in words: as `events.writing.value` keeps it."""
 Moment = Annotated[datetime, AfterValidator(_aware)]
 
 
 class Command(BaseModel):
-    """A command from outside: unknown fields are refused."""
+    """A command from outside: unknown fields are refused, and in no text of it, of whatever field, may a character hide."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written(cls, document: Any) -> Any:
+        if isinstance(document, Mapping):
+            for field, value in document.items():
+                check_written(str(field), value)
+        return document
+
+
+def check_written(field: str, value: object) -> None:
+    """Look through what was given for one field, however deep it is nested.
+
+    Raises:
+        ValueError: a text in it is longer than any may be, or holds a character that hides; the field is named.
+    """
+    todo = [value]
+    while todo:
+        match todo.pop():
+            case str() as text:
+                try:
+                    writing.refuse_long(text, writing.LONGEST_TEXT)
+                    writing.refuse_hidden(text, writing.BREAKS + writing.FROM_SCANNERS)
+                except writing.Unfit as problem:
+                    raise ValueError(f"{field} {problem}") from None
+            case dict() as members:
+                todo.extend(members)
+                todo.extend(members.values())
+            case list() | tuple() as items:
+                todo.extend(items)
+            case _:
+                pass
 
 
 def number_as_text(value: object) -> object:

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from events.facts.base import Count, Flag, Name, Short
-from protocol.commands.base import Command, Moment, Text
+from events.facts.base import Count, Flag, Name
+from protocol.commands.base import Command, Moment, Short, Text
 
 
 class SignGrades(Command):

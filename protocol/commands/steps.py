@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from events.facts.base import Flag, LabelFate, Name, RawFile, Short
+from events.facts.base import Flag, LabelFate, Name, RawFile
 from events.facts.logger import LogFigures
 from events.identifiers import Code
-from protocol.commands.base import Command, Moment, Number, Readings, Text
+from protocol.commands.base import Command, Moment, Number, Readings, Short, Text
 
 
 class Presented(Command):

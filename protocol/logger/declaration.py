@@ -15,7 +15,7 @@ from events.zones import zone_names
 from protocol.logger.spans import Length, Span
 from protocol.logger.stamps import Stamps, read_offset, stamps
 from protocol.model.base import Part, Title, listed
-from protocol.plain_yaml import NotPlain, read_plain
+from protocol.plain_yaml import NotPlain, read_plain, unseen
 from protocol.wording import in_words
 
 STATED = "stated"
@@ -202,12 +202,14 @@ def read_declaration(text: str, name: str) -> Declaration:
     Raises:
         Refused: `logger.format`, with line and reason of what is wrong.
     """
-    if len(text.encode()) > LARGEST_FORMAT:
+    if len(text.encode("utf-8", "surrogatepass")) > LARGEST_FORMAT:
         raise _wrong(name, [f"it has more than {LARGEST_FORMAT:,} bytes"])
     try:
         document = read_plain(text)
     except NotPlain as wrong:
         raise _wrong(name, [f"line {wrong.line} {wrong.field} {wrong.reason}"]) from None
+    if found := [f"line {document.line(path)}, {document.field(path)}: {says}" for path, says in unseen(document.root)]:
+        raise _wrong(name, found)
     try:
         return Declaration.model_validate(document.root)
     except ValidationError as problem:

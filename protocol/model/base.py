@@ -48,7 +48,7 @@ Signatures = Annotated[
 class Part(BaseModel):
     """A part of the file: frozen, and an unknown field is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True)
 
 
 class Consequence(Part):

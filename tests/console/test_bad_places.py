@@ -207,5 +207,5 @@ def test_an_act_file_that_cannot_be_understood_is_refused(cli: Cli, tmp_path: Pa
     ):
         file.write_text(text, encoding="utf-8")
         assert told in cli.refused("input.form", *line, by=NURSE)["says"], text
-    assert cli("perform", ANNA.therapy, "apheresis", "--from", str(tmp_path / "none.yaml"), by=NURSE).code == 7
+    cli.refused("file.readable", "perform", ANNA.therapy, "apheresis", "--from", str(tmp_path / "none.yaml"), by=NURSE)
     cli.refused("input.form", "perform", ANNA.therapy, "apheresis", "--scan", "wristband", by=NURSE)

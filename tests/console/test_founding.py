@@ -77,7 +77,7 @@ def test_an_administrator_alone(cli: Cli, tmp_path: Path) -> None:
         (PEOPLE.replace("administrator", "courier"), "site.people", "nobody is administrator"),
         (PEOPLE.replace("nurse.1", "admin"), "site.people", "stands twice"),
         (PEOPLE.replace("account: nurse.1, ", ""), "site.people", "person 2 has not exactly"),
-        (PEOPLE.replace("P-002", "grace"), "site.people", "person 2: 'grace'"),
+        (PEOPLE.replace("P-002", "grace"), "site.people", "person 2, person: 'grace'"),
         (PEOPLE.replace("apheresis_nurse", "wizard"), "authority.role-known", "wizard"),
         ("- [", "input.form", "line"),
     ],

@@ -145,7 +145,7 @@ def test_printing_for_nothing_for_nobody_or_onto_something_is_refused(chair: Cli
     cli.refused("authority.role", *printing(cli), by="courier.1")
     cli.refused("input.form", *printing(cli, name="there.pdf"), by=NURSE)
     assert there.read_text() == "something"
-    cli.refused("disk", *printing(cli, name="no/such/folder/labels.pdf"), by=NURSE, code=7)
+    cli.refused("file.writable", *printing(cli, name="no/such/folder/labels.pdf"), by=NURSE)
     cli.refused("authority.passphrase", *printing(cli), by=NURSE, passphrase="wrong", records=1)
     assert sorted(p.name for p in out(cli).parent.iterdir() if p.suffix == ".pdf") == ["there.pdf"]
 

@@ -277,7 +277,7 @@ YAML = [
     Wrong("a bracket left open", "scans: {tube: tube}", "scans: {tube: tube", "records:", "", "is not YAML"),
     Wrong("a second document", "release:\n", "---\nrelease:\n", "---", "", "a second document begins"),
     Wrong("a list for a field's name", "release:\n", "? [a]\n: b\nrelease:\n", "? [a]", "", "a field's name must be a word"),
-    Wrong("a character that no text has", "title: Labels", "title: La\x07bels", "La\x07bels", "", "a character that no text has"),
+    Wrong("a character that no text has", "title: Labels", "title: La\x07bels", "La\x07bels", "", "holds U+0007 BELL at place"),
     Wrong("a bomb of brackets", "title: Labels", "title: " + "[" * 60_000, "[[[[", "", "nested deeper than 24"),
 ]  # fmt: skip
 
