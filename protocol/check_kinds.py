@@ -142,4 +142,6 @@ def _treatment(study: Study, base: Path, step: Step) -> Iterator[Problem]:
     if step.kind in ON_PRODUCT and release is not None:
         scanned = {kind for spec in step.scans.values() for kind in spec.kinds}
         if release.product not in scanned and scanned <= {*study.protocol.materials, "patient", "chain_of_identity"}:
-            yield Problem((*base, "scans"), f"a {step.kind} step needs a scan of the product, {release.product}")
+            yield Problem(
+                (*base, "scans"), f"a step of kind {step.kind} needs a scan of the product, {release.product}"
+            )

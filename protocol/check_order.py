@@ -55,7 +55,7 @@ def check_when(study: Study, base: Path, when: dict[str, tuple[str, ...]]) -> It
     choices = study.protocol.choices
     for choice, options in when.items():
         if choice not in choices:
-            yield Problem((*base, "when", choice), _no_choice(study, choice, options))
+            yield Problem((*base, "when", choice), _no_choice(study, base, choice, options))
             continue
         for at, option in enumerate(options):
             if option not in choices[choice].options:
@@ -63,7 +63,7 @@ def check_when(study: Study, base: Path, when: dict[str, tuple[str, ...]]) -> It
                 yield Problem((*base, "when", choice, at), reason)
 
 
-def _no_choice(study: Study, name: str, options: tuple[str, ...]) -> str:
+def _no_choice(study: Study, base: Path, name: str, options: tuple[str, ...]) -> str:
     """Why a `when` names no choice, and what is written instead: a value that a step records offers a step, it is no choice."""
     choices = study.protocol.choices
     step, dot, record = name.partition(".")
@@ -74,9 +74,12 @@ def _no_choice(study: Study, name: str, options: tuple[str, ...]) -> str:
         return f"{reason}. `when` asks for what was chosen at enrolment: CHOICE: OPTION"
     place = f"{step}.{record}" if dot else f"{by_step[0] if by_step else name}.{name if by_step else 'RECORD'}"
     value = f" ({' or '.join(options)})" if options else ""
+    own = study.protocol.steps[base[1]].id if base[0] == "steps" and isinstance(base[1], int) else "STEP"
+    another = "a step of its own" if "visits" in base else own
+    offers = "that step" if "visits" in base else own
     return (
-        f"{reason}. `when` asks for what was chosen at enrolment. What a step records{value} opens another step like "
-        f"this: give that one `reserve: true`, and {place} a limit with `otherwise: offer STEP`"
+        f"{reason}. `when` asks for what was chosen at enrolment. What a step records{value} opens another step so: "
+        f"{another} has `reserve: true`, and {place} a limit with `otherwise: offer {offers}`"
     )
 
 

@@ -101,7 +101,10 @@ def _alternative(
     if problem:
         yield Problem((*path, "measure", "of"), problem)
     elif step not in known and not whole.may_be_pending:
-        reason = f"{step} does not come before the disposition; add it to that `after`, or say may_be_pending"
+        reason = f"{step} does not come before the disposition"
+        after = any(d.id in study.before[step] for _, d in study.of_kind("disposition"))
+        reason += " but after it; QA decides without it: read another step" if after else "; add it to that `after`"
+        reason += ", or say may_be_pending"
         yield Problem((*path, "measure", "of"), reason)
     for name in ("multiply", "divide"):
         for at, source in enumerate(getattr(measure, name)):

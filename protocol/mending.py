@@ -175,6 +175,8 @@ def _stands_in(patient: _Patient, part: Tree, name: str, path: Path) -> bool:
     elif name == "id":
         part[name] = f"unnamed-{len(path)}-{path[-1]}"
         patient.gone.add(part[name])
+        patient.silent.append("there is no step ")
+        patient.step_lost = True
     else:
         return False
     return True

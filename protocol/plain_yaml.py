@@ -202,5 +202,8 @@ def _not_yaml(text: str, problem: yaml.MarkedYAMLError) -> NotPlain:
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return NotPlain(number + 1, "indents with a tab; indent with spaces")
     said = f"{problem.problem or ''}{f' ({problem.context})' if problem.context else ''}"
+    sign = line[mark.column : mark.column + 1] if mark else ""
+    if "cannot start any token" in said and sign in "%@`":
+        return NotPlain(number + 1, f"is not YAML: a text that begins with {sign} needs quotes")
     hint = "; a text with a colon in it needs quotes" if "mapping values are not allowed" in said else ""
     return NotPlain(number + 1, f"is not YAML: {said}{hint}")

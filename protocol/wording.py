@@ -15,6 +15,18 @@ from protocol.problems import Path, Problem
 
 COMPUTED = ("digest", "text", "terms", "earlier")
 """Fields of the model that the program computes; they never stand in a file."""
+_FORMS = {
+    "repeat": "{at_least: 3, at_most: 3}, or with `every: 1 d`",
+    "scans": "the name of each and what it is, such as {wristband: patient, bag: blood}",
+    "plausible": "[low, high]",
+    "count": "[least, most]",
+    "visits": "{id: D1, at: 1 d, early: 12 h, late: 12 h}",
+    "when": "{CHOICE: OPTION}",
+    "retest": "{at_most: 1, authorised_by: ROLE}",
+    "plan": "{from: STEP.end, after: 2 d}",
+    "until": "{from: STEP.end, within: 18 h}",
+}
+"""How fields are written that are easily given in another form."""
 
 
 def in_words(problem: ValidationError, whole: type[BaseModel] = StudyProtocol) -> list[Problem]:
@@ -57,6 +69,8 @@ def _reason(error: Any, whole: type[BaseModel]) -> str:
             return "is missing"
         case "extra_forbidden":
             return _unknown_field(error["loc"], whole)
+        case "string_pattern_mismatch" if given == "":
+            return "is empty"
         case "string_pattern_mismatch":
             return _misshapen(str(given), context["pattern"])
         case "literal_error":
@@ -68,9 +82,9 @@ def _reason(error: Any, whole: type[BaseModel]) -> str:
         case "bool_parsing" | "bool_type":
             return f"{_shown(given)} is neither true nor false"
         case "model_type" | "model_attributes_type" | "dict_type":
-            return f"expected fields, found {_shown(given)}"
+            return f"expected fields, found {_shown(given)}{_form(error)}"
         case "tuple_type" | "list_type":
-            return f"expected a list, found {_shown(given)}"
+            return f"expected a list, found {_shown(given)}{_form(error)}"
         case "string_type":
             return f"expected one value, found {_shown(given)}"
         case "string_too_short":
@@ -100,6 +114,15 @@ def _misshapen(given: str, pattern: str) -> str:
     return f"{_shown(given)} cannot be a {kind}: {form}{why}"
 
 
+def _form(error: Any) -> str:
+    """How a field is written that was given in another form; of a list of parts, how one begins."""
+    name = next((part for part in reversed(error["loc"]) if isinstance(part, str)), "")
+    if name in _FORMS:
+        return f"; write {_FORMS[name]}"
+    listed = error["type"] in ("tuple_type", "list_type") and isinstance(error.get("input"), dict)
+    return "; begin each with `- `, or put it in [ ]" if listed else ""
+
+
 def _shown(given: object) -> str:
     if given in ("", None):
         return "nothing"
@@ -126,7 +149,7 @@ def nearest_option(error: Any) -> str:
 
 def nearest_field(loc: tuple[int | str, ...], whole: type[BaseModel] = StudyProtocol) -> str:
     """The field that was surely meant instead of one that the part has not; nothing where none is near."""
-    return next(iter(get_close_matches(str(loc[-1])[:80], _fields_at(loc, whole), 1, 0.6)), "")
+    return next(iter(get_close_matches(str(loc[-1])[:80], _fields_at(loc, whole), 1, 0.7)), "")
 
 
 def _fields_at(loc: tuple[int | str, ...], whole: type[BaseModel]) -> list[str]:

@@ -32,7 +32,8 @@ def _moment(value: object) -> object:
         return value
     step, dot, edge = value.rpartition(".")
     if not dot or edge not in ("start", "end"):
-        raise ValueError(f"{value!r} is no moment; write STEP.start or STEP.end")
+        of = step if dot else value
+        raise ValueError(f"{value!r} is no moment; write {of}.start or {of}.end, the start or the end of a step")
     return {"step": step, "edge": edge}
 
 

@@ -61,6 +61,12 @@ FIELDS = [
           "records: cells", "steps[10] make.records", "expected a list, found 'cells'"),
     Wrong("a section left empty", "places: {ward: Ward, van: In the van, plant: Plant}", "places:", "places:",
           "places", "expected fields, found nothing"),
+    Wrong("a repeat without its fields", "repeat: {at_least: 2, at_most: 3}", "repeat: 3", "repeat: 3", "steps[13] chemo.repeat", "expected fields, found '3'; write {at_least: 3"),
+    Wrong("scans as a list", "scans: {tube: tube}", "scans: [tube]", "scans: [tube]", "steps[11] assay.scans", "found a list; write the name of each and what it is"),
+    Wrong("one limit for a list", "limits: [{at_least: 1e9, otherwise: offer again}]", "limits: {at_least: 1e9, otherwise: offer again}", "limits: {at_least",
+          "steps[4] apheresis.records[1] cd3.limits", "expected a list, found fields; begin each with `- `"),
+    Wrong("a performer left empty", "performed_by: tester", "performed_by:", "performed_by:", "steps[11] assay.performed_by", "is empty"),
+    Wrong("a value for a moment", "from: apheresis.end", "from: apheresis.volume", "apheresis.volume", "steps[10] make.clocks[0].from", "write apheresis.start or apheresis.end"),
     Wrong("an empty title", "title: Receipt", 'title: ""', 'title: ""', "steps[9] receipt.title", "is empty"),
     Wrong("an identifier that no label has", "identifier: din", "identifier: rfid", "rfid", "materials.blood.identifier", "'rfid' is none of"),
     Wrong("a form with a sign that none has", "identifier: code}", 'identifier: code, form: "QC_##"}', "QC_##",
@@ -270,6 +276,7 @@ YAML = [
     Wrong("a field twice", "title: Labels\n", "title: Labels\n    title: Stickers\n", "title: Stickers", "steps[6] labels.title", "stands twice; the first is on line"),
     Wrong("a tab", "    title: Labels\n", "\ttitle: Labels\n", "\ttitle: Labels", "", "indents with a tab"),
     Wrong("an anchor", "scans: {tube: tube}", "scans: &s {tube: tube}", "&s", "", "&s makes one place of the file stand for another"),
+    Wrong("a sign that begins a text", 'unit: "%", at_least: 70', "unit: %, at_least: 70", "unit: %,", "", "a text that begins with % needs quotes"),
     Wrong("an alias", "must_be: yes}", "must_be: *yes}", "*yes", "", "*yes makes one place"),
     Wrong("a merge key", "scans: {tube: tube}", "scans: {<<: {tube: tube}}", "<<", "steps[11] assay.scans", "<< makes one place"),
     Wrong("a tag", "must_be: yes}", "must_be: !!bool yes}", "!!bool", "", "has the tag"),
@@ -326,6 +333,15 @@ def test_every_circle_is_told_and_a_step_may_name_no_more_than_it_needs() -> Non
     told = {one["field"]: one["reason"] for one in problems(text)}
     assert "drive -> receipt -> drive" in str(told["steps[8] drive.after"])
     assert "chemo -> check -> chemo" in str(told["steps[13] chemo.after"])
+
+
+def test_a_criterion_on_what_comes_after_the_release_is_not_told_to_close_a_circle() -> None:
+    text = SMALL.replace(
+        "title: Thaw\n", 'title: Thaw\n    records: [{name: viability, unit: "%", plausible: [0, 100]}]\n'
+    )
+    (one,) = problems(text.replace("measure: assay.viability", "measure: thaw.viability"))
+    assert "thaw does not come before the disposition but after it; QA decides without it" in str(one["reason"])
+    assert "add it" not in str(one["reason"])
 
 
 def test_however_many_problems_there_are_each_is_told() -> None:
