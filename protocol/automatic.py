@@ -11,6 +11,7 @@ from datetime import datetime
 from events.facts.base import TherapyFact
 from events.facts.course import DeadlineMissed, DeadlineSet, SlotsFreed, TherapyCompleted
 from events.facts.quality import ReleaseEvaluated
+from events.facts.steps import SlotsBooked
 from protocol.clocks import cause_of, moment, strikes, struck
 from protocol.consequences import follow
 from protocol.deadline import Deadline
@@ -31,7 +32,7 @@ from protocol.readings import Breach
 from protocol.release import evaluate
 from protocol.running import touched_kinds
 from protocol.safety_reports import report_deadlines
-from protocol.state import Material, Therapy
+from protocol.state import Instance, Material, Therapy
 
 MINOR = (Consequence(what="deviation", grade="minor"),)
 _OPEN = ("ready", "waiting", "awaiting_second")
@@ -44,10 +45,9 @@ def deadlines(therapy: Therapy, protocol: StudyProtocol) -> Iterator[Deadline]:
     if therapy.completed:
         return
     for due in instances(therapy, protocol):
-        if due.standing == "done" and due.step.kind == "booking" and _hold_runs(therapy, protocol, due):
+        if due.standing == "done" and (until := _hold(therapy, protocol, due)) is not None:
             says = "booked slots are given back unless the next step has been done"
-            assert therapy.slot_hold is not None  # _hold_runs
-            yield _deadline(therapy, HOLD, due, therapy.slot_hold, says, MINOR)
+            yield _deadline(therapy, HOLD, due, until, says, MINOR)
         if due.standing not in _OPEN or not due.required:
             continue
         for strike in strikes(therapy, protocol, due.step, due.at):
@@ -110,10 +110,21 @@ def _deadline(
     return Deadline(name, due.at, strikes_at, says, then, rule, materials, due=due, incident=incident, begun=begun)
 
 
-def _hold_runs(therapy: Therapy, protocol: StudyProtocol, due: Due) -> bool:
-    if therapy.slot_hold is None or due.step.hold is None or therapy.stopped or (HOLD, due.at) in therapy.missed:
-        return False
-    return not successor_begun(therapy, protocol, due.step)
+def _hold(therapy: Therapy, protocol: StudyProtocol, due: Due) -> datetime | None:
+    """Until when the slots of a booking are held; None where nothing of it is held any more."""
+    fact = therapy.acts[due.at].fact
+    if not isinstance(fact, SlotsBooked) or therapy.stopped or (HOLD, due.at) in therapy.missed:
+        return None
+    if successor_begun(therapy, protocol, due.step) or not _held(therapy, due.at):
+        return None
+    return fact.hold_until
+
+
+def _held(therapy: Therapy, at: Instance) -> tuple[str, ...]:
+    """The slots of this booking that are still booked, and of no other; all, where it confirms what others booked."""
+    fact = therapy.acts[at].fact
+    own = fact.slots if isinstance(fact, SlotsBooked) and fact.slots else therapy.slots
+    return tuple(slot.code for slot in therapy.slots if slot in own)
 
 
 def next_deadline(therapy: Therapy, protocol: StudyProtocol) -> datetime | None:
@@ -139,7 +150,7 @@ def let_pass(therapy: Therapy, protocol: StudyProtocol, now: datetime) -> Decisi
         if deadline.strikes < now:
             facts += _missed(therapy, protocol, deadline, facts)
             if deadline.name == HOLD:
-                extends += [slot_stream(slot.code) for slot in therapy.slots]
+                extends += [slot_stream(code) for code in _held(therapy, deadline.at)]
         if len(facts) > MOST_FACTS - 8:
             break  # the rest follows in the next turn
     if therapy.completed:
@@ -161,8 +172,7 @@ def _missed(
         )
     ]
     if deadline.name == HOLD:
-        codes = tuple(slot.code for slot in therapy.slots)
-        facts.append(SlotsFreed(therapy=therapy.id, slots=codes, reason=deadline.says))
+        facts.append(SlotsFreed(therapy=therapy.id, slots=_held(therapy, at), reason=deadline.says))
     if deadline.incident is not None and deadline.due is not None and not _known(therapy, deadline):
         says = f"{deadline.says}; it has not begun"
         facts += report(therapy, protocol, deadline.incident, deadline.due, deadline.strikes, says, before)

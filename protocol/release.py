@@ -110,7 +110,7 @@ def _verdict(
     if not there:
         return "pending", ""
     passed, shown = True, ""
-    for results in _held_together(protocol, criterion.measure, [*there, *rest]):
+    for results in _held_together(therapy, protocol, criterion.measure, [*there, *rest]):
         value = _measured(therapy, protocol, criterion.measure, results)
         sides: set[int | None] = {_side(therapy, protocol, criterion, end) for end in value} if value else {None}
         if value is not None and any(one.exact is not None for one in results):
@@ -151,11 +151,14 @@ def outstanding(
 _Results = list[tuple[Instance, Between]]
 
 
-def _held_together(protocol: StudyProtocol, measure: Measure, found: _Results) -> list[list[Between]]:
+def _held_together(therapy: Therapy, protocol: StudyProtocol, measure: Measure, found: _Results) -> list[list[Between]]:
     """The results that are held against a limit together. A retest is no second chance, nor is a step that was done once more
     although the study does not repeat it, nor another material: each stands by itself, and one that fails is enough.
     """
-    step, found = protocol.by_id[measure.of.partition(".")[0]], sorted(found, key=lambda pair: _in_order(pair[0]))
+    step, found = (
+        protocol.by_id[measure.of.partition(".")[0]],
+        sorted(found, key=lambda pair: _in_order(therapy, pair[0])),
+    )
     again = step.repeat is not None or bool(step.visits)
     if step.retest is not None or (measure.combine == "latest" and not again):
         return [[value] for _, value in found]
@@ -188,7 +191,7 @@ def _in_turn(therapy: Therapy, source: str) -> list[tuple[Instance, Current]]:
         for (at, reading), now in therapy.readings.items()
         if at.step == step and reading == name and at not in therapy.invalidated
     ]
-    return sorted(found, key=lambda pair: _in_order(pair[0]))
+    return sorted(found, key=lambda pair: _in_order(therapy, pair[0]))
 
 
 def _corrected(therapy: Therapy, criterion: Alternative) -> str:
@@ -201,14 +204,19 @@ def _invalidated(therapy: Therapy, criterion: Alternative) -> str:
     step, _, name = criterion.measure.of.partition(".")
     told = [
         f"{now.value} {now.unit or ''}".strip() + f" invalidated, {therapy.invalidated[at].deviation}"
-        for (at, reading), now in sorted(therapy.readings.items(), key=lambda pair: _in_order(pair[0][0]))
+        for (at, reading), now in sorted(therapy.readings.items(), key=lambda pair: _in_order(therapy, pair[0][0]))
         if at.step == step and reading == name and at in therapy.invalidated
     ]
     return f"({'; '.join(told)})" if told else ""
 
 
-def _in_order(at: Instance) -> tuple[int, str, str]:
-    return (int(at.occurrence) if at.occurrence.isdigit() else 0, at.occurrence, at.material)
+def _in_order(therapy: Therapy, at: Instance) -> tuple[int, float, str, str]:
+    """By occurrence; visits, whose names have no order, by when they were, and what is still to come last."""
+    act = therapy.every_act.get(at)
+    number, began = int(at.occurrence) if at.occurrence.isdigit() else 0, float("inf")
+    if act is not None and not number:
+        began = act.fact.started.timestamp()
+    return number, began, at.occurrence, at.material
 
 
 def _measured(therapy: Therapy, protocol: StudyProtocol, measure: Measure, results: list[Between]) -> Between | None:

@@ -34,7 +34,7 @@ def evolve_course(therapy: Therapy, fact: CourseFacts, by: Signed) -> Therapy:
         case course.DeadlineMissed():
             return replace(therapy, missed={**therapy.missed, (fact.deadline, instance(fact.key)): fact.due})
         case course.SlotsFreed():
-            return replace(therapy, slots=tuple(s for s in therapy.slots if s.code not in fact.slots), slot_hold=None)
+            return replace(therapy, slots=tuple(s for s in therapy.slots if s.code not in fact.slots))
         case course.ScreeningFailed():
             return replace(therapy, stopped="screen failure", stopped_at=by.happened)
         case course.PatientWithdrew():

@@ -79,7 +79,7 @@ def _stands(therapy: Therapy, act: Act) -> Therapy:
         case steps.SlotsBooked():
             booked = {slot.code for slot in fact.slots}
             kept = tuple(slot for slot in therapy.slots if slot.code not in booked)
-            return replace(therapy, slots=(*kept, *fact.slots), slot_hold=fact.hold_until)
+            return replace(therapy, slots=(*kept, *fact.slots))
         case steps.DispositionDecided():
             therapy = set_status(therapy, fact.materials, fact.decision, "")
             decided = {**therapy.dispositions, **dict.fromkeys(fact.materials, fact)}

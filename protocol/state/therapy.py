@@ -90,7 +90,6 @@ class Therapy:
     deadlines: dict[tuple[str, Instance], datetime] = field(default_factory=dict)
     missed: dict[tuple[str, Instance], datetime] = field(default_factory=dict)
     slots: tuple[Slot, ...] = ()
-    slot_hold: datetime | None = None
     disposition: DispositionDecided | None = None
     dispositions: dict[str, DispositionDecided] = field(default_factory=dict)
     dose: DoseGiven | None = None

@@ -23,7 +23,7 @@ from protocol.due import instances
 from protocol.file import read_protocol
 from protocol.model import StudyProtocol
 from protocol.reader import Reader
-from protocol.release import evaluate
+from protocol.release import evaluate, readings_of
 from protocol.schedule import Entry, schedule
 from tests.stage import Stage, Staged
 
@@ -417,3 +417,38 @@ def test_an_amendment_tells_what_changes_in_an_alternative(stage: Stage) -> None
     assert [(c.where, c.what, c.before, c.after) for c in told] == [
         ("criterion potency", "any_of killing at_least", "30", "40")
     ]
+
+
+def test_a_hold_that_lapses_gives_back_its_own_slots(stage: Stage) -> None:
+    """The days are booked again with a hold of a day: it lapses, and the courier who was booked before stays booked."""
+    new = kept().text.replace(
+        "after: confirm, performed_by: nurse, resources: [courier, days]}",
+        "after: confirm, performed_by: nurse, resources: days, hold: 24 h}",
+    )
+    new = new.replace("title: Drive, after: give,", "title: Drive, after: [give, rebook],")
+    site = stage.site(read_protocol(new), EVA)
+    site.play(EVA, "give", late=False)
+    courier = site.now.slot("courier")
+    assert courier is not None
+    site.act(ReportIncident(name="no_courier", says="nobody came"), "nurse.1")
+    site.act(ChooseOption(incident="I-1", option="again", why="we wait"), "doctor.1")
+    later = datetime(2026, 6, 1, 8, tzinfo=UTC)
+    site.do("rebook", slots=slots(later, "days"))
+    assert planned(site, "days")[0].planned == later
+    site.pass_(hours=25)
+    site.system()
+    assert site.now.slot("days") is None
+    assert site.now.slot("courier") == courier
+    assert planned(site, "days")[0].planned != later
+    settled(site)
+
+
+def test_the_latest_visit_is_the_one_that_was_last(stage: Stage) -> None:
+    """Visit A2 comes after Z1: what counts as the latest value is its own, whatever the alphabet says."""
+    site = before(stage, "infusion")
+    site.do("infusion", material=site.due("infusion").at.material)
+    site.pass_(days=1)
+    site.do("visits", occurrence="Z1", values={"fever": "no"})
+    site.pass_(days=1)
+    site.do("visits", occurrence="A2", values={"fever": "yes"})
+    assert [now.value for now in readings_of(site.now, "visits.fever")] == ["no", "yes"]
