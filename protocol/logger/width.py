@@ -75,7 +75,6 @@ class Width:
         """
         if not (self._first and self._split):
             return []
-        beside = self._table.temperature + 1
         if not self._table.heading:
             raise refuse_line(
                 "logger.row",
@@ -85,7 +84,7 @@ class Width:
                 "decimal points.",
             )
         return [
-            f"LOOK: every temperature is a whole number, with a whole number beside it under {shown(self._table.heading[beside])}: "
+            "LOOK: every temperature is a whole number, with a whole number in the cell beside it: "
             "was a decimal comma taken for one between cells?"
         ]
 
@@ -101,13 +100,17 @@ class Width:
         return next((cell for cell in behind if _is_number(cell)), "")
 
     def _may_be_split(self, cells: Sequence[str]) -> bool:
-        table, beside = self._table, self._table.temperature + 1
+        """Whether a whole number stands behind a whole temperature, or before it: this may be the second half of one."""
+        table, here = self._table, self._table.temperature
+        beside = [at for at in (here - 1, here + 1) if 0 <= at < len(cells)]
         return (
             (self._declared.delimiter, self._declared.decimal) == ("comma", "point")
-            and beside < len(cells)
-            and beside not in (table.time, table.date, table.unit)
-            and _WHOLE.fullmatch(cells[table.temperature]) is not None
-            and _DIGITS.fullmatch(cells[beside]) is not None
+            and _WHOLE.fullmatch(cells[here]) is not None
+            and any(
+                at not in (table.time, table.date, table.unit)
+                and (_DIGITS if at > here else _WHOLE).fullmatch(cells[at]) is not None
+                for at in beside
+            )
         )
 
     def _time_at(self, cells: Sequence[str], moved: int) -> bool:
