@@ -34,6 +34,7 @@ def follow(
     facts: list[TherapyFact] = []
     count = len(therapy.deviations) + opened_in(before, therapy.id)
     key = at.key() if at else None
+    own = (at.material,) if at and at.material else ()
     for breach in breaches:
         for consequence in breach.consequences:
             match consequence.what:
@@ -73,7 +74,7 @@ def follow(
                     facts.append(raise_alert(therapy, breach.rule, roles, breach.says, at=at, before=(*before, *facts)))
                 case "offer" if consequence.step:
                     cause = breach.cause or (str(at) if at else None)
-                    offered = offered_to(therapy, protocol, consequence.step, breach.materials or materials)
+                    offered = offered_to(therapy, protocol, consequence.step, breach.materials or materials or own)
                     why, step = breach.says, consequence.step
                     facts.append(StepOffered(therapy=therapy.id, step=step, why=why, materials=offered, cause=cause))
                 case _:
@@ -85,7 +86,7 @@ def offered_to(therapy: Therapy, protocol: StudyProtocol, name: str, materials: 
     """For which of these materials a reserve step is offered, where it is done for each; none named means for all."""
     kind = protocol.by_id[name].for_each
     known = [therapy.materials[code] for code in materials if code in therapy.materials]
-    return tuple(m.code for m in known if kind is not None and m.kind == kind and m.live)
+    return tuple(m.code for m in known if kind is not None and m.kind == kind)
 
 
 def opened_in(facts: Iterable[TherapyFact], therapy: str) -> int:

@@ -78,7 +78,7 @@ def bounds(therapy: Therapy, protocol: StudyProtocol, happening: Happening, spec
             found.append(Bound(option.until.within.after(*begun), says))
         for name in option.offers:
             step = protocol.by_id[name]
-            for code in offered_to(therapy, protocol, name, happening.materials) or ("",):
+            for code in offered_to(therapy, protocol, name, still_live(therapy, happening)) or ("",):
                 at = therapy.at(name, "1", code)
                 found += [_threshold(strike, f"{option.id}, {name}") for strike in strikes(therapy, protocol, step, at)]
     missed = {(name, due) for (name, _), due in therapy.missed.items()}
@@ -93,8 +93,14 @@ def _threshold(strike: Strike, of: str) -> Bound:
     return Bound(strike.due, f"{in_words(strike.limit.then)} ({strike.limit.at} of {strike.since}; {of})")
 
 
+def still_live(therapy: Therapy, happening: Happening) -> list[str]:
+    """The materials of an incident for which something can still be done."""
+    known = (code for code in happening.materials if code in therapy.materials)
+    return [code for code in known if therapy.materials[code].live]
+
+
 def _not_offered(therapy: Therapy, protocol: StudyProtocol, step: Step, happening: Happening) -> str:
-    codes = offered_to(therapy, protocol, step.id, happening.materials)
+    codes = offered_to(therapy, protocol, step.id, still_live(therapy, happening))
     if step.for_each is not None and not codes:
         return f"there is no {step.for_each} to do {step.id} on"
     for code in codes or ("",):

@@ -14,7 +14,7 @@ from protocol.consequences import offered_to
 from protocol.decision import Decision, slot_stream
 from protocol.due import Due, applies, of_step
 from protocol.gate import check_running
-from protocol.incidents import closed, report, undecided
+from protocol.incidents import closed, report, still_live, undecided
 from protocol.model import Incident, IncidentOption, StudyProtocol
 from protocol.refusals import refuse
 from protocol.roles import check_role
@@ -162,7 +162,7 @@ def _offers(
             therapy=therapy.id,
             step=name,
             why=why,
-            materials=offered_to(therapy, protocol, name, happening.materials),
+            materials=offered_to(therapy, protocol, name, still_live(therapy, happening)),
             cause=f"{happening.code} {option.id}",
         )
         for name in option.offers
