@@ -15,7 +15,7 @@ from itertools import islice, pairwise
 
 from protocol.logger.failing import known_failure
 from protocol.logger.refusing import refuse_line, shown
-from protocol.logger.seen import LEAST_ROWS, MARKED, NUMBER, Seen, at, see
+from protocol.logger.seen import LEAST_ROWS, MARKED, MOST_COLUMNS, NUMBER, Seen, at, see
 from protocol.logger.spans import plain
 from protocol.logger.stamps import NoSuchTime, Stamps, stamps
 from protocol.logger.table import check_kind, decoded, numbered, unit_in, units_in, zones_in
@@ -47,7 +47,8 @@ def propose(data: bytes, zone: str | None = None) -> str:
         raise refuse_line(
             "logger.detect",
             None,
-            f"has no {LEAST_ROWS} lines{among} in which a time and a number stand in cells of their own",
+            f"has no {LEAST_ROWS} lines{among} in which a time (among the first {MOST_COLUMNS} cells) and a number "
+            "stand in cells of their own",
             "Export the readings as text (CSV); a picture or a report for people holds none.",
         )
     proposals = [*extended(seen, list(_said(seen, encoding, how, zone)))]
@@ -80,7 +81,6 @@ def _said(seen: Seen, encoding: str, how: str, zone: str | None) -> Iterator[Fie
     heading = seen.heading
     form, fitting, order, why = _form(seen)
     places = seen.temperatures()
-    place = places[0] if len(places) == 1 else None
     yield Field("id", "ours", "a name of your own, that of the file")
     yield Field("title", _quoted("What this logger's program writes"), "say which logger, which program")
     yield Field("encoding", encoding, how)
@@ -94,7 +94,7 @@ def _said(seen: Seen, encoding: str, how: str, zone: str | None) -> Iterator[Fie
     options = tuple(_columns(seen, heading, [one]) for one in places)
     yield Field("columns", _columns(seen, heading, places), _told_columns(places, heading), options)
     yield Field("times", _quoted(form) if CHOOSE not in form else form, why, tuple(map(_quoted, fitting)))
-    yield Field("unit", *_unit(seen, heading, place), ("C", "F", "K"))
+    yield Field("unit", *_unit(seen, heading, places), ("C", "F", "K"))
     yield Field("zone", *_zone(seen, heading, form, zone), ("UTC",))
     yield Field("rows", order, "")
     yield Field("interval", "stated", "as most rows are apart; or say it: 10 min")
@@ -184,14 +184,15 @@ def _unit_column(seen: Seen) -> int | None:
     return None
 
 
-def _unit(seen: Seen, heading: Sequence[str], place: int | None) -> tuple[str, str]:
+def _unit(seen: Seen, heading: Sequence[str], places: Sequence[int]) -> tuple[str, str]:
     if _unit_column(seen) is not None:
         return "stated", "each row states it"
-    if place is not None and (unit := unit_in(at(heading, place))):
-        return "stated", f"the heading states {unit}"
+    stated = [unit for place in places if (unit := unit_in(at(heading, place)))]
+    if stated and len(stated) == len(places):
+        return "stated", f"the heading states {', '.join(dict.fromkeys(stated))}"
     units = {
         unit
-        for text in (seen.column(place) if place is not None else ())
+        for text in (seen.column(places[0]) if len(places) == 1 else ())
         if (unit := unit_in(re.sub(r"[0-9.,+\-−]", "", text)))
     }
     if len(units) == 1:

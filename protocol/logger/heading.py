@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
 
@@ -39,12 +40,15 @@ def find_table(lines: Iterator[Line], declared: Declaration, stamps: Stamps) -> 
     held: list[Line] = []
     best: tuple[int, int, str, list[str]] = (0, 0, "", [])
     heading: _Heading | None = None
+    first = passed = 0
     for number, line in lines:
         cells = _lenient(line, declared.cell)
         found = {name: _fitting(cells, names) for name, names in _wanted(declared)}
         lacks = [name for name, places in found.items() if not places]
         if not lacks:
             before += [(heading.line, heading.text), *held] if heading else []
+            first = first or number
+            passed += sum(1 for _, text in held if text.strip())
             heading, held = _Heading(number, line, cells, found), []
             continue
         if heading is not None:
@@ -59,7 +63,8 @@ def find_table(lines: Iterator[Line], declared: Declaration, stamps: Stamps) -> 
             break
     if heading is None:
         raise _no_heading(declared, best, len(before))
-    return _table(declared, heading, before, held), chain(held, lines)
+    table = _table(declared, heading, before, held)
+    return replace(table, passed=(first, passed)) if passed else table, chain(held, lines)
 
 
 def _by_place(declared: Declaration) -> Table:

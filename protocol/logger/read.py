@@ -121,6 +121,9 @@ class _Rows:
             Refused: see `Width.remarks`.
         """
         told = [*self._values.remarks(), *self._width.remarks()]
+        heading, passed = self._table.passed
+        if passed:
+            told.append(f"{_lines(passed)} under the same heading on line {heading}: no reading, not read")
         if self._before:
             told.append(f"{_lines(self._before)} between the heading and the first reading not read")
         if self._after and (ended := self._ended or self._over):

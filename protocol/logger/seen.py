@@ -108,7 +108,7 @@ def stamp_text(cells: Sequence[str], date: int | None, time: int) -> str:
 
 
 def see(lines: Sequence[tuple[int, str]]) -> Seen | None:
-    """The longest table with a column of numbers; one whose heading speaks of temperature goes first."""
+    """The longest table with a column of numbers; one whose heading speaks of temperature goes first, unless it is far shorter."""
     found: list[tuple[bool, int, Seen]] = []
     for name, mark in DELIMITERS.items():
         cut = [(number, _cut(line, mark)) for number, line in lines]
@@ -118,7 +118,8 @@ def see(lines: Sequence[tuple[int, str]]) -> Seen | None:
                 if places := seen.temperatures():
                     named = any(_TEMPERATURE.search(at(seen.heading, place)) for place in places)
                     found.append((named, len(rows), seen))
-    return max(found, key=lambda one: one[:2])[2] if found else None
+    longest = max((count for _, count, _ in found), default=0)
+    return max(found, key=lambda one: (one[0] and 4 * one[1] >= longest, one[1]))[2] if found else None
 
 
 def _table(

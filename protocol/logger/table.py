@@ -27,7 +27,6 @@ _KINDS: tuple[tuple[bytes, str], ...] = (
     (b"{\\rtf", "a word processor's file (RTF)"),
     (b"Rar!", "an archive (RAR)"),
     (b"7z\xbc\xaf", "an archive (7z)"),
-    (b"BM", "a picture (BMP)"),
 )
 _UNIT = re.compile(
     r"[°º˚]\s*([CFK])\b|\b(celsius|fahrenheit|kelvin)\b|(?:^|[\s(\[,_/])(?:deg\.?\s*|degrees?\s+)?([CFK])\s*(?=$|[)\],;:\s])",
@@ -56,6 +55,7 @@ class Table:
         free: the place from which on a row holds free text; None where it holds none.
         zones: what the heading and the lines before it say of a time zone, with their lines.
         units: the units of temperature that lines before the first row speak of, with their lines.
+        passed: lines under an earlier heading of the same columns, which has no reading; the line of that heading, and how many.
     """
 
     heading: tuple[str, ...]
@@ -67,6 +67,7 @@ class Table:
     free: int | None = None
     zones: tuple[tuple[int, str], ...] = ()
     units: tuple[tuple[int, str], ...] = ()
+    passed: tuple[int, int] = (0, 0)
 
     @property
     def widest(self) -> int:
@@ -88,6 +89,8 @@ def check_kind(data: bytes) -> None:
     for magic, kind in _KINDS:
         if start.startswith(magic):
             raise _kind(kind)
+    if start.startswith(b"BM") and b"\0" in start[:30]:
+        raise _kind("a picture (BMP)")
     low = start[:200].lower()
     if low.startswith((b"<!doctype", b"<html", b"<?xml", b"<")):
         raise _kind("a web page or XML")

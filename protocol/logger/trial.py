@@ -15,7 +15,8 @@ from protocol.logger.seen import NUMBER, Seen, at
 from protocol.logger.spans import from_ms, plain
 
 CHOOSE = "CHOOSE"
-MOST_TRIALS = 48
+MOST_TRIALS = 240
+"""Choices that are tried one after another; those that do not fit are refused at their first row."""
 
 
 class Field(NamedTuple):

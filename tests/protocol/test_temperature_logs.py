@@ -12,6 +12,8 @@ import pytest
 
 from events.errors import Refused
 from events.facts.logger import LogFigures
+from protocol.logger import declaration, detect, heading, read, seen
+from protocol.logger import table as table_
 from protocol.logger.declaration import Declaration, read_declaration
 from protocol.logger.detect import propose
 from protocol.logger.figures import read_figures
@@ -80,6 +82,15 @@ def test_the_declaration_of_the_page_can_be_read() -> None:
     declared = read_declaration(text, "the page's")
     log = "Bericht\nDatum/Zeit;Sonde 1 (°C)\n01.03.2026 08:00;4,9 *\n01.03.2026 08:10;Fehler\n".encode("cp1252")
     assert read_log(log, declared).values == [Decimal("4.9"), None]
+
+
+def test_every_limit_stands_on_the_page() -> None:
+    table = PAGE[PAGE.index("## Limits") :]
+    limits = {
+        declaration.LARGEST_FORMAT, declaration.LONGEST_CANONICAL, declaration.MOST_COLUMNS, detect.LOOKED_AT,
+        heading.LONGEST_PREAMBLE, read.MOST_ROWS, seen.LEAST_ROWS, seen.MOST_COLUMNS, table_.LARGEST_FILE, table_.LONGEST_LINE,
+    }  # fmt: skip
+    assert {int(number.replace(",", "")) for number in re.findall(r"\| (?:at least )?([0-9,]+) \|", table)} == limits
 
 
 def test_every_rule_that_refuses_a_file_stands_on_the_page() -> None:

@@ -135,6 +135,7 @@ def test_an_empty_table_before_the_data_is_passed_over() -> None:
     declared = shipped("tab-point", zone="UTC", unit="C", columns={"time": "yyyy-MM-dd hh:mm", "temperature": "T"})
     found = figures(EMPTY_FIRST, 30, declared)
     assert (found.rows, outside(found)) == (3, "600")
+    assert "1 line under the same heading on line 2: no reading, not read" in found.remarks
 
 
 def test_a_heading_may_stand_behind_many_lines() -> None:
@@ -178,3 +179,7 @@ def test_a_failure_value_is_a_number(value: str) -> None:
     with pytest.raises(Refused) as caught:
         read_declaration(text, "ours")
     assert caught.value.rule == "logger.format"
+
+
+def test_a_text_that_begins_as_a_picture_does_is_no_picture() -> None:
+    assert read_log(("BMS box 7\n" + rows([5, 9])).encode(), plain()).values == [5, 9]
