@@ -90,8 +90,19 @@ class _Steps:
         self.done += 1
         operator = "operator.1"
         if self.done == 1:
-            lift = ("quarantine", "lift", "T-009", "--material", "G123426100009", "--why", "the core stayed at 6 C")
-            _timed(self.folder, *lift, by="qa.releaser.1")
+            for cause in ("Q-1", "Q-2"):
+                lift = (
+                    "quarantine",
+                    "lift",
+                    "T-009",
+                    "--material",
+                    "G123426100009",
+                    "--cause",
+                    cause,
+                    "--why",
+                    "stable",
+                )
+                _timed(self.folder, *lift, by="qa.releaser.1")
             scans = ("--scan", "bags=G123426100009", "--read", "volume=210 mL")
             uses = ("--use", "wash_buffer=LOT-WASH-BUFFER", "--use", "cell_washer=DEV-CELL-WASHER")
             return _timed(self.folder, "perform", "T-009", "wash_collection", *scans, *uses, by=operator)

@@ -86,7 +86,7 @@ def _room(therapy: Therapy, protocol: StudyProtocol, command: Perform, act: Admi
             step=act.step.id,
         )
     code = no_patients(therapy, act.step.one_patient_in or "room", command.room, around)
-    check_form("Room", code, protocol.codes.room)
+    check_form("Room", code, protocol.forms.room)
     return code
 
 
@@ -144,9 +144,9 @@ def _enrolment(
             **bound,
         )
     forms = {
-        "subject": protocol.codes.subject,
-        "coi": protocol.codes.chain_of_identity,
-        "wristband": protocol.codes.wristband,
+        "subject": protocol.forms.subject,
+        "coi": protocol.forms.chain_of_identity,
+        "wristband": protocol.forms.wristband,
     }
     for name, code in bound.items():
         check_form(name, code, forms[name])
@@ -197,7 +197,7 @@ def _booking(
         )
     slots = []
     for slot in command.slots:
-        check_form(f"Slot of {slot.resource}", slot.code, protocol.codes.slot)
+        check_form(f"Slot of {slot.resource}", slot.code, protocol.forms.slot)
         no_patients(therapy, slot.resource, slot.code, around, "slot")
         if slot.ends <= slot.starts:
             raise refuse(

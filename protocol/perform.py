@@ -177,7 +177,7 @@ def open_therapy(
     if not command.screening:
         raise refuse("record.complete", "The screening number is missing.", "Give it with --screening.")
     screening = read_code(command.screening)
-    check_form("Screening number", screening, protocol.codes.screening)
+    check_form("Screening number", screening, protocol.forms.screening)
     if screening in around.owners:
         raise refuse(
             "identity.new-code",

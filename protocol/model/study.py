@@ -81,7 +81,7 @@ class StudyProtocol(Part):
     roles: dict[Name, Title]
     places: dict[Name, Title]
     materials: dict[Name, MaterialKind]
-    codes: Codes = Field(default_factory=Codes.model_construct)
+    codes: Codes | None = None
     choices: dict[Name, ChoiceSpec] = {}
     steps: tuple[Step, ...] = Field(min_length=1)
     incidents: tuple[Incident, ...] = ()
@@ -112,6 +112,11 @@ class StudyProtocol(Part):
     def of(self, digest: str | None) -> "StudyProtocol":
         """The version of this digest among this one and the earlier ones; this one where none of them is it."""
         return next((version for version in self.earlier if version.digest == digest), self)
+
+    @cached_property
+    def forms(self) -> Codes:
+        """The forms that codes take; any where the file says nothing."""
+        return self.codes or Codes()
 
     @cached_property
     def by_id(self) -> dict[str, Step]:
