@@ -25,7 +25,7 @@ def newer(site: Site, standing: Iterable[tuple[str, str]]) -> list[str]:
         own = [name for name, at in of.items() if at < place and adopted[at][1].protocol == fact.protocol]
         later = any(other.protocol == fact.protocol for _, other in adopted[place + 1 :])
         if own and not later:
-            names = ", ".join(own[:6]) + (f" and {len(own) - 6} more" if len(own) > 6 else "")
+            names = ", ".join(own)
             one = own[0] if len(own) == 1 else "THERAPY"
             told.append(
                 f"{fact.protocol} {fact.version} was adopted after the version of {names}, which stays on its own; what it "

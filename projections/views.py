@@ -123,12 +123,8 @@ class Projector:
             return rows_of_broken(name, problem)  # it stops this therapy's rows, not everybody's
 
     def _finding(self, name: str) -> str:
-        """What the audit says of a therapy: the first finding in full, and how many more there are."""
-        findings = audit(self.reader, name)
-        if not findings:
-            return ""
-        more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
-        return f"{findings[0].kind}: {findings[0].says}{more}"
+        """What the audit says of a therapy: each finding in full."""
+        return "; ".join(f"{finding.kind}: {finding.says}" for finding in audit(self.reader, name))
 
     def digest(self) -> str:
         """SHA-256 over every row of every view in order."""

@@ -139,5 +139,4 @@ def _or(names: Iterable[str]) -> str:
 
 
 def _and(names: list[str]) -> str:
-    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-    return ", ".join(names[:4]) + more
+    return ", ".join(names)

@@ -82,7 +82,7 @@ def show(
         return
     performed, second = who(asked)
     line(f"{asked.id}: {asked.title} ({asked.kind})")
-    stands = ", ".join(f"{d.at} {d.standing.replace('_', ' ')}" for d in open_now[:8])
+    stands = ", ".join(f"{d.at} {d.standing.replace('_', ' ')}" for d in open_now)
     after = ", ".join(asked.after)
     pairs(
         [

@@ -34,7 +34,8 @@ def batches(json: Json = False) -> None:
             r["choices"],
             r["last_step"],
             r["completed"].replace("_", " ") or r["stopped"] or r["state"],
-            r["finding"] or first_of(r["waits_for"], f"unbroken worklist --therapy {r['therapy']}"),
+            first_of(r["finding"], f"unbroken verify {r['therapy']}", 1)
+            or first_of(r["waits_for"], f"unbroken worklist --therapy {r['therapy']}"),
             r["product"],
             f"{r['deviations_open']} {r['worst_deviation']}".strip() if r["deviations_open"] else "",
         ]

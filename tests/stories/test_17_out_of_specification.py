@@ -219,6 +219,9 @@ def test_a_result_is_invalidated_only_when_an_investigation_concluded_a_laborato
     with site.refused("release.criteria"):
         site.perform("disposition", by=third)
     retest(site)
+    # The study asks for one result and has none that counts: the retest is not welcome, it is required.
+    (item,) = (i for i in worklist(site.now, site.protocol) if i.step == "test_viability" and i.kind == "perform")
+    assert (item.occurrence, item.required, item.blocks) == ("2", True, ("disposition",))
     site.do("test_viability", values={"viability": "85 %"})
     assert criterion(site) == ("passed", "85 % (55 % invalidated, D-1)")
     # Who set the result aside, and who had it tested again, release nothing on what came of it.

@@ -139,6 +139,7 @@ def test_nothing_is_reconciled_before_it_was_printed(stage: Stage) -> None:
         site.perform("hand_over")
     # The worklist tells the nurse what to print.
     assert ["print 3 of collection_label" in item.says for item in waits(site)] == [True]
+    assert [(item.required, item.blocks) for item in waits(site)] == [(True, ("label_collection",))]
 
 
 def test_every_item_bears_its_label_afterwards(stage: Stage) -> None:

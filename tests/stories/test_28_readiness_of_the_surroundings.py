@@ -87,6 +87,7 @@ def test_what_is_monitored_is_asked_for_as_soon_as_cells_were_open(stage: Stage)
     began, ended = opened(site)
     (item,) = [i for i in worklist(site.now, site.protocol) if i.kind == "environment"]
     assert item.roles == ("quality",)
+    assert (item.required, item.blocks) == (True, ("disposition",)), "without its results nothing is released"
     for name in COUNTS:
         assert f"{name} {began:%Y-%m-%d %H:%M} to {ended:%Y-%m-%d %H:%M}" in item.says
     receipt = report(site, began, ended, COUNTS)
