@@ -48,6 +48,7 @@ COMMANDS: dict[str, Entry | Group] = {
         "join": Entry("site", "join", SETUP),
         "show": Entry("site", "show", SETUP),
         "clock": Entry("site", "clock", SETUP),
+        "zone": Entry("site", "zone", SETUP),
     }),
     "person": Group("Who may sign, with which key, in which roles.", SETUP, {
         "list": Entry("people", "list_people", SETUP),

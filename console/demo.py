@@ -26,6 +26,7 @@ from console.where import kafka_settings
 from events.errors import Refused, UnbrokenError
 from events.facts.base import Fact
 from events.verify import verify
+from events.zones import day_of
 from flows.drive import drive
 from flows.driver import Driver
 from protocol import administration
@@ -193,7 +194,7 @@ class Stage:
         return Sitting(account, self._keys[account])
 
     def line(self, therapy: str, says: str) -> str:
-        return f"      {self.desk.clock():%Y-%m-%d}  {therapy}  {says}"
+        return f"      {day_of(self.desk.clock(), self.desk.zone)}  {therapy}  {says}"
 
 
 def _lot(name: str, until: datetime, actor: Actor, _authority: object) -> list[Fact]:
@@ -208,7 +209,7 @@ async def _play_with(play: Play, scripts: list[Script], driver: Driver, told: Ca
     while True:
         played = play.run(ACTS_A_TURN)
         turned = await driver.turn()
-        told(f"      {play.desk.clock():%Y-%m-%d}  {play.acts} acts; {turned.entered} flow runs re-entered, "
+        told(f"      {day_of(play.desk.clock(), play.desk.zone)}  {play.acts} acts; {turned.entered} flow runs re-entered, "
              f"{turned.tasks} task runs")  # fmt: skip
         play.wake()
         if not played and not turned.tasks and not _let_time_pass(play, scripts):

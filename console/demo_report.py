@@ -12,6 +12,7 @@ from console.play import Script
 from console.show import first_of
 from console.site import Site
 from events.verify import Verification
+from events.zones import spelled
 from protocol.custody import custody_trail
 from protocol.desk import Desk
 from protocol.schedule import schedule
@@ -59,7 +60,7 @@ def _calendar(desk: Desk, name: str) -> Table:
         table.add_column(column, overflow="fold")
     for entry in [*entries[:10], *entries[-5:]]:
         when = entry.happened[0] if entry.happened else entry.planned
-        table.add_row(f"{when:%Y-%m-%d %H:%M}" if when else "", str(entry.at), entry.standing, entry.why)
+        table.add_row(spelled(when, desk.zone) if when else "", str(entry.at), entry.standing, entry.why)
     return table
 
 

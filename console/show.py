@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from events.instant import to_wire
@@ -68,10 +68,12 @@ class Screen:
             self._authority = self.site.log.authority()  # type: ignore[assignment]
         return self._authority  # type: ignore[return-value]
 
-    def when(self, moment: datetime | None) -> str:
-        """A time in the site's zone with its offset: ``2026-03-01 10:30 +01:00``."""
+    def when(self, moment: date | None) -> str:
+        """A time in the site's zone with its offset: ``2026-03-01 10:30 +01:00``; a day alone as it was written."""
         if moment is None:
             return ""
+        if not isinstance(moment, datetime):
+            return moment.isoformat()
         local = moment.astimezone(self.site.zone)
         return f"{local:%Y-%m-%d %H:%M} {local.isoformat()[-6:]}"
 

@@ -152,8 +152,23 @@ class Site:
         """From now on the log is kept in this topic; None: in a file of the folder."""
         self.close()
         about = {name: value for name, value in self._facts.items() if name != "kafka"}
-        self._facts = about if kafka is None else {**about, "kafka": kafka}
         self.kafka = kafka
+        self._describe(about if kafka is None else {**about, "kafka": kafka})
+
+    def stand_in(self, zone: str) -> None:
+        """From now on the site stands in this zone: each record that is signed here says so; what was signed keeps its own.
+
+        Raises:
+            Refused: there is no such zone.
+        """
+        from console.creation import refuse_zone
+
+        refuse_zone(zone)
+        self.zone = zone_of(zone)
+        self._describe({**self._facts, "zone": zone})
+
+    def _describe(self, facts_of_site: dict[str, Any]) -> None:
+        self._facts = facts_of_site
         making = self.folder / "site.json.making"
         making.write_text(json.dumps(self._facts, indent=2) + "\n", encoding="utf-8")
         making.rename(self.folder / "site.json")

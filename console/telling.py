@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -37,7 +37,7 @@ from events.facts.logger import LogFigures, OutsideBand
 from events.identifiers import one_line
 from protocol.state import instance
 
-When = Callable[[datetime | None], str]
+When = Callable[[date | None], str]
 
 
 def headline(fact: Fact) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import date
 from typing import get_args
 
 from events.facts import course, happened, mismatch, steps
@@ -22,7 +22,7 @@ ToldLate = (
     | mismatch.MismatchDecided
 )
 TOLD_LATE = get_args(ToldLate)
-When = Callable[[datetime | None], str]
+When = Callable[[date | None], str]
 
 
 def hands(done_by: Iterable[DoneBy]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date
 
 from events.facts import safety
 from protocol.grading import told
@@ -20,7 +20,7 @@ SafetyFact = (
 )
 
 
-def told_safety(fact: SafetyFact, when: Callable[[datetime | None], str]) -> list[str]:
+def told_safety(fact: SafetyFact, when: Callable[[date | None], str]) -> list[str]:
     """The lines of one fact; the first says what happened."""
     match fact:
         case safety.GradeProposed():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from contextlib import suppress
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -17,6 +19,18 @@ if TYPE_CHECKING:
 def moment_or_now(site: Site, text: str | None) -> datetime:
     """A time as typed; now, where none was."""
     return read_time(text, site.zone) if text else site.now()
+
+
+def read_day_or_time(text: str, zone: ZoneInfo) -> date:
+    """A day alone (``2026-03-01``), which is the site's, or a time; a datetime is a time.
+
+    Raises:
+        Refused: neither, a day that does not exist, or see `read_time`.
+    """
+    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text.strip(), re.ASCII):
+        with suppress(ValueError):
+            return date.fromisoformat(text.strip())
+    return read_time(text, zone)
 
 
 def read_time(text: str, zone: ZoneInfo) -> datetime:

@@ -75,10 +75,30 @@ def months_on(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
-def over(until: date, at: datetime, zone: str) -> bool:
-    """Whether what is valid `until` a day or a moment is over.
+# ------------------------------------------------------------------ a day or a moment: a datetime is a moment, any other date a day
 
-    Args:
-        until: a moment is exact, and is over when it comes; a day is over when it has ended where it is asked (`zone`).
-    """
-    return until <= at if isinstance(until, datetime) else until < day_of(at, zone)
+
+def until_when(until: date, zone: str) -> datetime:
+    """The last moment of a day at a place; a moment itself."""
+    return until if isinstance(until, datetime) else ends(until, zone)
+
+
+def over_from(until: date, zone: str) -> datetime:
+    """From when on what is valid until a day or a moment is over: a moment is exact, a day has to end where it is asked."""
+    return until if isinstance(until, datetime) else begins(until + timedelta(days=1), zone)
+
+
+def later(one: date, other: date, zone: str) -> bool:
+    """Whether one day or moment is later than another: of two moments exactly, else by the day that it was at a place."""
+    if isinstance(one, datetime) and isinstance(other, datetime):
+        return one > other
+    return _as_day(one, zone) > _as_day(other, zone)
+
+
+def told(when: date) -> str:
+    """A moment in UTC with its mark, or a day, which needs none: it is the writer's."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if isinstance(when, datetime) else when.isoformat()
+
+
+def _as_day(when: date, zone: str) -> date:
+    return day_of(when, zone) if isinstance(when, datetime) else when

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from events.errors import Unavailable
 from events.reading import read_record
+from events.zones import day_of
 from flows.deadlines import Deadlines
 from flows.turned import LeaseLost, Turned
 from flows.waiting import more, wait_for_more
@@ -219,8 +220,8 @@ class Driver:
         return entered.tasks, name, says
 
     async def tonight(self) -> None:
-        """Once a day: the nightly flow (verification and checkpoint), if it has not run for this day."""
-        day = f"{self.desk.clock():%Y-%m-%d}"
+        """Once a day of this place: the nightly flow (verification and checkpoint), if it has not run for this day."""
+        day = day_of(self.desk.clock(), self.desk.zone).isoformat()
         if self.nightly is None or day == self._last_night:
             return
         from flows.nightly import run_nightly

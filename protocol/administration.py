@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 
 from events import writing
 from events.authority import ADMINISTRATOR, SYSTEM, Authority
@@ -212,8 +212,8 @@ def adopt(actor: Actor, protocol: StudyProtocol) -> Fact:
     )
 
 
-def release_lot(actor: Actor, lot: str, item: str, expires: datetime) -> Fact:
-    """Release a lot for use until it expires."""
+def release_lot(actor: Actor, lot: str, item: str, expires: date) -> Fact:
+    """Release a lot for use until it expires: at a moment, or with the end of a day."""
     check_role((QA,), actor, "release lots")
     return site.LotReleased(lot=lot, item=item, expires=expires)
 
@@ -224,13 +224,13 @@ def recall_lot(actor: Actor, lot: str, reason: str) -> Fact:
     return site.LotRecalled(lot=lot, reason=reason)
 
 
-def calibrate(actor: Actor, device: str, item: str, due: datetime) -> Fact:
+def calibrate(actor: Actor, device: str, item: str, due: date) -> Fact:
     """Record that a device is in calibration until `due`."""
     check_role((QA,), actor, "record calibrations")
     return site.DeviceCalibrated(device=device, item=item, due=due)
 
 
-def train(actor: Actor, person: str, topic: str, until: datetime) -> Fact:
+def train(actor: Actor, person: str, topic: str, until: date) -> Fact:
     """Record that a person's training is current until `until`; nobody records one's own."""
     check_role((QA,), actor, "record training")
     if actor.person == person:

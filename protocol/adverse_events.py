@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from events.facts.base import spell
 from events.facts.steps import ProductInfused
 from events.instant import to_wire
+from events.zones import later
 from protocol.duration import Begun
 from protocol.model import EventRules, StudyProtocol
 from protocol.refusals import refuse
@@ -54,8 +56,9 @@ def emergent(therapy: Therapy, event: Event) -> bool:
     begun = first_infusion(therapy)
     if begun is None:
         return False
-    worse = (fact.at for fact, _ in event.followed if fact.what == "worsened")
-    return event.reported.onset >= begun.at or any(when >= begun.at for when in worse)
+    worse = [fact.at for fact, _ in event.followed if fact.what == "worsened"]
+    # Of a day alone nobody knows whether it began before: on the day of the infusion it counts.
+    return any(not later(begun.at, when, begun.zone) for when in (event.reported.onset, *worse))
 
 
 def suspected(event: Event, rules: EventRules) -> bool:
@@ -64,7 +67,7 @@ def suspected(event: Event, rules: EventRules) -> bool:
 
 
 def event_row(therapy: Therapy, event: Event) -> dict[str, str]:
-    """An adverse event as one line of a list; times are spelled as on the wire."""
+    """An adverse event as one line of a list; times are spelled as on the wire, and so are days."""
     marks = [
         ("treatment-emergent", emergent(therapy, event)),
         (f"serious ({', '.join(event.criteria)})", event.serious),
@@ -78,8 +81,8 @@ def event_row(therapy: Therapy, event: Event) -> dict[str, str]:
         "code": event.reported.code or "",
         "grade": str(event.grade),
         "worst": str(event.worst),
-        "onset": to_wire(event.reported.onset),
-        "ended": to_wire(event.ended) if event.ended else "",
+        "onset": spell(event.reported.onset),
+        "ended": spell(event.ended) if event.ended else "",
         "aware": to_wire(event.reported.aware),
         "related": event.related,
         "marks": ", ".join(mark for mark, holds in marks if holds),

@@ -103,9 +103,11 @@ def changeover_breaches(
     found = []
     if before:
         last = max(before, key=lambda i: i.ends)
-        says = f"{room.code} was not changed over after {_told(last)}, before {step.id} began {started:%Y-%m-%d %H:%M}"
+        says = (
+            f"{room.code} was not changed over after {_told(last)}, before {step.id} began {started:%Y-%m-%d %H:%M} UTC"
+        )
         if waits := _waiting(room, last, started):
-            says += f"; the changeover of {waits.at:%Y-%m-%d %H:%M} was not cleared by a second person"
+            says += f"; the changeover of {waits.at:%Y-%m-%d %H:%M} UTC was not cleared by a second person"
         found.append(Breach(f"{RULE}.{step.id}", follows, "changed over and cleared", _told(last), says))
     after = [i for i in others if soils and i.starts >= ended and not done_between(room, ended, i.starts)]
     if after:

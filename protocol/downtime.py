@@ -140,7 +140,7 @@ def late_breaches(protocol: StudyProtocol, step: Step, ended: Begun, now: dateti
     for limit in protocol.downtime.limits if protocol.downtime else ():
         if now > limit.at.after(*ended):
             says = f"{step.id}, done on paper, was entered later than {limit.at} after it"
-            found.append(Breach(RULE, limit.then, str(limit.at), f"{now:%Y-%m-%d %H:%M}", says))
+            found.append(Breach(RULE, limit.then, str(limit.at), f"{now:%Y-%m-%d %H:%M} UTC", says))
     return found
 
 

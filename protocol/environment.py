@@ -30,11 +30,12 @@ class Missing(NamedTuple):
 
     @property
     def span(self) -> str:
-        """From when to when, in UTC."""
-        return f"{self.since:%Y-%m-%d %H:%M}" + (f" to {self.until:%Y-%m-%d %H:%M}" if self.until > self.since else "")
+        """From when to when, in UTC, with its mark."""
+        until = f" to {self.until:%Y-%m-%d %H:%M}" if self.until > self.since else ""
+        return f"{self.since:%Y-%m-%d %H:%M}{until} UTC"
 
     def __str__(self) -> str:
-        return f"{self.value.name} of {self.at} in {self.room}, {self.span} UTC"
+        return f"{self.value.name} of {self.at} in {self.room}, {self.span}"
 
 
 def asked(protocol: StudyProtocol, step: Step) -> tuple[EnvironmentValue, ...]:

@@ -186,7 +186,7 @@ def _times(
     if ended < started:
         raise refuse(
             "time.order",
-            f"{due.at}: it ended ({ended:%Y-%m-%d %H:%M}) before it started ({started:%Y-%m-%d %H:%M}).",
+            f"{due.at}: it ended ({ended:%Y-%m-%d %H:%M} UTC) before it started ({started:%Y-%m-%d %H:%M} UTC).",
             "Correct the times.",
             started=started,
             ended=ended,

@@ -69,7 +69,7 @@ def room_breaches(
                 f"room.{act.step.id}",
                 critical,
                 "one patient at a time",
-                f"{i.therapy} {i.starts:%Y-%m-%d %H:%M} to {i.ends:%H:%M}",
+                f"{i.therapy} {i.starts:%Y-%m-%d %H:%M} to {i.ends:%H:%M} UTC",
                 f"cells of {i.therapy} were open in {room} at the same time",
             )
             for i in found
@@ -202,7 +202,7 @@ def _booking(
         if slot.ends <= slot.starts:
             raise refuse(
                 "time.order",
-                f"Slot {slot.code} ends ({slot.ends:%Y-%m-%d %H:%M}) before it starts ({slot.starts:%Y-%m-%d %H:%M}).",
+                f"Slot {slot.code} ends ({slot.ends:%Y-%m-%d %H:%M} UTC) before it starts ({slot.starts:%Y-%m-%d %H:%M} UTC).",
                 "Correct the times.",
                 slot=slot.code,
             )

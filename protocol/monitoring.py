@@ -98,7 +98,7 @@ def _check_period(room: str, started: datetime, ended: datetime, now: datetime) 
     if ended < started:
         raise refuse(
             "time.order",
-            f"Monitoring of {room} ended ({ended:%Y-%m-%d %H:%M}) before it started ({started:%Y-%m-%d %H:%M}).",
+            f"Monitoring of {room} ended ({ended:%Y-%m-%d %H:%M} UTC) before it started ({started:%Y-%m-%d %H:%M} UTC).",
             "Correct the times.",
             started=started,
             ended=ended,

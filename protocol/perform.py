@@ -19,6 +19,7 @@ from events.facts.steps import (
     TakenOver,
 )
 from events.identifiers import read_code
+from events.zones import spelled
 from protocol.clocks import clock_breaches, moment
 from protocol.code_forms import check_form
 from protocol.codes import check_unused, first_use
@@ -28,6 +29,7 @@ from protocol.comparison import differing
 from protocol.consequences import follow
 from protocol.decision import Decision, code_stream, lot_stream, room_stream, slot_stream, slots_of
 from protocol.downtime import as_of_then, check_began, check_custody, late_breaches, of_another, paper_fields
+from protocol.duration import Begun
 from protocol.endings import freed_by
 from protocol.exceptions import told_at_once
 from protocol.gate import Admitted, admit, known_step
@@ -249,7 +251,7 @@ def _time_breaches(therapy: Therapy, protocol: StudyProtocol, act: Admitted) -> 
 def _visit_breaches(therapy: Therapy, protocol: StudyProtocol, act: Admitted) -> Iterator[Breach]:
     visit = next((v for v in act.step.visits if v.id == act.at.occurrence), None)
     if visit is not None:
-        yield from _window_breaches(therapy, protocol, act.step, act.at, visit, act.ended)
+        yield from _window_breaches(therapy, protocol, act.step, visit, act.done)
 
 
 def _quarantine_breaches(therapy: Therapy, act: Admitted) -> Iterator[Breach]:
@@ -280,24 +282,26 @@ def _thawed_at_once(therapy: Therapy, protocol: StudyProtocol, act: Admitted) ->
 
 def window(therapy: Therapy, protocol: StudyProtocol, step: Step, visit: Visit) -> tuple[datetime, datetime] | None:
     """When a visit's window opens and closes; None before the moment that it counts from."""
-    begun = moment(therapy, protocol, step.visits_from) if step.visits_from else None
+    begun = _counted_from(therapy, protocol, step)
     if begun is None:
         return None
     opens, _, closes = visit.span(begun)
     return opens, closes
 
 
+def _counted_from(therapy: Therapy, protocol: StudyProtocol, step: Step) -> Begun | None:
+    return moment(therapy, protocol, step.visits_from) if step.visits_from else None
+
+
 def _window_breaches(
-    therapy: Therapy, protocol: StudyProtocol, step: Step, at: Instance, visit: Visit, ended: datetime
+    therapy: Therapy, protocol: StudyProtocol, step: Step, visit: Visit, done: Begun
 ) -> Iterator[Breach]:
-    span = window(therapy, protocol, step, visit)
-    if span is None or span[0] <= ended <= span[1]:
+    begun, span = _counted_from(therapy, protocol, step), window(therapy, protocol, step, visit)
+    if begun is None or span is None or span[0] <= done.at <= span[1]:
         return
-    limit = f"{span[0]:%Y-%m-%d %H:%M} to {span[1]:%Y-%m-%d %H:%M}"
+    limit = " to ".join(spelled(edge, begun.zone) for edge in span)
     says = f"visit {visit.id} of {step.id} was outside its window"
-    yield Breach(
-        f"window.{step.id}", (Consequence(what="deviation", grade="minor"),), limit, f"{ended:%Y-%m-%d %H:%M}", says
-    )
+    yield Breach(f"window.{step.id}", (Consequence(what="deviation", grade="minor"),), limit, str(done), says)
 
 
 def _extends(fact: StepFact, around: Surroundings) -> tuple[str, ...]:

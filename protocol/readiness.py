@@ -7,10 +7,11 @@ asked of what had been recorded by then: a calibration that was renewed afterwar
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from events.facts.base import Used
 from events.identifiers import read_code
+from events.zones import told
 from protocol.model import Consequence, Step
 from protocol.readings import Breach
 from protocol.refusals import refuse
@@ -72,8 +73,8 @@ def _lot(step: Step, name: str, code: str, on: datetime, around: Surroundings) -
         what_to_do = "Take another lot. What was done with it before that was known is told: `unbroken happened`."
     elif (known := known_at(lot.released, on)) is None:
         problem = f"was released at {lot.released[0].since:%Y-%m-%d %H:%M} UTC, after that"
-    elif known.until <= on:
-        problem = f"expired at {known.until:%Y-%m-%d %H:%M} UTC"
+    elif known.over_from(around.zone) <= on:
+        problem = f"expired at {ended_with(known.until)}"
     if problem:
         raise refuse("readiness.lot", f"Lot {code} of {name} {problem}.", what_to_do, step=step.id, lot=code, at=on)
     return Used(what="lot", name=name, code=code)
@@ -88,8 +89,8 @@ def _device(step: Step, name: str, code: str, on: datetime, around: Surroundings
         problem = f"is a {device.item}"
     elif (known := known_at(device.calibrated, on)) is None:
         problem = f"was in calibration from {device.calibrated[0].since:%Y-%m-%d %H:%M} UTC, after that"
-    elif known.until <= on:
-        problem = f"was due for calibration at {known.until:%Y-%m-%d %H:%M} UTC"
+    elif known.over_from(around.zone) <= on:
+        problem = f"was due for calibration at {ended_with(known.until)}"
     if problem:
         raise refuse(
             "readiness.device",
@@ -115,8 +116,8 @@ def check_training(step: Step, on: datetime, around: Surroundings) -> None:
 def _check_current(step: Step, topic: str, on: datetime, around: Surroundings) -> None:
     recorded = around.training.get(topic, ())
     known = known_at(recorded, on)
-    if known is None or known.until <= on:
-        since = f"current until {known.until:%Y-%m-%d}" if known else "never recorded"
+    if known is None or known.over_from(around.zone) <= on:
+        since = f"current until {ended_with(known.until)}" if known else "never recorded"
         if known is None and recorded:
             since = f"recorded at {recorded[0].since:%Y-%m-%d %H:%M} UTC, after that"
         raise refuse(
@@ -129,6 +130,11 @@ def _check_current(step: Step, topic: str, on: datetime, around: Surroundings) -
         )
 
 
+def ended_with(until: date) -> str:
+    """Until when, in words: a moment in UTC, or the end of a day, there where it was used."""
+    return told(until) if isinstance(until, datetime) else f"the end of {told(until)}"
+
+
 # ------------------------------------------------------------------ in force when it began, and ended before it was over
 
 
@@ -137,15 +143,15 @@ def known_at(recorded: Sequence[Validity], when: datetime) -> Validity | None:
     return next((one for one in reversed(recorded) if one.since <= when), None)
 
 
-def lapsed(recorded: Sequence[Validity], started: datetime, ended: datetime) -> datetime | None:
-    """When what was in force at the start ended before the end, and nothing had been recorded in time to follow it."""
+def lapsed(recorded: Sequence[Validity], started: datetime, ended: datetime, zone: str) -> date | None:
+    """Until when what was in force at the start was, if that was before the end and nothing had been recorded in time to follow it."""
     known = known_at(recorded, started)
     later = [one for one in recorded if started < one.since <= ended]
     for following in later:
-        if known is not None and known.until < following.since:
+        if known is not None and known.over_from(zone) < following.since:
             break
         known = following
-    return known.until if known is not None and started < known.until <= ended else None
+    return known.until if known is not None and started < known.over_from(zone) <= ended else None
 
 
 def ended_meanwhile(
@@ -155,25 +161,28 @@ def ended_meanwhile(
 
     The act has happened, so it is recorded, and the deviation says which, and when: QA assesses what it means.
     """
-    found: list[tuple[str, str, datetime]] = []
+    found: list[tuple[str, str, date]] = []
     for one in used:
         if one.what == "lot" and (lot := around.lots.get(one.code)) is not None:
-            until, said = lapsed(lot.released, started, ended), f"lot {one.code} of {one.name} expired"
+            until, said = lapsed(lot.released, started, ended, around.zone), f"lot {one.code} of {one.name} expired"
         elif one.what == "device" and (device := around.devices.get(one.code)) is not None:
-            until, said = lapsed(device.calibrated, started, ended), f"the calibration of {one.code} ({one.name}) ended"
+            until, said = (
+                lapsed(device.calibrated, started, ended, around.zone),
+                f"the calibration of {one.code} ({one.name}) ended",
+            )
         else:
             continue
         found += [(one.what, said, until)] if until else []
     for topic in step.needs.training:
-        if until := lapsed(around.training.get(topic, ()), started, ended):
+        if until := lapsed(around.training.get(topic, ()), started, ended, around.zone):
             found.append(("training", f"the training {topic} of {around.actor.account} lapsed", until))
     return [
         Breach(
             f"readiness.{what}",
             (Consequence(what="deviation", grade="major"),),
             f"in force from {started:%Y-%m-%d %H:%M} to {ended:%Y-%m-%d %H:%M} UTC",
-            f"until {until:%Y-%m-%d %H:%M} UTC",
-            f"{said} at {until:%Y-%m-%d %H:%M} UTC, while {step.id} was under way; assess what that means for what was done after it",
+            f"until {ended_with(until)}",
+            f"{said} at {ended_with(until)}, while {step.id} was under way; assess what that means for what was done after it",
         )
         for what, said, until in found
     ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 from events.facts.base import Reading
+from events.zones import over_from
 from protocol.duration import Begun
 from protocol.model import StudyProtocol
 from protocol.refusals import refuse
@@ -27,14 +28,18 @@ class Validity(NamedTuple):
     """Something is in force from when it was recorded until it ends, or the next such record comes."""
 
     since: datetime
-    until: datetime
+    until: date
+
+    def over_from(self, zone: str) -> datetime:
+        """From when on it is not in force any more, asked at a place: a day that was written ends there."""
+        return over_from(self.until, zone)
 
 
 class Lot(NamedTuple):
     """A lot as the log knows it; `released`: each release of it, in the log's order."""
 
     item: str
-    expires: datetime
+    expires: date
     recalled: str = ""
     released: tuple[Validity, ...] = ()
 
@@ -43,7 +48,7 @@ class Device(NamedTuple):
     """A device as the log knows it; `calibrated`: each calibration of it, in the log's order."""
 
     item: str
-    due: datetime
+    due: date
     calibrated: tuple[Validity, ...] = ()
 
 

@@ -125,7 +125,7 @@ def _times(step: Step, command: TellHappened, now: datetime) -> tuple[datetime, 
     if ended < started:
         raise refuse(
             "time.order",
-            f"{step.id}: it ended ({ended:%Y-%m-%d %H:%M}) before it started ({started:%Y-%m-%d %H:%M}).",
+            f"{step.id}: it ended ({ended:%Y-%m-%d %H:%M} UTC) before it started ({started:%Y-%m-%d %H:%M} UTC).",
             "Correct the times.",
             started=started,
             ended=ended,

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -146,7 +146,7 @@ class Staged:
         stream = f"training/{person}"
         self.desk.record([stream], lambda a, _: [administration.train(a, person, topic, until)], self.sits("quality.1"))
 
-    def release_lot(self, name: str, expires: datetime, code: str = "") -> str:
+    def release_lot(self, name: str, expires: date, code: str = "") -> str:
         """Release a lot of an item."""
         lot = code or rehearsal.lot_code(name)
         self._quality(f"lot/{lot}", lambda a: administration.release_lot(a, lot, name, expires))

@@ -9,7 +9,7 @@ from console.acting import act
 from console.acts import command
 from console.options import As, Json, Secret, TherapyArg, Why
 from console.show import Screen, as_json, line, pairs, table
-from console.times import read_time
+from console.times import read_day_or_time
 from events.instant import from_wire
 from protocol.commands import (
     AssessDeviation,
@@ -114,7 +114,12 @@ def plan(
     says: Annotated[str, typer.Option("--action", metavar="TEXT", help="What is to be done.")],
     role: Annotated[str, typer.Option("--role", metavar="ROLE", help="The role of which somebody does it.")],
     due: Annotated[
-        str, typer.Option("--due", metavar="TIME", help="Until when: 2026-03-01T12:00, in the site's zone.")
+        str,
+        typer.Option(
+            "--due",
+            metavar="TIME",
+            help="Until when, in the site's zone: 2026-03-01 (with its end), or 2026-03-01T12:00.",
+        ),
     ],
     owner: Annotated[
         str | None, typer.Option("--owner", metavar="ACCOUNT", help="Who of them, if one is named.")
@@ -129,12 +134,12 @@ def plan(
 ) -> None:
     """Plan a corrective or preventive action: who does it, and until when (QA).
 
-    Example: unbroken deviation plan T-7K2QXM D-1 --action "replace the valve" --role operator --due 2026-04-01T12:00 --as qa.releaser.1
+    Example: unbroken deviation plan T-7K2QXM D-1 --action "replace the valve" --role operator --due 2026-04-01 --as qa.releaser.1
     """
     site = here.site()
     document = {
         "deviation": deviation, "what": "preventive" if preventive else "corrective", "says": says, "role": role,
-        "owner": owner, "due": read_time(due, site.zone), "instead_of": instead_of,
+        "owner": owner, "due": read_day_or_time(due, site.zone), "instead_of": instead_of,
     }  # fmt: skip
     act(site, therapy, command(PlanAction, document), account, secret, json)
 

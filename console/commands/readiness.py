@@ -9,7 +9,7 @@ from console.acting import record_site, shown, tick
 from console.options import As, Json, Secret, Why
 from console.show import as_json, line, table
 from console.signin import sit
-from console.times import read_time
+from console.times import read_day_or_time
 from events.facts.recalls import RecallReached
 from events.identifiers import read_code
 from protocol import administration
@@ -21,17 +21,24 @@ Item = Annotated[str, typer.Option("--item", metavar="NAME", help="What it is, b
 def release(
     lot: Annotated[str, typer.Argument(metavar="LOT", help="The lot's code, as scanned.")],
     item: Item,
-    expires: Annotated[str, typer.Option("--expires", metavar="TIME", help="When it expires.")],
+    expires: Annotated[
+        str,
+        typer.Option(
+            "--expires",
+            metavar="TIME",
+            help="When it expires: a day (with its end, where it is used), or a time.",
+        ),
+    ],
     account: As = None,
     secret: Secret = None,
     json: Json = False,
 ) -> None:
     """Release a lot for use until it expires.
 
-    Example: unbroken lot release KIT-2201 --item collection_kit --expires 2027-01-31T23:59 --as quality.1
+    Example: unbroken lot release KIT-2201 --item collection_kit --expires 2027-01-31 --as quality.1
     """
     site, code = here.site(), read_code(lot)
-    until = read_time(expires, site.zone)
+    until = read_day_or_time(expires, site.zone)
 
     def decide(actor: Any, _authority: Any) -> list[Any]:
         return [administration.release_lot(actor, code, item, until)]
@@ -95,17 +102,22 @@ def recall(
 def calibrated(
     device: Annotated[str, typer.Argument(metavar="DEVICE", help="The device's code, as scanned.")],
     item: Item,
-    due: Annotated[str, typer.Option("--due", metavar="TIME", help="When the next calibration is due.")],
+    due: Annotated[
+        str,
+        typer.Option(
+            "--due", metavar="TIME", help="When the next calibration is due: a day (with its end), or a time."
+        ),
+    ],
     account: As = None,
     secret: Secret = None,
     json: Json = False,
 ) -> None:
     """Record that a device is in calibration until it is due again.
 
-    Example: unbroken device calibrated SEP-01 --item cell_separator --due 2026-12-31T23:59 --as quality.1
+    Example: unbroken device calibrated SEP-01 --item cell_separator --due 2026-12-31 --as quality.1
     """
     site, code = here.site(), read_code(device)
-    until = read_time(due, site.zone)
+    until = read_day_or_time(due, site.zone)
 
     def decide(actor: Any, _authority: Any) -> list[Any]:
         return [administration.calibrate(actor, code, item, until)]
@@ -116,18 +128,20 @@ def calibrated(
 def train(
     whose: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Whose training; it holds for the person.")],
     topic: Annotated[str, typer.Option("--topic", metavar="NAME", help="The topic, as the protocol names it.")],
-    until: Annotated[str, typer.Option("--until", metavar="TIME", help="Until when it is current.")],
+    until: Annotated[
+        str, typer.Option("--until", metavar="TIME", help="Until when it is current: a day (with its end), or a time.")
+    ],
     account: As = None,
     secret: Secret = None,
     json: Json = False,
 ) -> None:
     """Record that a person's training is current. Nobody records one's own.
 
-    Example: unbroken training record apheresis.nurse.1 --topic apheresis --until 2027-03-01T00:00 --as quality.1
+    Example: unbroken training record apheresis.nurse.1 --topic apheresis --until 2027-02-28 --as quality.1
     """
     site = here.site()
     person = site.desk().actor(whose).person
-    moment = read_time(until, site.zone)
+    moment = read_day_or_time(until, site.zone)
 
     def decide(actor: Any, _authority: Any) -> list[Any]:
         return [administration.train(actor, person, topic, moment)]

@@ -9,8 +9,8 @@ from console.acting import act
 from console.acts import command, pair, wrong
 from console.options import As, At, Json, Secret, TherapyArg
 from console.show import Screen, as_json, table
-from console.times import read_time
-from events.instant import from_wire
+from console.times import read_day_or_time, read_time
+from events.facts.base import read_day_or_moment
 from protocol.commands import FollowEvent, ReportEvent, SignGrades
 
 EventArg = Annotated[str, typer.Argument(metavar="EVENT", help="Its number, for example AE-1.")]
@@ -127,7 +127,7 @@ def list_events(therapy: TherapyArg, json: Json = False) -> None:
     screen.simulated()
 
     def at(text: str) -> str:
-        return screen.when(from_wire(text)) if text else "goes on"
+        return screen.when(read_day_or_moment(text)) if text else "goes on"
 
     lines = [
         [r["event"], f"{r['term']} {r['code']}".strip(), r["grade"], r["worst"], at(r["onset"]),
@@ -184,7 +184,9 @@ def report_event(
         int,
         typer.Option("--grade", metavar="1-5", help="Its grade, one of those that the dictionary has for the term."),
     ],
-    onset: Annotated[str, typer.Option("--onset", metavar="TIME", help="When it began, in the site's zone.")],
+    onset: Annotated[
+        str, typer.Option("--onset", metavar="TIME", help="When it began, in the site's zone: a time, or a day alone.")
+    ],
     related: Annotated[str, typer.Option("--related", metavar="WORD", help="Whether the product may have caused it.")],
     code: Annotated[str | None, typer.Option("--code", metavar="CODE", help="The dictionary's number for it.")] = None,
     serious: Criterion = None,
@@ -206,7 +208,7 @@ def report_event(
     """
     site = here.site()
     document: dict[str, Any] = {
-        "term": term, "grade": grade, "onset": read_time(onset, site.zone), "related": related, "code": code,
+        "term": term, "grade": grade, "onset": read_day_or_time(onset, site.zone), "related": related, "code": code,
         "serious": bool(serious), "criteria": serious or [], "expected": expected, "dlt": bool(dlt), "says": says,
     }  # fmt: skip
     if aware:
@@ -244,7 +246,8 @@ def follow_event(
     }  # fmt: skip
     if serious or not_serious:
         document |= {"serious": bool(serious), "criteria": serious or []}
-    for name, value in (("at", at), ("aware", aware)):
-        if value:
-            document[name] = read_time(value, site.zone)
+    if at:
+        document["at"] = read_day_or_time(at, site.zone)
+    if aware:
+        document["aware"] = read_time(aware, site.zone)
     act(site, therapy, command(FollowEvent, document), account, secret, json)

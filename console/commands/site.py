@@ -187,6 +187,20 @@ def show(json: Json = False) -> None:
         line(f"Warning: {gap}")
 
 
+def zone(
+    name: Annotated[str, typer.Argument(metavar="ZONE", help="Where it stands from now on: Europe/Berlin.")],
+) -> None:
+    """Move the site to another time zone. Days of what was signed stay the days that they were; each new record says its zone.
+
+    Example: unbroken site zone Asia/Shanghai
+    """
+    site = here.site()
+    before = site.zone.key
+    site.stand_in(name)
+    line(f"{site.name} stood in {before} and stands in {name} from now on: {Screen(site).when(site.now())}.")
+    line("Whoever signs here means days of that zone; what was signed before is counted where it was signed.")
+
+
 def clock(
     forward: Annotated[
         str | None, typer.Option("--forward", metavar="LENGTH", help="For example 30 min, 24 h, 7 d.")

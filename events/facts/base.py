@@ -2,7 +2,8 @@
 
 # No `from __future__ import annotations` in a file of models: pydantic would compile every annotation from its text again,
 # which costs a command a third of its start.
-from datetime import datetime
+import re
+from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -10,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     PlainSerializer,
+    PlainValidator,
     StrictBool,
     StrictInt,
     StringConstraints,
@@ -18,6 +20,7 @@ from pydantic import (
 from events.identifiers import Account, Code, Digest, Name, PersonId, Text, TherapyId
 from events.instant import from_wire, to_wire, whole_milliseconds
 
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 Short = Annotated[str, StringConstraints(max_length=500, strip_whitespace=True)]
 Grade = Literal["minor", "major", "critical"]
 Flag = StrictBool
@@ -34,6 +37,26 @@ def _moment(value: object) -> datetime:
 
 Instant = Annotated[datetime, BeforeValidator(_moment), PlainSerializer(to_wire, return_type=str)]
 """An aware UTC time as a field of a fact."""
+
+
+def read_day_or_moment(value: object) -> date:
+    """A day (``2026-03-01``), or a moment as on the wire; a datetime is a moment, any other date a day.
+
+    Raises:
+        ValueError: neither.
+    """
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        return date.fromisoformat(value)
+    return value if type(value) is date else _moment(value)
+
+
+def spell(when: date) -> str:
+    """A day, or a moment, as it stands on the wire."""
+    return to_wire(when) if isinstance(when, datetime) else when.isoformat()
+
+
+DayOrInstant = Annotated[date, PlainValidator(read_day_or_moment), PlainSerializer(spell, return_type=str)]
+"""What a person writes as a day alone, meant where she stands, or as a moment."""
 
 
 class Value(BaseModel):
@@ -172,6 +195,7 @@ __all__ = [
     "Code",
     "Count",
     "Criterion",
+    "DayOrInstant",
     "Digest",
     "DoneBy",
     "Fact",

@@ -3,7 +3,7 @@ preventive actions, reopened."""
 
 from typing import ClassVar, Literal
 
-from events.facts.base import Account, Code, Grade, Instant, Name, PersonId, Text, TherapyFact
+from events.facts.base import Account, Code, DayOrInstant, Grade, Name, PersonId, Text, TherapyFact
 
 Cause = Literal["laboratory_error", "process", "material", "equipment", "person", "unknown"]
 
@@ -44,7 +44,7 @@ class ActionPlanned(TherapyFact):
     role: Name
     owner: Account | None = None
     person: PersonId | None = None
-    due: Instant
+    due: DayOrInstant
     instead_of: Code | None = None
 
 

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from events.facts.base import ActKey, Code, Count, Digest, Flag, Instant, Name, Short, Text, TherapyFact
+from events.facts.base import ActKey, Code, Count, DayOrInstant, Digest, Flag, Instant, Name, Short, Text, TherapyFact
 
 
 class GradeProposed(TherapyFact):
@@ -47,7 +47,7 @@ class AdverseEventReported(TherapyFact):
     Args:
         event: its number in this therapy (``AE-1``).
         term: the dictionary's term; code: the dictionary's number for it, of which only the structure is checked.
-        grade: 1 to 5. onset: when it began. aware: when the site became aware of it.
+        grade: 1 to 5. onset: when it began, a moment or a day. aware: when the site became aware of it.
         related: one of the protocol's words. expected: None while nobody has judged it.
         criteria: why it is serious, in the protocol's words; none where it is not.
         dlt: whether it may be a dose-limiting toxicity.
@@ -58,7 +58,7 @@ class AdverseEventReported(TherapyFact):
     term: Short
     code: Code | None = None
     grade: Count
-    onset: Instant
+    onset: DayOrInstant
     aware: Instant
     related: Name
     serious: Flag
@@ -73,14 +73,14 @@ class AdverseEventFollowed(TherapyFact):
 
     Args:
         what: worsened, improved (its grade changed), resolved (it ended), amended (judged otherwise).
-        at: when it changed; aware: when the site became aware of that.
+        at: when it changed, a moment or a day; aware: when the site became aware of that.
         Every other field is what it is from then on; None where it stays as it was.
     """
 
     wire: ClassVar[str] = "adverse_event.followed.v1"
     event: Code
     what: Literal["worsened", "improved", "resolved", "amended"]
-    at: Instant
+    at: DayOrInstant
     aware: Instant
     grade: Count | None = None
     related: Name | None = None

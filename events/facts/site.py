@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, StringConstraints
 
 from events.facts.authority import Zone
-from events.facts.base import Code, Digest, Fact, Instant, Name, PersonId, Text
+from events.facts.base import Code, DayOrInstant, Digest, Fact, Name, PersonId, Text
 from events.zones import zone_of
 
 
@@ -40,12 +40,12 @@ class ProtocolAdopted(Fact):
 
 
 class LotReleased(Fact):
-    """A lot of reagent, kit or vector may be used until it expires. Stream ``lot/CODE``."""
+    """A lot of reagent, kit or vector may be used until it expires: at a moment, or with the end of a day. Stream ``lot/CODE``."""
 
     wire: ClassVar[str] = "lot.released.v1"
     lot: Code
     item: Name
-    expires: Instant
+    expires: DayOrInstant
 
 
 class LotRecalled(Fact):
@@ -65,18 +65,18 @@ class LotRecallContinued(Fact):
 
 
 class DeviceCalibrated(Fact):
-    """A device is in calibration until `due`. Stream ``device/CODE``."""
+    """A device is in calibration until `due`, a moment or the end of a day. Stream ``device/CODE``."""
 
     wire: ClassVar[str] = "device.calibrated.v1"
     device: Code
     item: Name
-    due: Instant
+    due: DayOrInstant
 
 
 class TrainingRecorded(Fact):
-    """A person's training on a topic is current until `until`. Stream ``training/PERSON``."""
+    """A person's training on a topic is current until `until`, a moment or the end of a day. Stream ``training/PERSON``."""
 
     wire: ClassVar[str] = "training.recorded.v1"
     person: PersonId
     topic: Name
-    until: Instant
+    until: DayOrInstant

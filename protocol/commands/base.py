@@ -1,13 +1,13 @@
 """What every command is, and the values that several of them hold."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainValidator, model_validator
 
 from events import writing
-from events.facts.base import Name
+from events.facts.base import Name, read_day_or_moment
 
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """Between which every moment lies that somebody tells; beyond, a length added to it would leave the calendar."""
@@ -18,9 +18,8 @@ def _aware(moment: datetime) -> datetime:
         raise ValueError("the time has no zone; write for example 2026-03-01T09:30:00Z or +01:00")
     if not EARLIEST <= moment < LATEST:
         raise ValueError(f"the time lies in the year {moment.year}; from 1900 to 2199 is what is told here")
-    return moment.astimezone(
-        UTC
-    )  # two times on one place's clocks would be compared, and subtracted, as they are shown there
+    # Two times on one place's clocks would be compared, and subtracted, as they are shown there.
+    return moment.astimezone(UTC)
 
 
 Text = Annotated[str, AfterValidator(writing.free_text)]
@@ -28,6 +27,21 @@ Text = Annotated[str, AfterValidator(writing.free_text)]
 Short = Annotated[str, AfterValidator(writing.value)]
 """One value in words: as `events.writing.value` keeps it."""
 Moment = Annotated[datetime, AfterValidator(_aware)]
+
+
+def _day_or_moment(value: object) -> date:
+    if isinstance(value, str) and "T" in value:
+        value = datetime.fromisoformat(value)
+    if isinstance(value, datetime):
+        return _aware(value)
+    day = read_day_or_moment(value)
+    if not EARLIEST.date() <= day < LATEST.date():
+        raise ValueError(f"the day lies in the year {day.year}; from 1900 to 2199 is what is told here")
+    return day
+
+
+DayOrMoment = Annotated[date, PlainValidator(_day_or_moment)]
+"""A day alone, meant where whoever says it stands; or a moment (a datetime)."""
 
 
 class Command(BaseModel):

@@ -4,7 +4,7 @@ from typing import Literal
 
 from events.facts.base import Grade, Name
 from events.facts.deviations import Cause
-from protocol.commands.base import Command, Moment, Text
+from protocol.commands.base import Command, DayOrMoment, Text
 
 
 class OpenDeviation(Command):
@@ -59,7 +59,7 @@ class PlanAction(Command):
     says: Text
     role: Name
     owner: str | None = None
-    due: Moment
+    due: DayOrMoment
     instead_of: str | None = None
 
 

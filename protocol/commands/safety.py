@@ -3,7 +3,7 @@
 from typing import Literal
 
 from events.facts.base import Count, Flag, Name
-from protocol.commands.base import Command, Moment, Short, Text
+from protocol.commands.base import Command, DayOrMoment, Moment, Short, Text
 
 
 class SignGrades(Command):
@@ -27,7 +27,7 @@ class ReportEvent(Command):
     term: Short
     code: str | None = None
     grade: Count
-    onset: Moment
+    onset: DayOrMoment
     aware: Moment | None = None
     related: Name
     serious: Flag = False
@@ -47,7 +47,7 @@ class FollowEvent(Command):
 
     event: str
     says: Text
-    at: Moment | None = None
+    at: DayOrMoment | None = None
     aware: Moment | None = None
     resolved: Flag = False
     grade: Count | None = None

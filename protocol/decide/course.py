@@ -133,7 +133,7 @@ def _check_untreated(therapy: Therapy) -> None:
         if isinstance(act.fact, ConditioningGiven | ProductInfused):
             raise refuse(
                 "order.screening",
-                f"{act.at} was given on {act.fact.started:%Y-%m-%d}; screening is over.",
+                f"{act.at} was given on {act.began.day}; screening is over.",
                 "Record a withdrawal instead: `unbroken withdraw`.",
                 step=str(act.at),
             )

@@ -18,6 +18,7 @@ from events.facts.deviations import (
 )
 from events.facts.quality import DeviationAssessed, DeviationClosed, DeviationOpened
 from events.identifiers import read_code
+from events.zones import told, until_when
 from protocol.commands import (
     AssessDeviation,
     CheckAction,
@@ -244,10 +245,10 @@ def _plan(therapy: Therapy, protocol: StudyProtocol, command: PlanAction, around
             owner=command.owner,
             role=command.role,
         )
-    if command.due <= around.now:
+    if until_when(command.due, around.zone) <= around.now:
         raise refuse(
             "action.due",
-            f"The action would be due {command.due:%Y-%m-%d %H:%M %Z}, which is past (now {around.now:%Y-%m-%d %H:%M} UTC).",
+            f"The action would be due {told(command.due)}, which is past (now {around.now:%Y-%m-%d %H:%M} UTC).",
             "Name a time that is still to come.",
             due=command.due,
             now=around.now,

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import date
 from typing import Literal, assert_never
 
 from events.facts.safety import AdverseEventFollowed, AdverseEventReported, GradeSigned
 from events.identifiers import read_code
+from events.zones import later
+from events.zones import told as day_told
 from protocol.adverse_events import known_event, rules_of
 from protocol.commands import (
     AnswerDlt,
@@ -158,7 +160,7 @@ def _report(therapy: Therapy, protocol: StudyProtocol, command: ReportEvent, aro
     rules = rules_of(protocol)
     check_role(rules.reported_by, around.actor, "report an adverse event")
     aware = command.aware or around.now
-    _check_times(around.now, ("onset", command.onset), ("aware", aware))
+    _check_times(around, ("onset", command.onset), ("aware", aware))
     dictionary = dictionary_of(protocol)
     term = _term(dictionary, command.term, command.says)
     code = _code(rules, dictionary, command.code)
@@ -193,12 +195,12 @@ def _follow(therapy: Therapy, protocol: StudyProtocol, command: FollowEvent, aro
     check_role(rules.reported_by, around.actor, "follow an adverse event")
     at = command.at or command.aware or around.now
     aware = command.aware or around.now
-    _check_times(around.now, ("onset", event.reported.onset), ("at", at), ("aware", aware))
+    _check_times(around, ("onset", event.reported.onset), ("at", at), ("aware", aware))
     what = _what(event, command)
     if event.ended is not None and what != "amended":
         raise refuse(
             "event.ended",
-            f"{event.code} ({event.reported.term}) ended on {event.ended:%Y-%m-%d %H:%M} UTC; it is not {what} any more.",
+            f"{event.code} ({event.reported.term}) ended on {day_told(event.ended)}; it is not {what} any more.",
             "If it came back, report it as an event of its own; how it is judged can still be amended.",
             event=event.code,
         )
@@ -246,27 +248,26 @@ def _what(event: Event, command: FollowEvent) -> Literal["worsened", "improved",
     return "amended"
 
 
-def _check_times(now: datetime, *told: tuple[str, datetime]) -> None:
-    """Each in the order given, none in the future."""
-    for name, moment in told:
-        if moment > now:
+def _check_times(around: Surroundings, *given: tuple[str, date]) -> None:
+    """Each a day or a moment, none in the future, none before the first; days are those of the place where it is said."""
+    for name, when in given:
+        if later(when, around.now, around.zone):
             raise refuse(
                 "time.future",
-                f"{name} {moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC lies in the future (now {now:%Y-%m-%d %H:%M} UTC).",
+                f"{name} {day_told(when)} lies in the future (now {around.now:%Y-%m-%d %H:%M} UTC).",
                 "Enter when it happened, and when it became known.",
-                given=moment,
-                now=now,
+                given=when,
+                now=around.now,
             )
-    (_, first), *rest = told
-    for name, moment in rest:
-        if moment < first:
+    (_, first), *rest = given
+    for name, when in rest:
+        if later(first, when, around.zone):
             raise refuse(
                 "time.order",
-                f"{name} {moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC is before the onset "
-                f"({first.astimezone(UTC):%Y-%m-%d %H:%M} UTC).",
+                f"{name} {day_told(when)} is before the onset ({day_told(first)}).",
                 "Correct the times.",
                 onset=first,
-                given=moment,
+                given=when,
             )
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from events.facts import deviations, quality
+from events.zones import until_when
 from protocol.state import Deviation, Signed, Therapy, instance
 from protocol.state.quality import Action, Checked, Investigation, Regraded
 
@@ -65,8 +66,9 @@ def _with(therapy: Therapy, deviation: Deviation) -> Therapy:
 
 
 def _planned(therapy: Therapy, fact: deviations.ActionPlanned, by: Signed) -> Therapy:
+    due = until_when(fact.due, by.zone)
     new = Action(
-        fact.action, fact.deviation, fact.what, fact.says, fact.role, fact.owner or "", fact.person or "", fact.due, by
+        fact.action, fact.deviation, fact.what, fact.says, fact.role, fact.owner or "", fact.person or "", due, by
     )
     actions = {**therapy.actions, new.code: new}
     if fact.instead_of:

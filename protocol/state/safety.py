@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 from events.facts.safety import (
@@ -39,7 +39,7 @@ class Sent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An adverse event as it stands; `ended` is None while it goes on. `followed` is what was said after the report."""
+    """An adverse event as it stands; `ended` (a day or a moment) is None while it goes on. `followed` is what was said after the report."""
 
     code: str
     reported: AdverseEventReported
@@ -50,7 +50,7 @@ class Event:
     criteria: tuple[str, ...]
     expected: bool | None
     dlt: bool
-    ended: datetime | None = None
+    ended: date | None = None
     followed: tuple[tuple[AdverseEventFollowed, Signed], ...] = ()
     sent: dict[str, Sent] = field(default_factory=dict)
 

@@ -8,14 +8,17 @@ Source: process page steps 2, 23, 24; RFC 5545 3.3.5 (local times that are skipp
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 
 import pytest
 
 from events.facts.safety import GradeProposed
 from events.facts.site import ZoneStated
-from events.zones import begins, ends, local
+from events.instant import to_wire
+from events.zones import at_local, begins, ends, local
+from protocol.adverse_events import emergent, event_row
 from protocol.audit import audit, audit_all
+from protocol.commands import FollowEvent, OpenDeviation, PlanAction, ReportEvent
 from protocol.evolve import fold
 from protocol.perform import window
 from protocol.reader import Reader
@@ -95,7 +98,7 @@ def test_three_months_after_the_infusion_are_counted_on_the_hospitals_calendar(s
     assert shown(entry.planned, SHANGHAI) == "2027-06-01 06:00"
     assert entry.why.startswith("3 months after infusion.start (2027-03-01, happened)")
     span = window(site.now, site.protocol, step, m3)
-    assert span == (begins(datetime(2027, 5, 18).date(), SHANGHAI), ends(datetime(2027, 6, 15).date(), SHANGHAI))  # noqa: DTZ001
+    assert span == (begins(date(2027, 5, 18), SHANGHAI), ends(date(2027, 6, 15), SHANGHAI))
     assert span[0] < stands_in(site, SHANGHAI, at("2027-06-13T09:00")).clock() < span[1]
 
 
@@ -176,3 +179,105 @@ def test_what_the_system_records_is_dated_where_the_patient_is_treated(stage: St
     assert site.now.zone == SHANGHAI
     folded = fold(Therapy(id=ANNA.therapy), Reader(site.log).records(f"therapy/{ANNA.therapy}")[0])
     assert replace(folded) == site.now
+
+
+# ------------------------------------------------------------------ what is valid until a day, and what happened on one
+
+
+@pytest.mark.parametrize(("zone", "clock", "taken"), [
+    (SHANGHAI, "2026-03-03T23:30", True), (SHANGHAI, "2026-03-04T00:30", False),
+    (HONOLULU, "2026-03-03T23:30", True), (HONOLULU, "2026-03-04T00:30", False),
+])  # fmt: skip
+def test_a_lot_that_expires_on_a_day_is_used_until_that_day_is_over_there(
+    stage: Stage, zone: str, clock: str, taken: bool
+) -> None:
+    """Good until the end of 3 March where it is used: in Shanghai that is 16:00 in Greenwich, in Honolulu 10:00 of the next day."""
+    site = stage.at("apheresis")
+    when = local(at(clock), "UTC").replace(tzinfo=None)
+    step = site.protocol.by_id["apheresis"]
+    site.clock.now = max(site.clock.now, at("2026-03-01T00:00"))
+    code = site.release_lot(step.needs.lots[0], when.date().replace(day=3), code="LOT-OF-A-DAY")
+    then = at_local(when.date(), when.time(), zone)
+    lot = site.desk.equipment.known(code).lot
+    assert lot is not None
+    assert lot.expires == when.date().replace(day=3)
+    assert (lot.released[0].over_from(zone) > then) is taken
+
+
+def test_training_calibration_and_lot_of_a_day_are_refused_the_day_after_with_the_day_named(stage: Stage) -> None:
+    """A day that was written is told as that day, not as a moment in Greenwich."""
+    site = stage.at("apheresis")
+    step = site.protocol.by_id["apheresis"]
+    today = site.clock().date()
+    lot = site.release_lot(step.needs.lots[0], today, code="LOT-OF-A-DAY")
+    stands_in(site, SHANGHAI, at(f"{today}T23:50")).pass_(minutes=20)
+    with site.refused("readiness.lot") as told:
+        site.perform("apheresis", use={step.needs.lots[0]: lot}, started=site.clock(), ended=site.clock())
+    assert told.says.endswith(f"expired at the end of {today}.")
+
+
+@pytest.mark.parametrize(("onset", "emerged"), [
+    ("2027-02-28", False), ("2027-03-01", True), ("2027-03-02", True),
+    (at_local(date(2027, 3, 1), time(5, 59), SHANGHAI), False),
+    (at_local(date(2027, 3, 1), time(6, 0), SHANGHAI), True),
+])  # fmt: skip
+def test_an_event_that_began_on_the_day_of_the_infusion_counts_as_treatment_emergent(
+    stage: Stage, onset: date | str, emerged: bool
+) -> None:
+    """Of a day alone nobody knows the hour: on the day of the infusion, there, it counts. In Greenwich that day was 28 February."""
+    site = infused_in(stage, SHANGHAI, "2027-03-01T06:00")
+    site.pass_(days=2)
+    told = ReportEvent.model_validate(
+        {"term": "Anemia", "grade": 2, "onset": onset, "related": "possibly", "aware": site.clock()}
+    )
+    site.act(told, "physician.1")
+    event = site.now.safety.events["AE-1"]
+    assert emergent(site.now, event) is emerged
+    assert event_row(site.now, event)["onset"] == (onset if isinstance(onset, str) else to_wire(onset))  # type: ignore[arg-type]
+    settled(site)
+
+
+def test_onset_and_end_of_an_event_as_days_are_held_against_the_day_there(stage: Stage) -> None:
+    """Began and ended today: taken. Tomorrow, or an end before the onset: refused."""
+    site = infused_in(stage, SHANGHAI, "2027-03-01T06:00")
+    event = {"term": "Anemia", "grade": 2, "related": "possibly"}
+    with site.refused("time.future") as told:
+        site.act(ReportEvent.model_validate({**event, "onset": "2027-03-02"}), "physician.1")
+    assert told.says.startswith("onset 2027-03-02 lies in the future")
+    site.act(ReportEvent.model_validate({**event, "onset": "2027-03-01"}), "physician.1")
+    ends_ = {"event": "AE-1", "says": "well again", "resolved": True}
+    with site.refused("time.order"):
+        site.act(FollowEvent.model_validate({**ends_, "at": "2027-02-28"}), "physician.1")
+    site.act(FollowEvent.model_validate({**ends_, "at": "2027-03-01"}), "physician.1")
+    assert event_row(site.now, site.now.safety.events["AE-1"])["ended"] == "2027-03-01"
+    settled(site)
+
+
+def test_an_action_that_is_due_on_a_day_is_missed_when_that_day_is_over_there(stage: Stage) -> None:
+    """Planned in Honolulu for 10 March: it strikes with the end of that day there, ten hours into the next one in Greenwich."""
+    site = stands_in(stage.at("eligibility"), HONOLULU, at("2026-03-03T12:00"))
+    site.act(OpenDeviation(grade="major", says="the fridge stood open"), "qa.releaser.1")
+    plan = {"deviation": "D-1", "says": "a new lock", "role": "operator", "due": "2026-03-10"}
+    site.act(PlanAction.model_validate(plan), "qa.releaser.1")
+    assert site.now.actions["C-1"].due == ends(date(2026, 3, 10), HONOLULU)
+    settled(site)
+
+
+def test_a_patient_is_treated_in_another_zone_than_the_plant_stands_in(stage: Stage) -> None:
+    """A plant in Berlin and a hospital in Shanghai, on one log: each act is counted where it was signed, whoever looks."""
+    plant = stage.at("infusion")
+    plant.desk.zone = BERLIN
+    hospital = stage.again(plant)
+    stands_in(hospital, SHANGHAI, at("2027-03-01T06:00"))
+    hospital.do("infusion", started=hospital.clock(), ended=hospital.clock())
+    plant.act(OpenDeviation(grade="major", says="the label was creased"), "qa.releaser.1")
+    assert [record.zone for record in plant.records()[-2:]] == [SHANGHAI, BERLIN]
+    for site in (plant, hospital):
+        entry = next(
+            e for e in schedule(site.now, site.protocol) if (e.at.step, e.at.occurrence) == ("follow_up", "M3")
+        )
+        assert shown(entry.planned, SHANGHAI) == "2027-06-01 06:00"
+    # A deviation's days are those of whoever opened it: 30 days there keep the time of day through the change of clocks.
+    opened = plant.now.deviations[list(plant.now.deviations)[-1]]
+    assert opened.since.zone == BERLIN
+    settled(plant)

@@ -9,7 +9,7 @@ import inspect
 import json
 import types
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -63,6 +63,7 @@ def forms() -> str:
     rows = [(name, f"`{pattern[1:-1]}`") for pattern, name in _BY_PATTERN.items()]
     rows += [
         ("Time", f"`{WIRE.pattern}`, and a day that exists"),
+        ("Time or day", "a Time, or `[0-9]{4}-[0-9]{2}-[0-9]{2}`, a day that exists"),
         ("Text", "1 to 2,000 code points after White_Space at both ends is removed"),
         ("Short", "0 to 500 code points after White_Space at both ends is removed"),
         ("flag", "`true` or `false`"),
@@ -139,8 +140,8 @@ def _form(hint: Any) -> str:
 
 
 def _annotated(kind: type, details: tuple[Any, ...]) -> str:
-    if kind in (bool, int, datetime):
-        return {bool: "flag", int: "count", datetime: "Time"}[kind]
+    if kind in (bool, int, datetime, date):
+        return {bool: "flag", int: "count", datetime: "Time", date: "Time or day"}[kind]
     (constraints,) = (detail for detail in details if isinstance(detail, StringConstraints))
     if constraints.pattern:
         return _BY_PATTERN[str(constraints.pattern)]
