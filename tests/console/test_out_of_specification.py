@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.console.cli import ANNA, Cli
+from tests.console.cli import ANNA, Cli, phrase
 
 pytestmark = pytest.mark.story
 QA, OTHER_QA, PHYSICIAN = "qa.releaser.1", "qa.releaser.2", "physician.1"
@@ -82,6 +82,13 @@ def test_a_laboratory_error_and_a_retest_from_the_command_line(failed: Cli) -> N
     failed.refused("retest.out-of-specification", "result", "retest", name, "test_viability", "--why", "again", by=QA)
     failed.ok("deviation", "assess", name, "D-1", "--impact", "none", by=QA)
     form = failed.file(failed.form("disposition", decision="released"))
-    said = failed.ok("perform", name, "disposition", "--from", form, by=OTHER_QA)
+    # Whoever had a result set aside, or the test done again, is not the one who releases on what came of it.
+    told = failed.refused("authority.independent", "perform", name, "disposition", "--from", form, by=OTHER_QA)
+    assert "invalidated the result of test_viability" in told["says"]
+    failed.refused("authority.independent", "perform", name, "disposition", "--from", form, by=QA)
+    failed.environment["UNBROKEN_NEW_PASSPHRASE"] = phrase("qa.releaser.3")
+    third = ["--person", "P-99", "--name", "Third Person", "--role", "qa_releaser"]
+    failed.ok("person", "add", "qa.releaser.3", *third, by="admin")
+    said = failed.ok("perform", name, "disposition", "--from", form, by="qa.releaser.3")
     assert "viability: passed (85 % (55 % invalidated, D-1); passes at least 70 %)" in said.out
     failed.ok("verify", name)
