@@ -22,6 +22,8 @@ from events.statement import read_statement
 from events.store import BUSY_SECONDS, OURS, damaged, failures, keeps_refused
 
 PAGE = 200
+LONGEST_WORD = 300
+"""Characters of what SQLite says of a damaged file: it names every page."""
 LARGEST = 2**53 - 1
 """Of positions: no log is longer, and a row beyond is none of its records."""
 
@@ -125,7 +127,7 @@ class Evidence:
                 self.troubles.append(f"somebody put the {kind} {name} into the file")
         for (says,) in self._tried("PRAGMA integrity_check(20)") or []:
             if says != "ok":
-                self.troubles.append(f"SQLite says of the file: {' '.join(str(says).split())}")
+                self.troubles.append(f"SQLite says of the file: {' '.join(str(says).split())[:LONGEST_WORD]}")
         if self._columns:
             outside = f"position < 0 OR position > {LARGEST}"
             if not self._columns.get("position"):

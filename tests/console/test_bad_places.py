@@ -34,7 +34,7 @@ def test_a_protocol_file_that_goes_round_in_a_circle_is_refused_with_its_lines(c
 
 def test_a_torn_database_file_stops_everything(cli: Cli) -> None:
     path = cli.folder / "log.db"
-    whole = path.read_bytes()
+    size, whole = cli.size(), path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     for line in (["status", ANNA.therapy], ["events"], ["worklist", "--therapy", ANNA.therapy]):
         said = cli(*line)
@@ -44,7 +44,11 @@ def test_a_torn_database_file_stops_everything(cli: Cli) -> None:
         assert "call QA" in said.err
     said = cli(*apheresis_line(), by=NURSE)
     assert said.code == 6
-    assert cli("verify").code == 3
+    said = cli("verify", "--json")  # what is left is judged, and each record that cannot be read is named
+    assert said.code == 1
+    assert 0 < said.json["size"] < size
+    unread = {f["position"] for f in said.json["findings"] if f["kind"] == "hole"}
+    assert said.json["size"] + len(unread) == size
     path.write_bytes(b"no database at all, and longer than a page of one " * 100)
     assert cli("status", ANNA.therapy).code == 6
     assert cli("verify", "--json").json["verdict"] == "cannot tell"
