@@ -129,6 +129,7 @@ class Declaration(Part):
     empty: Literal["unknown", "event"] = "unknown"
     free_text: Words = ()
     trailing: Literal["rows", "heading"] | None = None
+    begins: Words = ()
     ends: Words = ()
     clock: ClockError | None = None
 

@@ -41,8 +41,8 @@ def propose(data: bytes, zone: str | None = None) -> str:
     check_kind(data)
     encoding, how = _encoding(data)
     lines = list(islice(numbered(decoded(data, encoding)), LOOKED_AT))
-    seen = see(lines)
-    if seen is None:
+    tables = see(lines)
+    if not tables:
         among = "" if len(lines) < LOOKED_AT else f" among its first {LOOKED_AT:,}, which are looked at,"
         raise refuse_line(
             "logger.detect",
@@ -51,17 +51,26 @@ def propose(data: bytes, zone: str | None = None) -> str:
             "stand in cells of their own",
             "Export the readings as text (CSV); a picture or a report for people holds none.",
         )
-    proposals = [*extended(seen, list(_said(seen, encoding, how, zone)))]
-    if seen.heading and not seen.speaks_of_temperature() and not seen.may_be_split():
-        plain_ = seen.without_heading()
-        proposals += extended(plain_, list(_said(plain_, encoding, how, zone)))
-    said, told = tried(data, seen, proposals)
+    proposals = [one for seen in tables for one in _proposals(seen, encoding, how, zone)]
+    if len(lines) == LOOKED_AT:  # what stands further down was not seen, and no end is proposed before it
+        proposals = [one for one in proposals if not any(field.name == "ends" for field in one[1])]
+    said, told = tried(data, proposals)
     open_ = [field.name for field in said if CHOOSE in field.value]
     text = "".join(f"{name}: {value}{f'  # {why}' if why else ''}\n" for name, value, why, _ in said)
     head = "# A proposal, for a person to check: nothing is read by it until it is saved and named.\n"
     if open_:
         return f"{head}# {CHOOSE} stands where the file does not say: {', '.join(open_)}.\n{text}"
     return f"{head}{told}{text}"
+
+
+def _proposals(seen: Seen, encoding: str, how: str, zone: str | None) -> Iterator[tuple[Seen, list[Field]]]:
+    """What is tried for a table; without its heading too, where that may be none."""
+    ways = [seen]
+    if seen.heading and not seen.speaks_of_temperature() and not seen.may_be_split():
+        ways.append(seen.without_heading())
+    for way in ways:
+        for said in extended(way, list(_said(way, encoding, how, zone))):
+            yield way, said
 
 
 def _encoding(data: bytes) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from protocol.logger.declaration import Declaration
 from protocol.logger.refusing import refuse_line, shown
 from protocol.logger.stamps import Stamps
-from protocol.logger.table import Table, cells_of, flat, units_in, zones_in
+from protocol.logger.table import Table, begins_with, cells_of, flat, units_in, zones_in
 
 LONGEST_PREAMBLE = 10_000
 """Lines among which the heading must be found."""
@@ -34,9 +34,9 @@ def find_table(lines: Iterator[Line], declared: Declaration, stamps: Stamps) -> 
     Raises:
         Refused: `logger.heading` or `logger.columns`.
     """
+    before = list(_to_beginning(lines, declared))
     if declared.header == "none":
         return _by_place(declared), lines
-    before: list[Line] = []
     held: list[Line] = []
     best: tuple[int, int, str, list[str]] = (0, 0, "", [])
     heading: _Heading | None = None
@@ -65,6 +65,27 @@ def find_table(lines: Iterator[Line], declared: Declaration, stamps: Stamps) -> 
         raise _no_heading(declared, best, len(before))
     table = _table(declared, heading, before, held)
     return replace(table, passed=(first, passed)) if passed else table, chain(held, lines)
+
+
+def _to_beginning(lines: Iterator[Line], declared: Declaration) -> Iterator[Line]:
+    """The lines to the one that is declared to stand before the table; none where none is declared.
+
+    Raises:
+        Refused: `logger.heading`.
+    """
+    for number, line in lines if declared.begins else ():
+        yield number, line
+        if begins_with(line, declared.begins):
+            return
+        if number >= LONGEST_PREAMBLE:
+            break
+    if declared.begins:
+        raise refuse_line(
+            "logger.heading",
+            None,
+            f"has no line among its first {LONGEST_PREAMBLE:,} that begins with {' or '.join(map(shown, declared.begins))}, as declared",
+            "Is it the right format, and the right file? Correct `begins`.",
+        )
 
 
 def _by_place(declared: Declaration) -> Table:

@@ -23,7 +23,7 @@ from protocol.logger.refusing import refuse_line, shown
 from protocol.logger.repeated import Row
 from protocol.logger.spans import Span
 from protocol.logger.stamps import NoSuchTime, Stamps
-from protocol.logger.table import Table, cells_of, check_kind, decoded, flat, numbered
+from protocol.logger.table import Table, begins_with, cells_of, check_kind, decoded, numbered
 from protocol.logger.values import Values, cell
 from protocol.logger.width import Width
 
@@ -142,7 +142,7 @@ class _Rows:
         for number, line in lines:
             if not line.strip():
                 continue
-            if self._over or self._ends(line):
+            if self._over or begins_with(line, self._declared.ends):
                 self._over = self._over or (number, line)
                 self._after += 1
                 continue
@@ -170,9 +170,6 @@ class _Rows:
                 self._events += 1
                 continue
             yield Row(number, *stamp, value, why)
-
-    def _ends(self, line: str) -> bool:
-        return any(flat(line.lstrip('"')).startswith(flat(word)) for word in self._declared.ends)
 
     def _no_row(self, number: int, line: str, count: int) -> None:
         if not count:

@@ -107,8 +107,11 @@ def stamp_text(cells: Sequence[str], date: int | None, time: int) -> str:
     return at(cells, time) if date is None else f"{at(cells, date)} {at(cells, time)}".strip()
 
 
-def see(lines: Sequence[tuple[int, str]]) -> Seen | None:
-    """The longest table with a column of numbers; one whose heading speaks of temperature goes first, unless it is far shorter."""
+def see(lines: Sequence[tuple[int, str]]) -> list[Seen]:
+    """The longest table with a column of numbers; one whose heading speaks of temperature goes first, unless it is far shorter.
+
+    Several where it can be seen in several ways, as where two columns hold times.
+    """
     found: list[tuple[bool, int, Seen]] = []
     for name, mark in DELIMITERS.items():
         cut = [(number, _cut(line, mark)) for number, line in lines]
@@ -119,7 +122,8 @@ def see(lines: Sequence[tuple[int, str]]) -> Seen | None:
                     named = any(_TEMPERATURE.search(at(seen.heading, place)) for place in places)
                     found.append((named, len(rows), seen))
     longest = max((count for _, count, _ in found), default=0)
-    return max(found, key=lambda one: (one[0] and 4 * one[1] >= longest, one[1]))[2] if found else None
+    ranks = [(named and 4 * count >= longest, count) for named, count, _ in found]
+    return [seen for rank, (_, _, seen) in zip(ranks, found, strict=True) if rank == max(ranks)]
 
 
 def _table(
@@ -156,6 +160,11 @@ def _runs(
         elif any(cells) and runs[-1]:
             runs.append([])
     return sorted((run for run in runs if len(run) >= LEAST_ROWS), key=len, reverse=True)[:4]
+
+
+def cells_as_seen(line: str, delimiter: str) -> list[str]:
+    """The cells of a line by the name of a delimiter; none where its quotes are not closed."""
+    return _cut(line, DELIMITERS[delimiter])
 
 
 def _cut(line: str, mark: str) -> list[str]:

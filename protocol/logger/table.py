@@ -185,6 +185,12 @@ def flat(text: str) -> str:
     return _SPACES.sub(" ", text).strip().casefold().replace("º", "°").replace("˚", "°")
 
 
+def begins_with(line: str, words: Sequence[str]) -> bool:
+    """Whether a line begins with one of the words by which a declaration knows it."""
+    start = flat(line.lstrip('"'))
+    return any(start.startswith(flat(word)) for word in words)
+
+
 def unit_in(text: str) -> str | None:
     """The unit of temperature that a text states: C, F or K; None where it states none.
 

@@ -8,11 +8,12 @@ from itertools import islice, product
 from typing import NamedTuple
 
 from events.errors import Refused
-from protocol.logger.declaration import DELIMITERS, read_declaration
+from protocol.logger.declaration import read_declaration
 from protocol.logger.read import Log, read_log
 from protocol.logger.refusing import refuse_line
-from protocol.logger.seen import NUMBER, Seen, at
+from protocol.logger.seen import NUMBER, Seen, at, cells_as_seen, stamp_text
 from protocol.logger.spans import from_ms, plain
+from protocol.logger.table import begins_with
 
 CHOOSE = "CHOOSE"
 MOST_TRIALS = 240
@@ -30,12 +31,12 @@ class Field(NamedTuple):
 
 def extended(seen: Seen, said: Sequence[Field]) -> Iterator[list[Field]]:
     """The proposal, then with what rows wider or narrower than their heading, the doubled hour, or a second table ask for."""
-    rows_ = [[], *([field] for field in _of_width(seen))]
-    ends = _ends(seen)
+    rows_: list[list[Field]] = [[], *([field] for field in _of_width(seen))]
+    begins, ends = _begins(seen), _ends(seen)
     order = Field("repeated_hour", "order", "LOOK: an hour comes twice when clocks are put back; the rows' order tells")
-    for more in rows_:
-        for last in ([], [order], *([[ends], [order, ends]] if ends else ())):
-            yield [*said, *more, *last]
+    for more, begin, last in product(rows_, [[], *([[begins]] if begins else [])], [[], *([[ends]] if ends else [])]):
+        yield [*said, *more, *begin, *last]
+        yield [*said, *more, *begin, *last, order]
 
 
 def _of_width(seen: Seen) -> Iterator[Field]:
@@ -56,29 +57,53 @@ def _of_width(seen: Seen) -> Iterator[Field]:
         yield Field("free_text", json.dumps(names, ensure_ascii=False), told)
 
 
-def _ends(seen: Seen) -> Field | None:
-    """Where another table begins behind this one, its first line; not where that goes on with readings, which are not to be lost."""
-    if not seen.after or not seen.after[0][1].strip():
+def _begins(seen: Seen) -> Field | None:
+    """The line above the heading, where another table stands before this one."""
+    heading = max((n for n, line in seen.before if cells_as_seen(line, seen.delimiter) == seen.heading), default=0)
+    above = [(number, line) for number, line in seen.before if number < heading or not seen.heading]
+    if not above or begins_with(seen.before[0][1], [above[-1][1]]) or _other_readings(seen, above):
         return None
-    line = seen.after[0][1].lstrip().lstrip('"')[:60].rstrip()
-    return Field("ends", json.dumps([line], ensure_ascii=False), "LOOK: another table begins there; it is not read")
+    return Field("begins", _start(above[-1][1]), "LOOK: other tables stand before it; they are not read")
 
 
-def tried(data: bytes, seen: Seen, proposals: Sequence[list[Field]]) -> tuple[list[Field], str]:
+def _ends(seen: Seen) -> Field | None:
+    """Where another table begins behind this one, its first line."""
+    if not seen.after or _other_readings(seen, seen.after):
+        return None
+    return Field("ends", _start(seen.after[0][1]), "LOOK: another table begins there; it is not read")
+
+
+def _start(line: str) -> str:
+    return json.dumps([line.lstrip().lstrip('"')[:60].rstrip()], ensure_ascii=False)
+
+
+def _other_readings(seen: Seen, lines: Sequence[tuple[int, str]]) -> bool:
+    """Whether lines look like readings of other moments than the table has: nothing that would lose them is proposed."""
+    known = {seen.stamp(number) for number in range(len(seen.rows))}
+    cut = (cells_as_seen(line, seen.delimiter) for _, line in lines)
+    return any(
+        ":" in at(cells, seen.time)
+        and stamp_text(cells, seen.date, seen.time) not in known
+        and any(NUMBER.fullmatch(at(cells, place)) for place in seen.temperatures())
+        for cells in cut
+    )
+
+
+def tried(data: bytes, proposals: Sequence[tuple[Seen, list[Field]]]) -> tuple[list[Field], str]:
     """The first proposal that reads the file, and what it reads, as a comment.
 
     Raises:
         Refused: `logger.detect`, none does.
     """
     first: Refused | None = None
-    for said in proposals:
+    for seen, said in proposals:
         for text in islice(_chosen(said), MOST_TRIALS):
             try:
                 log = read_log(data, read_declaration(text, "the proposal"))
             except Refused as refused:
                 first = first or refused
                 continue
-            if min(log.lines) >= seen.rows[0][0] and _whole(seen, said):
+            if min(log.lines) >= seen.rows[0][0]:
                 return list(said), _told(log)
     reason = f"{first.says[:1].lower()}{first.says[1:].rstrip('.')}" if first else "it reads another table of the file"
     raise refuse_line(
@@ -88,18 +113,6 @@ def tried(data: bytes, seen: Seen, proposals: Sequence[list[Field]]) -> tuple[li
         first.advice if first else "Export the readings alone; two tables in one file are two files.",
         **({"refused": first.rule} if first else {}),
     )
-
-
-def _whole(seen: Seen, said: Sequence[Field]) -> bool:
-    """Whether nothing that looks like a reading stands behind the line that is proposed as the end."""
-    return not any(field.name == "ends" for field in said) or not any(
-        NUMBER.fullmatch(cell) for _, line in seen.after for cell in _temperature_cells(seen, line)
-    )
-
-
-def _temperature_cells(seen: Seen, line: str) -> list[str]:
-    cells = [cell.strip().strip('"') for cell in line.split(DELIMITERS[seen.delimiter])]
-    return [at(cells, place) for place in seen.temperatures() if ":" in at(cells, seen.time)]
 
 
 def _chosen(said: Sequence[Field]) -> Iterator[str]:

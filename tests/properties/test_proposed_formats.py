@@ -30,6 +30,13 @@ PREAMBLES = {
     "a report": ["Report", "Serial number:{s}4711", "Start time:{s}2026-03-10 08:00:00", ""],
     "long": [f"line {n}" for n in range(600)],
     "an empty table of the same columns": ["Marker:", "{heading}", "Data:"],
+    "alarms in a table of the same columns": [
+        "Alarms",
+        "{heading}",
+        "{first}",
+        "",
+        "Readings",
+    ],
     "short lines": ["a", "b", "c", "d", ""],
     "a blank line": [""],
 }
@@ -113,7 +120,7 @@ def written(layout: Layout, values: list[Decimal]) -> bytes:
         body.insert(1, "")
     stamp = began.strftime(f"{DATES[layout.date]} {CLOCKS[layout.clock]}")
     around = [
-        [line.format(s=mark, heading=heading, stamp=stamp) for line in lines]
+        [line.format(s=mark, heading=heading, stamp=stamp, first=body[-1]) for line in lines]
         for lines in (PREAMBLES[layout.before], AFTER[layout.after])
     ]
     return "\r\n".join([*around[0], heading, *body, *around[1]]).encode(layout.encoding)
@@ -191,3 +198,17 @@ def test_a_failure_value_is_proposed_where_it_stands_alone() -> None:
     )
     near = propose(rows(["84.0", 85.0, 86.1, 85.2]).encode(), "UTC")
     assert "failures" not in near
+
+
+@pytest.mark.parametrize("between", ["", "Part 2\n", "Part 2\nDate/Time,Temperature\n"])
+def test_no_reading_is_left_out_by_a_proposal(between: str) -> None:
+    """Two parts of one log in a file are not read as one of them: neither as what stands before the other, nor behind."""
+    head, *lines = rows([5.1, 9.1, 5.2, 5.3, 9.2, 9.1, 5.4, 5.5]).splitlines()
+    for cut in (3, 5):
+        text = "\n".join([head, *lines[:cut]]) + "\n" + between + "\n".join(lines[cut:]) + "\n"
+        if not between:
+            assert "8 readings are read" in propose(text.replace("Temperature", "Temperature (°C)").encode(), "UTC")
+            continue
+        with pytest.raises(Refused) as caught:
+            propose(text.encode(), "UTC")
+        assert caught.value.rule == "logger.detect"

@@ -183,3 +183,11 @@ def test_a_failure_value_is_a_number(value: str) -> None:
 
 def test_a_text_that_begins_as_a_picture_does_is_no_picture() -> None:
     assert read_log(("BMS box 7\n" + rows([5, 9])).encode(), plain()).values == [5, 9]
+
+
+def test_a_report_with_another_table_before_is_read_from_the_declared_beginning() -> None:
+    alarms = rows([5, 9]).splitlines()
+    text = "\n".join(["Alarms", alarms[0], alarms[2], "", "Readings", rows([5, 9, 5])])
+    assert refused(text).rule == "logger.row"
+    assert read_log(text.encode(), plain(begins="Readings")).values == [5, 9, 5]
+    assert "no line among its first 10,000" in refused(text, begins="Messwerte").says
