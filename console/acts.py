@@ -21,7 +21,7 @@ from protocol.wording import in_words
 
 C = TypeVar("C", bound=BaseModel)
 _LISTS = ("permits", "issued")
-_MAPS = ("readings", "scans", "used", "choices", "labels", "typed", "logger")
+_MAPS = ("readings", "scans", "used", "choices", "labels", "typed", "logger", "confirmed")
 _WORDS = (
     "step",
     "occurrence",
@@ -110,6 +110,7 @@ class Given:
     def __init__(self, document: Mapping[str, Any] | None = None, name: str = "the act file") -> None:
         self.fields: dict[str, Any] = {}
         self.readings: dict[str, Any] = {}
+        self.confirmed: dict[str, str] = {}
         self.scans: list[dict[str, Any]] = []
         self.used: dict[str, str] = {}
         self.choices: dict[str, str] = {}
@@ -134,6 +135,7 @@ class Given:
             if document.get(field):
                 self.fields[field] = words(document[field])
         self.readings = {n: v for n, v in (document.get("readings") or {}).items() if v not in ("", None)}
+        self.confirmed = {n: v for n, v in (document.get("confirmed") or {}).items() if v}
         self.used = {n: v for n, v in (document.get("used") or {}).items() if v}
         self.choices = {n: v for n, v in (document.get("choices") or {}).items() if v}
         self.labels = {n: v for n, v in (document.get("labels") or {}).items() if v}
@@ -172,7 +174,13 @@ class Given:
         named = self.fields.get("step", step)
         if named != step:
             raise wrong("The act file", f"it is for step {named}, not {step}", "Take the right file.", file_step=named)
-        document = {**self.fields, "step": step, "readings": self.readings, "scans": self.scans, "used": self.used}
+        document = {
+            **self.fields,
+            "step": step,
+            "readings": with_reasons(self.readings, self.confirmed),
+            "scans": self.scans,
+            "used": self.used,
+        }
         document |= {"choices": self.choices}
         for edge in ("started", "ended"):
             if edge in document:
@@ -185,6 +193,22 @@ class Given:
         document["labels"] = [{"serial": read_code(s), "fate": f} for s, f in self.labels.items()]
         document.setdefault("issued", list(self.labels))
         return command(Perform, document)
+
+
+def with_reasons(readings: Mapping[str, Any], confirmed: Mapping[str, str]) -> dict[str, Any]:
+    """Values with the reason why one is right that was asked about.
+
+    Raises:
+        Refused: a reason for a value that is not given.
+    """
+    for name in confirmed:
+        if name not in readings:
+            raise wrong(f"--confirm {name}", "no such value is given", "Give the value too, with --read.", name=name)
+    return {
+        name: value if name not in confirmed
+        else {**(value if isinstance(value, Mapping) else {"value": value}), "confirmed": confirmed[name]}
+        for name, value in readings.items()
+    }  # fmt: skip
 
 
 def words(value: object) -> list[str]:

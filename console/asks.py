@@ -139,6 +139,8 @@ def _template(step: Step, protocol: StudyProtocol, therapy: str, serials: Mappin
         yield "  file:      # or, if there is none, `lost:` and why"
         yield "  format:    # how it is written: unbroken logger formats"
         yield "  zone:      # of its times, if the format does not say"
+    if any(record.changes_at_most is not None for record in step.records):
+        yield "confirmed:   # NAME: why a value is right that leaps from the one recorded before; empty: none does"
     if step.records:
         yield "readings:"
         yield from (f"  {r.name}:  # {r.title or r.name}: {form(r)}{_when(r)}" for r in step.records)

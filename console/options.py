@@ -46,6 +46,14 @@ Reads = Annotated[
     list[str] | None,
     typer.Option("--read", metavar="NAME=VALUE", help='A value with its unit: --read volume="250 mL". Repeat it.'),
 ]
+Confirms = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--confirm",
+        metavar="NAME=TEXT",
+        help="Why a value is right that the program asks about: it leaps from the last one.",
+    ),
+]
 At = Annotated[
     str | None,
     typer.Option(

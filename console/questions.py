@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from zoneinfo import ZoneInfo
 
 from console.acts import Given
 from console.asks import NO_LABELS, fields_of, form, limits, scan_words
+from console.asks import form as form_of
 from events.errors import Refused
 from events.identifiers import read_code
+from protocol.changes import leaps
+from protocol.desk import Desk
 from protocol.logger.deciding import fills
 from protocol.model import Step, StudyProtocol
 
@@ -43,6 +47,28 @@ def fill_in(
         given.fields["started"] = text
         if ended := _once(ask, "Ended [Enter: the same moment]: "):
             given.fields["ended"] = ended
+
+
+def confirm_leaps(step: str, desk: Desk, therapy: str, given: Given, zone: ZoneInfo, ask: Ask = input) -> None:
+    """Ask about each value that leaps from the one recorded before it: why it is right, or the value once more."""
+    state = desk.therapy(therapy)
+    spec = desk.protocol_of(state).by_id.get(step)
+    if spec is None:
+        return
+    for _ in range(10):
+        try:
+            form = given.perform(step, zone)
+            found = [jump for jump in leaps(state, spec, form, desk.clock()) if jump.reason is None]
+        except Refused:
+            return  # the rulebook says what is wrong, after the last question
+        if not found:
+            return
+        print(found[0].says)
+        name = found[0].reading.name
+        if reason := _once(ask, "Is it right, and why? [Enter: type the value again]: "):
+            given.confirmed[name] = reason
+        elif text := _once(ask, f"{found[0].record.title or name} ({form_of(found[0].record)}): "):
+            given.readings[name] = text
 
 
 def _once(ask: Ask, question: str) -> str:

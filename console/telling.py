@@ -343,7 +343,8 @@ def _value(reading: Reading) -> str:
 
 
 def _reading(reading: Reading) -> str:
-    return f"{reading.name}: {_value(reading)}"
+    why = f" (it leaps from the last one; confirmed: {reading.confirmed})" if reading.confirmed else ""
+    return f"{reading.name}: {_value(reading)}{why}"
 
 
 def _step(fact: steps.StepFact, when: When) -> list[str]:

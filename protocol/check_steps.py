@@ -84,9 +84,11 @@ def record_problems(path: Path, record: Record) -> Iterator[Problem]:
         elif record.plausible[0] > record.plausible[1]:
             yield Problem((*path, "plausible"), f"{record.plausible[0]} is more than {record.plausible[1]}")
     else:
-        for name in ("unit", "plausible"):
+        for name in ("unit", "plausible", "changes_at_most"):
             if getattr(record, name) is not None:
                 yield Problem((*path, name), f"only a number has it; {record.name} is of type {record.type}")
+    if record.changes_at_most is not None and record.changes_at_most <= 0:
+        yield Problem((*path, "changes_at_most"), f"{record.changes_at_most} % is no change; name a share above 0 %")
     if record.form and record.type != "text":
         yield Problem((*path, "form"), f"only a text has a form; {record.name} is of type {record.type}")
     if record.type == "choice" and not record.options:

@@ -20,6 +20,7 @@ from events.facts.steps import (
 )
 from events.identifiers import read_code
 from events.zones import spelled
+from protocol.changes import check_confirmed
 from protocol.clocks import clock_breaches, moment
 from protocol.code_forms import check_form
 from protocol.codes import check_unused, first_use
@@ -71,6 +72,7 @@ def perform(therapy: Therapy, protocol: StudyProtocol, command: Perform, around:
     if command.paper is not None:
         check_custody(therapy, act.step, (*act.moves, *act.consumed), act.started)
     readings = read_values(act.step, command.readings, act.done, computed=said_by_log(act.step, command))
+    check_confirmed(therapy, act.step, act.at, readings, act.started)
     log = read_out(
         therapy,
         protocol,

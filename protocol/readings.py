@@ -87,7 +87,8 @@ def read_value(record: Record, entered: Entered, on: Begun) -> Reading:
     text, unit = entered.value, entered.unit
     match record.type:
         case "number":
-            return _number(record, text, unit)
+            number = _number(record, text, unit)
+            return number if entered.confirmed is None else number.model_copy(update={"confirmed": entered.confirmed})
         case "yes_no":
             words = {"yes": "yes", "y": "yes", "true": "yes", "no": "no", "n": "no", "false": "no"}
             if text.lower() not in words:

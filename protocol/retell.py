@@ -74,7 +74,7 @@ def _performed(
         material=fact.key.material,
         started=fact.started,
         ended=fact.ended,
-        readings={r.name: Entered(value=r.value, unit=r.unit) for r in fact.readings},
+        readings={r.name: Entered(value=r.value, unit=r.unit, confirmed=r.confirmed) for r in fact.readings},
         scans=tuple(scans),
         used={used.name: used.code for used in fact.used},
         permits=fact.permits if isinstance(fact, steps.ConsentGiven) else (),
@@ -112,7 +112,7 @@ def _happened(fact: happened.ActHappened) -> said.TellHappened:
         ended=fact.ended,
         performed_by=tuple(one.account for one in fact.done_by),
         scans=tuple(Presented(name=scan.name, code=scan.code, typed=scan.typed) for scan in fact.scans),
-        readings={r.name: Entered(value=r.value, unit=r.unit) for r in fact.readings},
+        readings={r.name: Entered(value=r.value, unit=r.unit, confirmed=r.confirmed) for r in fact.readings},
         used={used.name: used.code for used in fact.used},
         room=fact.room,
         alone=fact.alone,
@@ -136,12 +136,12 @@ def _other(fact: Fact) -> AnyCommand | None:
         case course.ActWithdrawn():
             return said.TakeBack(act=fact.act, reason=fact.reason)
         case course.ReadingReported(key=key):
-            values = {r.name: Entered(value=r.value, unit=r.unit) for r in fact.readings}
+            values = {r.name: Entered(value=r.value, unit=r.unit, confirmed=r.confirmed) for r in fact.readings}
             return said.ReportLate(step=key.step, occurrence=key.occurrence, material=key.material, readings=values)
         case course.FactCorrected(key=key, new=new):
             return said.Correct(
                 step=key.step, occurrence=key.occurrence, material=key.material,
-                batch=key.batch, reading=new.name, value=new.value, unit=new.unit, why=fact.why,
+                batch=key.batch, reading=new.name, value=new.value, unit=new.unit, confirmed=new.confirmed, why=fact.why,
             )  # fmt: skip
         case logger.LoggerRead(key=key):
             return said.ReadLogger(

@@ -17,6 +17,7 @@ from events.facts.happened import ForeignItem
 from events.facts.steps import StepFact
 from events.identifiers import read_code
 from protocol.administration import unknown_account
+from protocol.changes import check_confirmed
 from protocol.choosing import choose
 from protocol.clocks import clock_breaches
 from protocol.cohorts import check_cohort
@@ -92,6 +93,7 @@ def weigh(
     foreign, others = _foreign(therapy, step, scanned, around)
     act = _act(therapy, protocol, step, at, (started, ended), scanned, command, doers, around, broken)
     readings = read_values(step, command.readings, act.done, late=True)
+    check_confirmed(therapy, step, at, readings, started)
     entered = {(at, r.name): r.value for r in readings}
     broken.ask(lambda: check_storage(therapy, protocol, step, readings, entered))
     broken.ask(lambda: check_answers(step, readings, lambda: must_stand(therapy, protocol, step, at.material)))

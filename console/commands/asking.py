@@ -29,6 +29,7 @@ from console.commands.steps import (
 )  # fmt: skip
 from console.options import (
     As,
+    Confirms,
     Json,
     LoggerClock,
     LoggerFile,
@@ -117,6 +118,7 @@ def ask(
     typed: Typed = None,
     scans_from: ScansFrom = None,
     read: Reads = None,
+    confirm: Confirms = None,
     use: Uses = None,
     started: Started = None,
     ended: Ended = None,
@@ -146,7 +148,7 @@ def ask(
     Example: unbroken ask T-7K2QXM infusion --scan wristband=WB-00017 --scan bag=G123498654321.S1150VA0 --as ward.nurse.1
     """
     site = here.site()
-    given = gather(from_file, scan, typed, use, choice, read, permits, slot, issued, label, [])
+    given = gather(from_file, scan, typed, use, choice, read, permits, slot, issued, label, confirm)
     given.fields |= {
         name: value
         for name, value in (

@@ -27,7 +27,7 @@ from console.commands.steps import (
     gather,
 )
 from console.files import Files
-from console.options import As, Json, Occurrence, OfMaterial, Reads, Secret, StepArg, TherapyArg, Why
+from console.options import As, Confirms, Json, Occurrence, OfMaterial, Reads, Secret, StepArg, TherapyArg, Why
 from events.facts.base import RawFile
 from protocol.commands import PaperEntry, TakeOver
 
@@ -55,6 +55,7 @@ def paper(
     scan: Scans = None,
     typed: Typed = None,
     read: Reads = None,
+    confirm: Confirms = None,
     use: Uses = None,
     occurrence: Occurrence = None,
     material: OfMaterial = None,
@@ -77,7 +78,7 @@ def paper(
     Example: unbroken paper T-7 thaw --sheet s.pdf --started 2026-03-01T09:30 --performed-by cell.lab.1 --why outage --as cell.lab.2
     """
     site = here.site()
-    given = gather(from_file, scan, typed, use, choice, read, permits, [], issued, label, [])
+    given = gather(from_file, scan, typed, use, choice, read, permits, [], issued, label, confirm)
     given.fields |= chosen(
         started=started, ended=ended, occurrence=occurrence, material=material, outcome=outcome, subject=subject, coi=coi,
         room=room,

@@ -6,8 +6,8 @@ import typer
 
 from console import here
 from console.acting import act
-from console.acts import command, pair
-from console.options import As, Json, Occurrence, OfMaterial, Reads, Secret, StepArg, TherapyArg
+from console.acts import command, pair, with_reasons
+from console.options import As, Confirms, Json, Occurrence, OfMaterial, Reads, Secret, StepArg, TherapyArg
 from console.times import read_time
 from protocol.commands import TellHappened
 
@@ -38,6 +38,7 @@ def happened(
         Many, typer.Option("--typed", metavar="NAME=CODE", help="The same, typed by hand instead of scanned.")
     ] = None,
     read: Reads = None,
+    confirm: Confirms = None,
     use: Annotated[
         Many, typer.Option("--use", metavar="NAME=CODE", help="A lot or a device it used. Repeat it.")
     ] = None,
@@ -68,7 +69,9 @@ def happened(
         "step": step, "occurrence": occurrence, "material": material, "started": read_time(started, site.zone),
         "ended": read_time(ended, site.zone) if ended else None, "performed_by": performed_by or [],
         "scans": [{"name": name, "code": code, "typed": by_hand} for (name, code), by_hand in scans],
-        "readings": dict(pair(text, "--read") for text in read or ()),
+        "readings": with_reasons(
+            dict(pair(text, "--read") for text in read or ()), dict(pair(text, "--confirm") for text in confirm or ())
+        ),
         "used": dict(pair(text, "--use") for text in use or ()),
         "room": room, "alone": alone, "says": says,
     }  # fmt: skip

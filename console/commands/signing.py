@@ -7,11 +7,12 @@ import typer
 
 from console import here
 from console.acting import act, second_command
-from console.acts import command, pair
+from console.acts import command, pair, with_reasons
 from console.files import keep_named
 from console.given_log import GivenLog
 from console.options import (
     As,
+    Confirms,
     Json,
     LoggerClock,
     LoggerFile,
@@ -115,6 +116,7 @@ def late(
     therapy: TherapyArg,
     step: StepArg,
     read: Reads = None,
+    confirm: Confirms = None,
     logger: LoggerFile = None,
     logger_format: LoggerFormat = None,
     logger_zone: LoggerZone = None,
@@ -145,6 +147,7 @@ def late(
     readings = dict(pair(text, "--read") for text in read or ())
     site = here.site()
     keep_named(site, therapy, step, readings)
+    readings = with_reasons(readings, dict(pair(text, "--confirm") for text in confirm or ()))
     document = {"step": step, "readings": readings, "occurrence": occurrence or "1", "material": material}
     act(site, therapy, command(ReportLate, document), account, secret, json)
 
@@ -181,6 +184,12 @@ def correct(
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason. It is signed and kept.")],
     occurrence: Occurrence = None,
     material: OfMaterial = None,
+    confirm: Annotated[
+        str | None,
+        typer.Option(
+            "--confirm", metavar="TEXT", help="Why the right value is right, where it leaps from the one before it."
+        ),
+    ] = None,
     batch: Annotated[
         int | None, typer.Option("--batch", metavar="N", help="Of an earlier batch, where one was given up.")
     ] = None,
@@ -196,7 +205,7 @@ def correct(
     keep_named(site, therapy, step, value)
     document = {
         "step": step, "reading": reading, "value": value[reading], "why": why, "occurrence": occurrence or "1", "material": material,
-        "batch": batch,
+        "batch": batch, "confirmed": confirm,
     }  # fmt: skip
     act(site, therapy, command(Correct, document), account, secret, json)
 

@@ -14,6 +14,7 @@ from console.files import keep_named
 from console.given import text_of
 from console.options import (
     As,
+    Confirms,
     Json,
     LoggerClock,
     LoggerFile,
@@ -106,6 +107,7 @@ def open_therapy(
     from_file: From = None,
     permits: Permits = None,
     read: Reads = None,
+    confirm: Confirms = None,
     started: Started = None,
     account: As = None,
     secret: Secret = None,
@@ -120,7 +122,7 @@ def open_therapy(
     site = here.site()
     desk = site.desk()
     protocol = desk.current_protocol()
-    given = gather(from_file, [], [], [], [], read, permits, [], [], [], [])
+    given = gather(from_file, [], [], [], [], read, permits, [], [], [], confirm)
     given.fields |= chosen(screening=screening, started=started)
     if _may_ask(from_file):
         if "screening" not in given.fields and (code := input("Screening number: ").strip()):
@@ -150,6 +152,7 @@ def perform(
     typed: Typed = None,
     scans_from: ScansFrom = None,
     read: Reads = None,
+    confirm: Confirms = None,
     use: Uses = None,
     started: Started = None,
     ended: Ended = None,
@@ -184,7 +187,7 @@ def perform(
     Example: unbroken perform T-7K2QXM apheresis --from apheresis.yaml --as apheresis.nurse.1
     """
     site = here.site()
-    given = gather(from_file, scan, typed, use, choice, read, permits, slot, issued, label, [])
+    given = gather(from_file, scan, typed, use, choice, read, permits, slot, issued, label, confirm)
     given.fields |= chosen(
         started=started, ended=ended, occurrence=occurrence, material=material, outcome=outcome, subject=subject,
         coi=coi, room=room, decision=decision,
@@ -213,6 +216,7 @@ def give(
     scan: Scans = None,
     scans_from: ScansFrom = None,
     read: Reads = None,
+    confirm: Confirms = None,
     started: Started = None,
     ended: Ended = None,
     material: OfMaterial = None,
@@ -225,7 +229,7 @@ def give(
     Example: unbroken give T-7K2QXM hand_over --scan bag=G123498654321 --from seals.yaml --as apheresis.nurse.1
     """
     site = here.site()
-    given = gather(from_file, scan, [], [], [], read, [], [], [], [], [])
+    given = gather(from_file, scan, [], [], [], read, [], [], [], [], confirm)
     given.fields |= chosen(started=started, ended=ended, material=material)
     form = complete(site, therapy, step, given, scans_from, asks=_may_ask(from_file, scans_from))
     act(site, therapy, form, account, secret, json)
@@ -245,7 +249,7 @@ def gather(
     slot: Many,
     issued: Many,
     label: Many,
-    _more: list[str],
+    confirm: Many,
 ) -> Given:
     """Everything the line gives, over what the file gives."""
     given = Given(read_document(text_of(from_file), from_file) if from_file else None, from_file or "")
@@ -256,6 +260,7 @@ def gather(
     given.used |= dict(pair(text, "--use") for text in use or ())
     given.choices |= dict(pair(text, "--choice") for text in choice or ())
     given.readings |= dict(pair(text, "--read") for text in read or ())
+    given.confirmed |= dict(pair(text, "--confirm") for text in confirm or ())
     for text in slot or ():
         given.slot(text)
     for text in label or ():
@@ -284,6 +289,10 @@ def complete(
             if asks:
                 _ask(desk.therapy(therapy), protocol.by_id[step], protocol, given)
     keep_named(site, therapy, step, given.readings, keep=keep)
+    if asks:
+        from console.questions import confirm_leaps
+
+        confirm_leaps(step, site.desk(), therapy, given, site.zone)
     form = given.perform(step, site.zone)
     if not given.log.said:
         return form

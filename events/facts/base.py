@@ -82,11 +82,15 @@ class TherapyFact(Fact):
 
 
 class Reading(Value):
-    """One recorded value under the name that the protocol gives it; numbers are decimal strings with a unit."""
+    """One recorded value under the name that the protocol gives it; numbers are decimal strings with a unit.
+
+    `confirmed`: why a number is right that leapt from the one recorded before it.
+    """
 
     name: Name
     value: Short
     unit: Short | None = None
+    confirmed: Text | None = None
 
 
 class Scan(Value):

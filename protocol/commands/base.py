@@ -95,10 +95,11 @@ def _reading(value: object) -> object:
 
 
 class Entered(Command):
-    """A value as entered; its unit may stand apart or behind the number."""
+    """A value as entered; its unit may stand apart or behind the number. `confirmed`: why it is right, where it was asked about."""
 
     value: Annotated[Short, BeforeValidator(number_as_text)]
     unit: Short | None = None
+    confirmed: Text | None = None
 
 
 Number = Annotated[Short, BeforeValidator(number_as_text)]

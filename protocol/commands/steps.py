@@ -122,7 +122,10 @@ class ReportLate(Command):
 
 
 class Correct(Command):
-    """Correct a recorded value, with the reason why; of an earlier batch where `batch` says so."""
+    """Correct a recorded value, with the reason why; of an earlier batch where `batch` says so.
+
+    `confirmed`: why the new value is right, where it leaps from the one recorded before.
+    """
 
     step: Name
     occurrence: Name = "1"
@@ -131,6 +134,7 @@ class Correct(Command):
     reading: Name
     value: Number
     unit: Short | None = None
+    confirmed: Text | None = None
     why: str
 
 

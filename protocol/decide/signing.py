@@ -8,6 +8,7 @@ from events.facts.base import Reading, Scan, TherapyFact
 from events.facts.course import ActDeclined, ActTakenOver, ActWithdrawn, ActWitnessed, FactCorrected, ReadingReported
 from events.facts.steps import DispositionDecided, PatientEnrolled
 from events.identifiers import read_code
+from protocol.changes import check_confirmed
 from protocol.commands import (
     Correct,
     Decline,
@@ -280,6 +281,7 @@ def _report_late(therapy: Therapy, protocol: StudyProtocol, command: ReportLate,
             )
     if not readings:
         raise refuse("record.complete", f"No value of {step.id} is given.", "Name at least one.", step=step.id)
+    check_confirmed(therapy, step, act.at, readings, act.fact.started)
     fact = ReadingReported(therapy=therapy.id, act=act.by.link, key=act.at.key(), readings=readings)
     return Decision(_with_what_follows(therapy, protocol, act, step, fact, readings), "performed", around.now)
 
@@ -360,17 +362,18 @@ def _correct(therapy: Therapy, protocol: StudyProtocol, command: Correct, around
     assert old is not None  # one of the two stands
     new = read_value(
         step.record_by_name[command.reading],
-        Entered(value=command.value, unit=command.unit),
+        Entered(value=command.value, unit=command.unit, confirmed=command.confirmed),
         _dated_until(step, act, command.reading, around),
     )
     check_answers(step, (new,), lambda: stood(therapy, act))
-    if new == old:
+    if (new.value, new.unit) == (old.value, old.unit):
         raise refuse(
             "correction.changes",
             f"{command.reading} of {act.at} is {old.value}{f' {old.unit}' if old.unit else ''} already.",
             "Nothing to correct.",
             reading=command.reading,
         )
+    check_confirmed(therapy, step, act.at, (new,), act.fact.started)
     check_other_eyes(therapy, protocol, step, act, new, around.actor)
     fact = FactCorrected(
         therapy=therapy.id,

@@ -1,12 +1,24 @@
 """What a step records and scans, and the limits that follow."""
 
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
 
 from events.identifiers import Name
 from protocol.duration import Length
 from protocol.model.base import Consequences, Names, Part, Title
 from protocol.model.codes import Forms
+
+
+def per_cent(value: object) -> object:
+    """A share written ``30 %``, the sign with or without a blank before it."""
+    if not isinstance(value, str):
+        return value
+    number, sign, rest = value.partition("%")
+    if not sign or rest.strip():
+        raise ValueError(f"{value!r} is no share; write it in per cent: 30 %")
+    return number.strip()
 
 
 class Limit(Part):
@@ -31,6 +43,7 @@ class Record(Part):
 
     `type` number needs `unit` and `plausible` (the range outside which it is refused as implausible); choice needs
     `options`; file is the SHA-256 of a raw file; date is YYYY-MM-DD. `late: true` may be reported after the step.
+    `changes_at_most`: of a number, per cent of the last value under this name of the same patient; more is asked about.
     `form`: of a text that is a code, written in capitals and compared so.
     `on_label`, in a labelling step: answer to the statement that then, and only then, must stand on the label.
     """
@@ -40,6 +53,7 @@ class Record(Part):
     type: Literal["number", "text", "choice", "yes_no", "date", "file"] = "number"
     unit: Title | None = None
     plausible: tuple[Decimal, Decimal] | None = None
+    changes_at_most: Annotated[Decimal | None, BeforeValidator(per_cent)] = None
     options: Names | None = None
     form: Forms = ()
     optional: bool = False
