@@ -20,6 +20,8 @@ _ELAPSED = {"min": timedelta(minutes=1), "h": timedelta(hours=1)}
 _DAYS = {"d": 1, "week": 7}
 _MONTHS = {"month": 1, "year": 12}
 _LONGEST = timedelta(days=36_525)
+_DAYS_OF_A_MONTH = 30.4375
+"""On the average; only to say what is longer than 100 years."""
 
 
 class Begun(NamedTuple):
@@ -112,7 +114,7 @@ def read_duration(value: object) -> Duration:
         length = Duration(text, elapsed=number * _ELAPSED[unit])
     else:
         length = Duration(text, days=number * _DAYS.get(unit, 0), months=number * _MONTHS.get(unit, 0), calendar=True)
-    if length.elapsed + timedelta(days=length.days + 30 * length.months) > _LONGEST:
+    if length.elapsed + timedelta(days=length.days + _DAYS_OF_A_MONTH * length.months) > _LONGEST:
         raise ValueError(f"{text} is longer than 100 years")
     return length
 

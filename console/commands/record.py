@@ -40,6 +40,8 @@ def history(therapy: TherapyArg, json: Json = False) -> None:
     for record in records:
         s = record.statement
         line(f"\n{s.heads[f'therapy/{therapy}'].number + 1}. {screen.signature(s.account, s.recorded, s.meaning)}")
+        if s.meaning != "recorded" and record.zone != site.zone.key:
+            line(f"   signed in {record.zone}: its days are days there")
         if s.recorded - s.happened > LATE:
             line(f"   LATE ENTRY: it happened {screen.when(s.happened)}, {_span(s.recorded - s.happened)} before")
         for fact in record.facts:
@@ -61,6 +63,7 @@ def _entry(screen: Screen, therapy: str, record: Record) -> dict[str, Any]:
         "meaning": s.meaning,
         "happened": s.happened,
         "recorded": s.recorded,
+        "zone": record.zone,
         "late": s.recorded - s.happened > LATE,
         "says": [told for fact in record.facts for told in tell(fact, screen.when)],
         "facts": list(s.facts),

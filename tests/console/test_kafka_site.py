@@ -189,7 +189,7 @@ def test_a_further_site_joins_the_log(moved: Cli, kafka_broker: Any, tmp_path: P
     log_id = moved.ok("log", "show", "--json").json["log"]
     plant = Cli(tmp_path / "plant")
     line = ("site", "join", str(plant.folder), "--name", "Plant", "--site-code", "PLNT", "--kafka", kafka_broker.bootstrap,
-            "--topic", topic_of(tmp_path), "--admin-key", str(moved.folder / "keys" / "admin.pem"))  # fmt: skip
+            "--zone", "Asia/Shanghai", "--topic", topic_of(tmp_path), "--admin-key", str(moved.folder / "keys" / "admin.pem"))  # fmt: skip
     wrong = plant(*line, "--log-id", "0" * 64, by="admin")
     assert wrong.code == 6
     assert "log.id" in wrong.err
@@ -201,6 +201,10 @@ def test_a_further_site_joins_the_log(moved: Cli, kafka_broker: Any, tmp_path: P
     plant.ok("person", "key", SECOND, "--why", "works at the plant too", by="admin")
     said = plant("witness", ANNA.therapy, "apheresis", by=SECOND, passphrase="a new phrase here")
     assert said.code == 0, said.err
+    # Each record says where it was signed, whoever reads it: the plant stands in another zone than the log was opened in.
+    zones = [entry["zone"] for entry in moved.ok("history", ANNA.therapy, "--json").json[-2:]]
+    assert zones == [moved.ok("site", "show", "--json").json["zone"], "Asia/Shanghai"]
+    assert "signed in Asia/Shanghai" in moved.ok("history", ANNA.therapy).out
     assert plant.ok("checkpoint").code == 0
     note = plant.ok("checkpoint", "--json").json["file"]
     assert "proven up to record" in moved.ok("verify", "--checkpoint", note).out

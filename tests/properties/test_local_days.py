@@ -6,10 +6,12 @@ showed. What is of the calendar must then be the same days there; what is elapse
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -128,6 +130,20 @@ def test_the_zones_reach_from_11_before_to_14_after_greenwich_with_halves_and_qu
     assert {int(o.total_seconds() // 60) % 60 for o in offsets if o is not None} == {0, 30, 45}
 
 
+def test_days_are_asked_of_one_file_and_nothing_asks_the_machine_for_a_zone() -> None:
+    """The day of a moment is asked of `events.zones`, with a place; a zone comes from the package of the lock."""
+    asks = re.compile(r"\bZoneInfo\(|\.date\(\)|astimezone\(\)|\b(?:localtime|tzlocal|date\.today|strptime)\b")
+    root = Path(__file__).parents[2]
+    files = [
+        file
+        for package in ("events", "protocol", "projections", "flows", "console")
+        for file in (root / package).rglob("*.py")
+    ]
+    found = {str(file.relative_to(root)) for file in files if asks.search(file.read_text(encoding="utf-8"))}
+    # A length counts on the local clocks that it is given; commands say between which days anything may lie.
+    assert found == {"events/zones.py", "protocol/duration.py", "protocol/commands/base.py"}
+
+
 @pytest.mark.parametrize("infused", INFUSED)
 def test_the_same_story_in_local_days_gives_the_same_days_everywhere(infused: str) -> None:
     """Grades, windows, visits, ages and marks: 40 zones, both changes of clocks, both ends of a day."""
@@ -168,6 +184,7 @@ def test_a_day_ends_where_the_next_one_begins_through_a_whole_year(zone: str) ->
     ("1 month", "2026-03-31T10:00", "UTC", "2026-04-30T10:00", "2026-02-28T10:00"),
     ("3 months", "2027-02-28T22:00", "Asia/Shanghai", "2027-05-31T22:00", "2026-11-30T22:00"),
     ("1 year", "2028-02-29T08:00", "UTC", "2029-02-28T08:00", "2027-02-28T08:00"),
+    ("100 years", "2026-03-02T08:00", "UTC", "2126-03-02T08:00", "1926-03-02T08:00"),
     ("15 years", "2026-03-02T08:00", "Europe/Berlin", "2041-03-02T08:00", "2011-03-02T08:00"),
     ("0 d", "2026-10-25T01:30", "Europe/Berlin", "2026-10-25T01:30", "2026-10-25T01:30"),
 ])  # fmt: skip
@@ -179,3 +196,12 @@ def test_what_is_elapsed_and_what_is_of_the_calendar(
     length_ = read_duration(length)
     assert f"{length_.after(*Begun(at, zone)):%Y-%m-%dT%H:%M}" == after
     assert f"{length_.before(*Begun(at, zone)):%Y-%m-%dT%H:%M}" == before
+
+
+@pytest.mark.parametrize(
+    "text", ["101 years", "1201 months", "36526 d", "876601 h", "1 decade", "1.5 years", "-1 d", "1 Year"]
+)
+def test_what_is_no_length_of_time_or_longer_than_a_century_is_refused(text: str) -> None:
+    """Named with what it should look like."""
+    with pytest.raises(ValueError, match=r"no length of time|longer than 100 years"):
+        read_duration(text)
