@@ -22,13 +22,15 @@ from events.facts.safety import AdverseEventReported
 from events.facts.steps import PatientObserved, ProductInfused
 from events.zones import at_local, begins, day_of, ends, local, zone_names
 from protocol.adverse_events import emergent
+from protocol.audit import audit_all
 from protocol.duration import Begun, read_duration
 from protocol.grading import propose
 from protocol.perform import window
+from protocol.reader import Reader
 from protocol.schedule import schedule
 from protocol.state import Act, Instance, Signed, Therapy
 from protocol.state.safety import Event
-from tests.stage import study
+from tests.stage import Stage, study
 
 pytestmark = pytest.mark.property
 ZONES = (
@@ -205,3 +207,16 @@ def test_what_is_no_length_of_time_or_longer_than_a_century_is_refused(text: str
     """Named with what it should look like."""
     with pytest.raises(ValueError, match=r"no length of time|longer than 100 years"):
         read_duration(text)
+
+
+@pytest.mark.parametrize("zone", ["Australia/Lord_Howe"])
+def test_a_whole_therapy_of_another_zone_is_decided_again_as_it_was(stage: Stage, zone: str) -> None:
+    """From consent to the last visit: each person's record states the zone, the system's none, and the audit finds nothing."""
+    site = stage.site()
+    site.desk.zone = zone
+    site.play(site.patient)
+    assert site.now.completed == "followed_to_the_end"
+    zones = {(record.statement.meaning == "recorded", record.zone) for record in site.records()}
+    assert zones == {(True, "UTC"), (False, zone)}
+    assert {act.by.zone for act in site.now.acts.values()} == {zone}
+    assert [finding.says for finding in audit_all(Reader(site.log))] == []
