@@ -85,7 +85,7 @@ def _to_person(problem: UnbrokenError) -> None:
     lines = [f"{loud}{problem.heading}:{plain} {clean(problem.says)}", f"  {quiet}Rule:{plain}       {problem.rule}"]
     # What has parts of its own stands in the sentence, line by line; a program gets it with --json.
     if problem.values and not any(_has_parts(value) for value in problem.values.values()):
-        values = ", ".join(f"{name} = {_short(value)}" for name, value in problem.values.items())
+        values = ", ".join(f"{name} = {_short(value)}" for name, value in problem.values.items() if value is not None)
         lines.append(f"  {quiet}Values:{plain}     {clean(values)}")
     lines.append(f"  {quiet}What to do:{plain} {clean(problem.advice)}")
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -385,6 +386,8 @@ class Staged:
         except Refused as refused:
             told.rule, told.says, told.advice, told.values = refused.rule, refused.says, refused.advice, refused.values
         assert told.rule == rule, f"{rule} should refuse it; {told.rule or 'nothing'} did: {told.says}"
+        spelled = of_the_program(f"{told.says} {told.advice}")
+        assert not spelled, f"a person is told {spelled}: {told.says} {told.advice}"
         assert self.log.size() == before + records, "a refused act was recorded"
 
     # ------------------------------------------------------------------ playing on
@@ -503,6 +506,11 @@ class Staged:
             protocol=None if without_therapy else self.protocol.digest,
         )
         return self.log.append(seal(statement.payload(), sitting.signer).value()).link
+
+
+def of_the_program(text: str) -> list[str]:
+    """What stands in a sentence as this program spells it for itself: lists, fields, types, and that there is nothing."""
+    return re.findall(r"\['|\('|\{'|\[\]|\{\}|[=:(] ?None\b|datetime\.|Decimal\(|frozenset|<[a-z_.]+ object", text)
 
 
 @dataclass

@@ -19,7 +19,7 @@ from console.rehearsal import Patient
 from console.site import Site
 from events.log_sqlite import SqliteLog
 from protocol.due import Due, instances
-from tests.stage import ANNA, BRUNO, study
+from tests.stage import ANNA, BRUNO, of_the_program, study
 
 NURSE, SECOND = "apheresis.nurse.1", "apheresis.nurse.2"
 
@@ -115,6 +115,7 @@ class Cli:
         assert "Traceback" not in said.err
         assert f"Rule:       {rule}" in said.err, said.err
         assert "What to do: " in said.err
+        assert not of_the_program(said.err), said.err
         assert not said.out
         assert self.size() == before + records
         return self.refusal(rule, said.err)
