@@ -26,6 +26,7 @@ from protocol.readings import Breach, read_value
 from protocol.recall import Touched
 from protocol.recheck import released
 from protocol.refusals import refuse
+from protocol.sensible import check_moments
 from protocol.state import Act, Therapy
 from protocol.surroundings import Actor, Report, Room, Surroundings
 
@@ -60,6 +61,7 @@ def decide_report(
             out of its limits; or more patients than one record holds.
     """
     administration.monitor(actor)
+    check_moments(command, now)
     _check_period(room.code, command.started, command.ended, now)
     old = _corrected(room, command)
     readings = _read(command, protocols, now)

@@ -48,6 +48,7 @@ from protocol.readings import Breach, breaches, read_values
 from protocol.recheck import late_failures
 from protocol.refusals import refuse
 from protocol.roles import check_role
+from protocol.sensible import check_moments
 from protocol.state import Instance, Therapy
 from protocol.surroundings import Surroundings
 from protocol.wrong_item import WrongItem, stopped
@@ -177,6 +178,7 @@ def open_therapy(
             "Choose another id, or let the program choose one.",
             therapy=therapy.id,
         )
+    check_moments(command, around.now)
     check_role(protocol.first.performed_by, around.actor, "open a therapy")
     if not command.screening:
         raise refuse("record.complete", "The screening number is missing.", "Give it with --screening.")

@@ -16,6 +16,7 @@ from protocol.commands import Entered
 from protocol.duration import Begun
 from protocol.model import Alternative, Consequences, Limit, Record, Step
 from protocol.refusals import refuse
+from protocol.sensible import check_day, read_day
 
 # A comma after the number is a decimal comma, not a unit; possessive, so that no digit is taken for one either.
 _NUMBER_AND_UNIT = re.compile(r"([+-]?[0-9.]++(?:[eE][+-]?[0-9]++)?+)\s*+(?!,)(.*)", re.ASCII | re.DOTALL)
@@ -166,10 +167,10 @@ def _number(record: Record, text: str, unit: str | None) -> Reading:
 
 
 def _date(record: Record, text: str, on: Begun) -> str:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise _bad(record, text, "a day written YYYY-MM-DD") from None
+    day = read_day(text)
+    if day is None:
+        raise _bad(record, text, "a day written YYYY-MM-DD, the year with four digits")
+    check_day(record.name, day, on.day)
     if day > on.day:
         raise refuse(
             "time.future",

@@ -13,8 +13,11 @@ from console.times import read_day_or_time
 from events.facts.recalls import RecallReached
 from events.identifiers import read_code
 from protocol import administration
+from protocol.sensible import check_until
 from protocol.state import instance
 
+LOTS, OTHERS = 30, 20
+"""How many years ahead a lot expires at most; a calibration is due, a training ends."""
 Item = Annotated[str, typer.Option("--item", metavar="NAME", help="What it is, by the name the protocol gives it.")]
 
 
@@ -39,6 +42,7 @@ def release(
     """
     site, code = here.site(), read_code(lot)
     until = read_day_or_time(expires, site.zone)
+    check_until("Expiry", until, site.now(), site.zone.key, LOTS)
 
     def decide(actor: Any, _authority: Any) -> list[Any]:
         return [administration.release_lot(actor, code, item, until)]
@@ -118,6 +122,7 @@ def calibrated(
     """
     site, code = here.site(), read_code(device)
     until = read_day_or_time(due, site.zone)
+    check_until("Calibration due", until, site.now(), site.zone.key, OTHERS)
 
     def decide(actor: Any, _authority: Any) -> list[Any]:
         return [administration.calibrate(actor, code, item, until)]
@@ -142,6 +147,7 @@ def train(
     site = here.site()
     person = site.desk().actor(whose).person
     moment = read_day_or_time(until, site.zone)
+    check_until("Training until", moment, site.now(), site.zone.key, OTHERS)
 
     def decide(actor: Any, _authority: Any) -> list[Any]:
         return [administration.train(actor, person, topic, moment)]

@@ -43,6 +43,7 @@ from protocol.decide.signing import decide_step
 from protocol.decide.storage import decide_storage
 from protocol.decision import Decision
 from protocol.model import StudyProtocol
+from protocol.sensible import check_moments
 from protocol.state import Therapy
 from protocol.stranded import escalated
 from protocol.surroundings import Surroundings
@@ -57,6 +58,7 @@ def decide(therapy: Therapy, protocol: StudyProtocol, command: AnyCommand, aroun
     Raises:
         Refused: naming the rule, the values, and what to do; nothing is to be signed.
     """
+    check_moments(command, around.now)
     decision = _decided(therapy, protocol, command, around)
     return decision if isinstance(command, LetPass) else escalated(therapy, protocol, decision, around)
 
