@@ -144,9 +144,10 @@ class Given:
                 for code in words(codes):
                     self.scan(scan, code, typed=typed)
         self.log.take(document.get("logger") or {})
-        for slot in document.get("slots") or ():
+        slots = document.get("slots") or ()
+        for slot in slots if isinstance(slots, (list, tuple)) else [slots]:
             if not isinstance(slot, Mapping):
-                raise wrong(name, "a slot is not resource, code, starts, ends", "Write the four fields.", slot=slot)
+                raise wrong(name, "a slot is not resource, code, starts, ends", "Write the four fields.")
             self.slots.append({n: str(v) for n, v in slot.items()})
 
     def scan(self, name: str, code: str, *, typed: bool = False) -> None:

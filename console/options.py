@@ -21,7 +21,9 @@ def reason(text: str | None) -> str | None:
     return text
 
 
-TherapyArg = Annotated[str, typer.Argument(metavar="THERAPY", help="The therapy's id, for example T-7K2QXM.")]
+TherapyArg = Annotated[
+    str, typer.Argument(metavar="THERAPY", help="The therapy's id, T- and letters or digits, for example T-7K2QXM.")
+]
 StepArg = Annotated[str, typer.Argument(metavar="STEP", help="The step's name in the protocol, for example apheresis.")]
 As = Annotated[
     str | None, typer.Option("--as", metavar="ACCOUNT", help="Who signs. The passphrase is asked each time.")

@@ -101,7 +101,11 @@ Decides = Annotated[str | None, typer.Option("--decision", help="Disposition: re
 
 def open_therapy(
     therapy: Annotated[
-        str | None, typer.Argument(metavar="[THERAPY]", help="Its id; chosen by the program if left out.")
+        str | None,
+        typer.Argument(
+            metavar="[THERAPY]",
+            help="Its id, T- and 1 to 24 of A-Z, 0-9 and hyphen; chosen by the program if left out.",
+        ),
     ] = None,
     screening: Annotated[str | None, typer.Option("--screening", metavar="CODE", help="The screening number.")] = None,
     from_file: From = None,
