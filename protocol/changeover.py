@@ -11,6 +11,7 @@ from protocol.model import Changeover, Consequence, Consequences, Step, StudyPro
 from protocol.readings import Breach
 from protocol.refusals import refuse
 from protocol.roles import check_role
+from protocol.sensible import check_moments
 from protocol.surroundings import Actor, ChangedOver, Interval, Room
 
 RULE = "room.changeover"
@@ -50,6 +51,7 @@ def change_over(
         Refused: not the role, or it lies in the future.
     """
     may_change_over(actor, protocols)
+    check_moments(command, now)
     if command.at > now:
         raise refuse(
             "time.future",
