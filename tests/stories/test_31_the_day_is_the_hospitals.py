@@ -22,8 +22,10 @@ from protocol.commands import FollowEvent, OpenDeviation, PlanAction, ReportEven
 from protocol.evolve import fold
 from protocol.perform import window
 from protocol.reader import Reader
+from protocol.readiness import lapsed
 from protocol.schedule import schedule
 from protocol.state import Therapy
+from protocol.surroundings import Validity
 from tests.stage import ANNA, Stage, Staged, names
 
 pytestmark = pytest.mark.story
@@ -214,6 +216,14 @@ def test_training_calibration_and_lot_of_a_day_are_refused_the_day_after_with_th
     with site.refused("readiness.lot") as told:
         site.perform("apheresis", use={step.needs.lots[0]: lot}, started=site.clock(), ended=site.clock())
     assert told.says.endswith(f"expired at the end of {today}.")
+
+
+@pytest.mark.parametrize(("zone", "ended"), [(SHANGHAI, True), ("UTC", False), (HONOLULU, False)])
+def test_what_is_valid_until_a_day_ends_under_way_where_that_day_does(zone: str, ended: bool) -> None:
+    """Used from 23:00 to 01:00 in Shanghai: a calibration until the 3rd ended under way there, and nowhere west of it."""
+    calibrated = [Validity(at("2026-03-01T08:00"), date(2026, 3, 3))]
+    span = at_local(date(2026, 3, 3), time(23), SHANGHAI), at_local(date(2026, 3, 4), time(1), SHANGHAI)
+    assert lapsed(calibrated, *span, zone) == (date(2026, 3, 3) if ended else None)
 
 
 @pytest.mark.parametrize(("onset", "emerged"), [
