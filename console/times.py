@@ -21,6 +21,11 @@ def moment_or_now(site: Site, text: str | None) -> datetime:
     return read_time(text, site.zone) if text else site.now()
 
 
+def day_or_now(site: Site, text: str | None) -> date:
+    """A day or a time as typed; now, where none was."""
+    return read_day_or_time(text, site.zone) if text else site.now()
+
+
 def read_day_or_time(text: str, zone: ZoneInfo) -> date:
     """A day alone (``2026-03-01``), which is the site's, or a time; a datetime is a time.
 

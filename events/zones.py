@@ -83,6 +83,11 @@ def until_when(until: date, zone: str) -> datetime:
     return until if isinstance(until, datetime) else ends(until, zone)
 
 
+def at_latest(when: date, known: datetime, zone: str) -> datetime:
+    """When something had happened at the latest that was known at a time: of a day alone the end of it, and no later than known."""
+    return when if isinstance(when, datetime) else min(ends(when, zone), known)
+
+
 def over_from(until: date, zone: str) -> datetime:
     """From when on what is valid until a day or a moment is over: a moment is exact, a day has to end where it is asked."""
     return until if isinstance(until, datetime) else begins(until + timedelta(days=1), zone)

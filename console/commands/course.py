@@ -8,7 +8,7 @@ from console import here
 from console.acting import act
 from console.acts import command, words
 from console.options import As, At, Json, Secret, TherapyArg, Why
-from console.times import moment_or_now
+from console.times import day_or_now
 from protocol.commands import Dispose, FailScreening, ReportDeath, WithdrawPatient
 
 
@@ -43,19 +43,19 @@ def withdraw(
     Example: unbroken withdraw T-7K2QXM --from treatment,visits --why "chose another treatment" --as investigator.1
     """
     site = here.site()
-    document = {"withdrawn": words(what), "at": moment_or_now(site, at), "reason": why}
+    document = {"withdrawn": words(what), "at": day_or_now(site, at), "reason": why}
     act(site, therapy, command(WithdrawPatient, document), account, secret, json)
 
 
 def death(
     therapy: TherapyArg, why: Why, at: At = None, account: As = None, secret: Secret = None, json: Json = False
 ) -> None:
-    """Record that the patient died, and when.
+    """Record that the patient died, and when: a time, or a day alone.
 
     Example: unbroken death T-7K2QXM --at 2026-08-01T04:10 --why "progression of disease" --as investigator.1
     """
     site = here.site()
-    act(site, therapy, command(ReportDeath, {"at": moment_or_now(site, at), "reason": why}), account, secret, json)
+    act(site, therapy, command(ReportDeath, {"at": day_or_now(site, at), "reason": why}), account, secret, json)
 
 
 def screen_failure(

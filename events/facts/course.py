@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from events.facts.base import ActKey, Code, Digest, Flag, Instant, Name, Reading, Scan, Text, TherapyFact
+from events.facts.base import ActKey, Code, DayOrInstant, Digest, Flag, Instant, Name, Reading, Scan, Text, TherapyFact
 
 
 class TherapyOpened(TherapyFact):
@@ -125,19 +125,19 @@ class ScreeningFailed(TherapyFact):
 
 
 class PatientWithdrew(TherapyFact):
-    """The patient withdrew: from treatment, visits, use of data, use of samples; four things."""
+    """The patient withdrew: from treatment, visits, use of data, use of samples; four things. `at` is a moment, or a day alone."""
 
     wire: ClassVar[str] = "patient.withdrew.v1"
     withdrawn: tuple[Literal["treatment", "visits", "data", "samples"], ...]
-    at: Instant
+    at: DayOrInstant
     reason: Text
 
 
 class PatientDied(TherapyFact):
-    """The patient died."""
+    """The patient died; `at` is a moment, or a day alone."""
 
     wire: ClassVar[str] = "patient.died.v1"
-    at: Instant
+    at: DayOrInstant
     reason: Text
 
 

@@ -2,21 +2,21 @@
 
 from typing import Literal
 
-from protocol.commands.base import Command, Moment, Text
+from protocol.commands.base import Command, DayOrMoment, Text
 
 
 class WithdrawPatient(Command):
     """The patient withdraws."""
 
     withdrawn: tuple[Literal["treatment", "visits", "data", "samples"], ...]
-    at: Moment
+    at: DayOrMoment
     reason: Text
 
 
 class ReportDeath(Command):
     """The patient died."""
 
-    at: Moment
+    at: DayOrMoment
     reason: Text
 
 

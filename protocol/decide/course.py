@@ -9,6 +9,7 @@ from events.authority import SYSTEM
 from events.facts.base import TherapyFact
 from events.facts.course import PatientDied, PatientWithdrew, ScreeningFailed
 from events.facts.steps import CellsCollected, ConditioningGiven, IdentityChecked, ProductInfused
+from events.zones import at_latest, later, told
 from protocol.automatic import let_pass
 from protocol.commands import CourseCommand, FailScreening, LetPass, ReportDeath, WithdrawPatient
 from protocol.decision import Decision, slots_of
@@ -45,15 +46,16 @@ def _ends(
         )
     )
     check_role(roles, around.actor, "record the course of a patient")
-    happened = around.now if isinstance(command, FailScreening) else command.at
-    if happened > around.now:
+    given = around.now if isinstance(command, FailScreening) else command.at
+    if later(given, around.now, around.zone):
         raise refuse(
             "time.future",
-            f"{happened:%Y-%m-%d %H:%M %Z} lies in the future (now {around.now:%Y-%m-%d %H:%M} UTC).",
+            f"{told(given)} lies in the future (now {around.now:%Y-%m-%d %H:%M} UTC).",
             "Record it when it has happened.",
-            given=happened,
+            given=given,
             now=around.now,
         )
+    happened = at_latest(given, around.now, around.zone)
     fact: TherapyFact
     match command:
         case WithdrawPatient():
@@ -69,7 +71,7 @@ def _ends(
         case ReportDeath():
             if therapy.died is not None:
                 raise refuse("order.done", "The death is recorded already.", "Correct the record instead.")
-            _check_alive(therapy, command.at)
+            _check_alive(therapy, happened)
             fact = PatientDied(therapy=therapy.id, at=command.at, reason=command.reason)
         case FailScreening():
             check_running(therapy)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from events.facts import course
+from events.zones import at_latest
 from protocol.state import Offer, Signed, Therapy, instance
 
 CourseFacts = (
@@ -38,14 +39,14 @@ def evolve_course(therapy: Therapy, fact: CourseFacts, by: Signed) -> Therapy:
         case course.ScreeningFailed():
             return replace(therapy, stopped="screen failure", stopped_at=by.happened)
         case course.PatientWithdrew():
-            therapy = replace(therapy, withdrawn={**dict.fromkeys(fact.withdrawn, fact.at), **therapy.withdrawn})
+            at = at_latest(fact.at, by.recorded, by.zone)
+            therapy = replace(therapy, withdrawn={**dict.fromkeys(fact.withdrawn, at), **therapy.withdrawn})
             if "treatment" in fact.withdrawn and not therapy.stopped:
-                return replace(therapy, stopped="withdrawn", stopped_at=fact.at)
+                return replace(therapy, stopped="withdrawn", stopped_at=at)
             return therapy
         case course.PatientDied():
-            return replace(
-                therapy, died=fact.at, stopped="died", stopped_at=min(fact.at, therapy.stopped_at or fact.at)
-            )
+            at = at_latest(fact.at, by.recorded, by.zone)
+            return replace(therapy, died=at, stopped="died", stopped_at=min(at, therapy.stopped_at or at))
         case course.TherapyCompleted():
             return replace(therapy, completed=fact.outcome, completed_at=by.happened)
         case _:

@@ -11,7 +11,7 @@ import pytest
 
 from console.demo import PASSPHRASE, Stage
 from console.site import Site
-from events.facts.base import Fact
+from events.facts.base import Fact, spell
 from events.facts.environment import EnvironmentReported
 from events.facts.logger import LogFigures
 from events.instant import to_wire
@@ -104,7 +104,7 @@ def words_for(record: Record, links: dict[str, str], folder: Path, files: Path) 
                 "--from",
                 ",".join(command.withdrawn),
                 "--at",
-                to_wire(command.at),
+                spell(command.at),
                 "--why",
                 command.reason,
             ]

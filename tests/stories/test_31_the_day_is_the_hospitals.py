@@ -18,7 +18,7 @@ from events.instant import to_wire
 from events.zones import at_local, begins, ends, local
 from protocol.adverse_events import emergent, event_row
 from protocol.audit import audit, audit_all
-from protocol.commands import FollowEvent, OpenDeviation, PlanAction, ReportEvent
+from protocol.commands import FollowEvent, OpenDeviation, PlanAction, ReportDeath, ReportEvent, WithdrawPatient
 from protocol.evolve import fold
 from protocol.perform import window
 from protocol.reader import Reader
@@ -291,3 +291,25 @@ def test_a_patient_is_treated_in_another_zone_than_the_plant_stands_in(stage: St
     opened = plant.now.deviations[list(plant.now.deviations)[-1]]
     assert opened.since.zone == BERLIN
     settled(plant)
+
+
+def test_of_a_death_only_the_day_may_be_known(stage: Stage) -> None:
+    """Infused in Shanghai in the morning: the patient died that day, or the next, but not the day before, nor tomorrow."""
+    site = infused_in(stage, SHANGHAI, "2027-03-01T06:00")
+    site.pass_(hours=1)
+    for day, rule in (("2027-02-28", "time.sequence"), ("2027-03-02", "time.future")):
+        with site.refused(rule):
+            site.act(ReportDeath.model_validate({"at": day, "reason": "cytokine release"}), "investigator.1")
+    site.act(ReportDeath.model_validate({"at": "2027-03-01", "reason": "cytokine release"}), "investigator.1")
+    # Nobody knows the hour; but no later than it was told.
+    assert (site.now.died, site.records()[-1].statement.facts[0]["at"]) == (site.clock(), "2027-03-01")
+    settled(site)
+
+
+def test_a_patient_withdrew_on_a_day_that_is_over(stage: Stage) -> None:
+    """Told on the next day: it counts from the end of that day there, 10:00 of the next in Greenwich."""
+    site = stands_in(stage.at("apheresis"), HONOLULU, at("2026-03-20T09:00"))
+    told = {"withdrawn": ["treatment", "visits"], "at": "2026-03-19", "reason": "another treatment"}
+    site.act(WithdrawPatient.model_validate(told), "investigator.1")
+    assert site.now.stopped_at == ends(date(2026, 3, 19), HONOLULU)
+    settled(site)
