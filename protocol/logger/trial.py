@@ -105,14 +105,21 @@ def tried(data: bytes, proposals: Sequence[tuple[Seen, list[Field]]]) -> tuple[l
                 continue
             if min(log.lines) >= seen.rows[0][0]:
                 return list(said), _told(log)
+    advice = first.advice if first else "Export the readings alone; two tables in one file are two files."
+    if first is not None and first.rule == "logger.order" and any(_no_zone(said) for _, said in proposals):
+        advice = f"If the clocks were put back in that night, name the zone: `--zone Europe/Berlin`. {advice}"
     reason = f"{first.says[:1].lower()}{first.says[1:].rstrip('.')}" if first else "it reads another table of the file"
     raise refuse_line(
         "logger.detect",
         None,
         f"is read by no declaration that could be seen from it: {reason}",
-        first.advice if first else "Export the readings alone; two tables in one file are two files.",
+        advice,
         **({"refused": first.rule} if first else {}),
     )
+
+
+def _no_zone(said: Sequence[Field]) -> bool:
+    return any(field.name == "zone" and CHOOSE in field.value for field in said)
 
 
 def _chosen(said: Sequence[Field]) -> Iterator[str]:

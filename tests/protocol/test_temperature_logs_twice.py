@@ -10,6 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from events.errors import Refused
+from protocol.logger.detect import propose
 from protocol.logger.read import read_log
 from tests.logs import plain
 
@@ -128,3 +129,13 @@ def test_what_is_read_by_the_order_is_true(
         return
     assert told.rule == "logger.zone", told.says
     assert gap or every >= shift or len(true) * every <= 2 * shift, told.says
+
+
+def test_whoever_has_a_format_proposed_without_a_zone_is_asked_for_it_where_the_clock_runs_backwards() -> None:
+    """Without a zone nobody knows that an hour came twice; with it the order of the rows is proposed."""
+    times = ("01:30", "02:00", "02:30", "02:00", "02:30", "03:00")
+    log = "Time,Temperature (°C)\n" + "".join(f"25.10.2026 {time},4.{n}\n" for n, time in enumerate(times))
+    with pytest.raises(Refused) as told:
+        propose(log.encode())
+    assert "name the zone: `--zone Europe/Berlin`" in told.value.advice
+    assert "repeated_hour: order" in propose(log.encode(), "Europe/Berlin")
