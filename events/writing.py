@@ -173,3 +173,19 @@ def same_name(one: str, other: str) -> bool:
 def _folded(name: str) -> str:
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return " ".join("".join(c for c in folded if not hides(c)).split())
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """Every text in what was read from JSON or YAML, however deep it is nested, the names of members among them."""
+    todo = [value]
+    while todo:
+        match todo.pop():
+            case str() as text:
+                yield text
+            case dict() as members:
+                todo.extend(members)
+                todo.extend(members.values())
+            case list() | tuple() as items:
+                todo.extend(items)
+            case _:
+                pass

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from events.facts.base import Fact
 from events.facts.site import ProtocolAdopted
-from events.writing import Unfit, refuse_hidden
+from events.writing import Unfit, refuse_hidden, texts_in
 from protocol.refusals import refuse
 from protocol.wording import in_words
 
@@ -56,17 +56,8 @@ def check_stored(facts: Sequence[Fact]) -> None:
     Raises:
         Refused: `input.form`, naming fact, character and place.
     """
-    todo: list[object] = [fact.to_wire() for fact in facts if not isinstance(fact, ProtocolAdopted)]
-    while todo:
-        match todo.pop():
-            case str() as text:
-                written("What would be recorded", text, _no_hidden)
-            case dict() as members:
-                todo.extend(members.values())
-            case list() | tuple() as items:
-                todo.extend(items)
-            case _:
-                pass
+    for text in texts_in([fact.to_wire() for fact in facts if not isinstance(fact, ProtocolAdopted)]):
+        written("What would be recorded", text, _no_hidden)
 
 
 def _no_hidden(text: str) -> str:

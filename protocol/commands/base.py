@@ -64,22 +64,12 @@ def check_written(field: str, value: object) -> None:
     Raises:
         ValueError: a text in it is longer than any may be, or holds a character that hides; the field is named.
     """
-    todo = [value]
-    while todo:
-        match todo.pop():
-            case str() as text:
-                try:
-                    writing.refuse_long(text, writing.LONGEST_TEXT)
-                    writing.refuse_hidden(text, writing.BREAKS + writing.FROM_SCANNERS)
-                except writing.Unfit as problem:
-                    raise ValueError(f"{field} {problem}") from None
-            case dict() as members:
-                todo.extend(members)
-                todo.extend(members.values())
-            case list() | tuple() as items:
-                todo.extend(items)
-            case _:
-                pass
+    for text in writing.texts_in(value):
+        try:
+            writing.refuse_long(text, writing.LONGEST_TEXT)
+            writing.refuse_hidden(text, writing.BREAKS + writing.FROM_SCANNERS)
+        except writing.Unfit as problem:
+            raise ValueError(f"{field} {problem}") from None
 
 
 def number_as_text(value: object) -> object:
