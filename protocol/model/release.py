@@ -23,15 +23,12 @@ def _measure(value: object) -> object:
     return {"of": value} if isinstance(value, str) else value
 
 
-class Alternative(Part):
-    """One of several criteria of which one is enough; or what a criterion without alternatives asks for itself.
-
-    `within`: of the target that the chosen option of this choice carries, ± percent.
-    """
+class Asked(Part):
+    """What a criterion asks for. `within`: of the target that the chosen option of this choice carries, ± percent."""
 
     id: Name
     title: Title
-    measure: Annotated[Measure, BeforeValidator(_measure)]
+    measure: Annotated[Measure | None, BeforeValidator(_measure)] = None
     unit: Title | None = None
     at_least: Decimal | None = None
     at_most: Decimal | None = None
@@ -43,28 +40,22 @@ class Alternative(Part):
     source: Title | None = None
 
 
-class ReleaseCriterion(Part):
+class Alternative(Asked):
+    """One of several criteria of which one is enough; or what a criterion without alternatives asks for itself."""
+
+    measure: Annotated[Measure, BeforeValidator(_measure)]
+
+
+class ReleaseCriterion(Asked):
     """One criterion of release: what it asks for stands in its own fields, or in those of `any_of`, of which one is enough.
 
     `each_bag`: the bag that is decided on passes or fails by its own results.
     """
 
-    id: Name
-    title: Title
-    measure: Annotated[Measure | None, BeforeValidator(_measure)] = None
     any_of: tuple[Alternative, ...] = ()
-    unit: Title | None = None
-    at_least: Decimal | None = None
-    at_most: Decimal | None = None
-    above: Decimal | None = None
-    below: Decimal | None = None
-    must_be: Names | None = None
-    within: Name | None = None
-    percent: Decimal | None = None
     each_bag: bool = False
     may_be_pending: bool = False
     never_by_exception: bool = False
-    source: Title | None = None
 
     @cached_property
     def alternatives(self) -> tuple[Alternative, ...]:
